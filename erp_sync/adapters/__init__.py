@@ -1,0 +1,1 @@
+"""ERP connectors: one file or folder each, found by `port.build`."""
