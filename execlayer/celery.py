@@ -1,0 +1,114 @@
+"""The one place that knows which task a wake-up starts, how often the sweep looks, and on which queue.
+
+Apps say `core.wake.wake("notices")` and leave the work in their tables; a wake that reaches no broker is logged and
+dropped, because the sweep finds the work. Two queues, so that telling people never waits behind a long ERP pull.
+"""
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+
+from celery import Celery
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from kombu.pools import producers
+
+from core.wake import register_waker
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "execlayer.settings")
+
+logger = logging.getLogger(__name__)
+
+URGENT = "urgent"
+WORK = "work"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task that works a table off: its queue, and the sweep's interval in seconds."""
+
+    task: str
+    queue: str
+    every: float
+
+
+# wake name -> what it starts
+WAKES: dict[str, Job] = {
+    "signals": Job("exceptions_app.tasks.read_signals", URGENT, 2),
+    "notices": Job("notify_app.tasks.send_due", URGENT, 2),
+    "escalation": Job("exceptions_app.tasks.escalate_due", URGENT, 3),
+    "containment": Job("decisions_app.tasks.contain_due", URGENT, 3),
+    "postings": Job("erp_sync.tasks.send_due", WORK, 3),
+    "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
+    "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
+    "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
+}
+# swept only
+SWEEPS: dict[str, Job] = {
+    "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
+    "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
+}
+JOBS = {**WAKES, **SWEEPS}
+
+app = Celery("execlayer")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    result_backend=None,
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_soft_time_limit=90,
+    task_time_limit=120,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": 300},
+    task_default_queue=WORK,
+    task_routes={job.task: {"queue": job.queue} for job in JOBS.values()},
+    timezone="UTC",
+    beat_schedule={
+        name: {
+            "task": job.task,
+            "schedule": job.every,
+            # Sweeps that waited for a dead worker are worth nothing once the next one is due.
+            "options": {"queue": job.queue, "expires": max(job.every * 2, 10)},
+        }
+        for name, job in JOBS.items()
+    },
+)
+app.autodiscover_tasks()
+
+_PATIENCE = 5.0  # seconds without another try after the broker refused one
+_refused_at: float | None = None
+
+
+def wake(name: str) -> None:
+    """Start the task behind a wake name. Never raises for a missing broker and never waits long for one."""
+    global _refused_at
+    job = WAKES[name]
+    if _refused_at is not None and time.monotonic() - _refused_at < _PATIENCE:
+        return
+    connection = Connection(
+        app.conf.broker_url,
+        connect_timeout=1,
+        transport_options={"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0},
+    )
+    try:
+        with producers[connection].acquire(block=True, timeout=1) as producer:
+            app.send_task(job.task, producer=producer, retry=False, expires=60, queue=job.queue)
+    except (OperationalError, OSError) as error:
+        _refused_at = time.monotonic()
+        logger.warning("wake %s not sent, the sweep will find it: %s", name, error)
+    else:
+        _refused_at = None
+
+
+def register() -> None:
+    """Make `core.wake` start tasks of this app."""
+    app.set_default()
+    register_waker(wake)

@@ -1,0 +1,225 @@
+"""Django settings. Every word taken from the surroundings is read in the first block and nowhere else.
+
+PostgreSQL and Redis always: there is no second code path for small installations.
+"""
+
+import secrets
+from importlib.util import find_spec
+from typing import Any
+
+from execlayer import environment as env
+
+# --- what the surroundings say ---------------------------------------------------------------------------
+BASE_DIR = env.ROOT
+EXECLAYER_HOME = env.HOME
+DATABASE_URL = env.text("DATABASE_URL", "postgresql://execlayer@127.0.0.1:5432/execlayer")
+REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379")
+# Without one given, each process makes its own: safe, but sessions end with it (`check --deploy` says so).
+SECRET_KEY_GIVEN = bool(env.text("SECRET_KEY"))
+SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(48)
+DEBUG = env.flag("DEBUG")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+HTTPS = env.flag("HTTPS", default=PUBLIC_URL.startswith("https://"))
+BEHIND_PROXY = env.flag("BEHIND_PROXY")
+ERP = env.text("ERP", "tryton")
+PROCESS = env.text("EXECLAYER_PROCESS", "command")
+DB_POOL_MAX = env.number("DB_POOL_MAX", 10)
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+STATIC_DIRECTORY = env.text("STATIC_ROOT")
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
+EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "execution-layer@localhost")
+
+# --- files the launcher and the ERP's own process leave --------------------------------------------------
+ERP_STATE_FILE = EXECLAYER_HOME / "erp.json"
+RUN_FILE = EXECLAYER_HOME / "run.json"
+
+# --- what is composed ------------------------------------------------------------------------------------
+PRODUCT_APPS = [
+    "core",
+    "plant_app",
+    "routing_app",
+    "erp_sync",
+    "exceptions_app",
+    "decisions_app",
+    "notify_app",
+    "sequence_app",
+    "metrics_app",
+    "boards_app",
+]
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "pgtrigger",
+    "pghistory",
+    *PRODUCT_APPS,
+    "execlayer",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "execlayer.urls"
+ASGI_APPLICATION = "execlayer.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- data ------------------------------------------------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database(DATABASE_URL)}
+if PROCESS == "web":
+    # The pool's threads do not survive a fork, so only the web process has one; it must own every connection.
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": DB_POOL_MAX, "timeout": 10}
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [env.redis_database(REDIS_URL, 0)], "prefix": "execlayer"},
+    },
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": env.redis_database(REDIS_URL, 2),
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
+    },
+}
+CELERY_BROKER_URL = env.redis_database(REDIS_URL, 1)
+
+# --- people ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "plant_app.User"
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 3600  # one shift and its handover
+
+# --- API -------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "core.api.exception_handler",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        *(["plant_app.authentication.BearerAuthentication"] if find_spec("plant_app.authentication") else []),
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.KeysetPagination",
+    "PAGE_SIZE": 50,
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Execution layer API",
+    "DESCRIPTION": "Signals in, exceptions routed and decided, postings out, four metrics.",
+    "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- words, numbers, time --------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"  # places carry their own zone; the server has none
+
+# --- files -----------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = EXECLAYER_HOME / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if STATIC_DIRECTORY:
+    # A built image has collected and hashed its files; a checkout serves them from where they lie.
+    STATIC_ROOT = STATIC_DIRECTORY
+    STORAGES["staticfiles"] = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
+else:
+    WHITENOISE_USE_FINDERS = True
+
+# --- mail ------------------------------------------------------------------------------------------------
+EMAIL_TIMEOUT = 10
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if not EMAIL_HOST:
+    # Without a mail server each message becomes a file that people and tests can open.
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = EXECLAYER_HOME / "mail"
+
+# --- safety ----------------------------------------------------------------------------------------------
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- admin -----------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Execution layer",
+    "SITE_HEADER": "Execution layer",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": True,
+}
+
+# --- log -------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname:.1s} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+}
