@@ -1,0 +1,13 @@
+"""Fixtures every test may use. Domain fixtures live beside the tests of their app."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> Iterator[None]:
+    """Rate limits and other cached counts of one test never reach the next."""
+    yield
+    cache.clear()
