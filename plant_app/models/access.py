@@ -3,6 +3,7 @@
 Secrets are stored as digests only. A shared tablet is a device; the person at it is known by badge and PIN.
 """
 
+import pghistory
 from django.db import models
 from django.db.models import Q
 
@@ -22,6 +23,7 @@ class AccessRole(models.TextChoices):
     INTEGRATOR = "integrator", "Integrator"
 
 
+@pghistory.track()
 class AccessGrant(models.Model):
     """A person's access role at a site."""
 

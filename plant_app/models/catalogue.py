@@ -3,6 +3,7 @@
 What a type may lead to (options, tasks, postings) lies with the playbooks, who gets it with the rules.
 """
 
+import pghistory
 from django.db import models
 from django.db.models import Q
 
@@ -18,8 +19,9 @@ class Severity(models.TextChoices):
     CRITICAL = "critical", "Critical"
 
 
+@pghistory.track()
 class ExceptionType(models.Model):
-    """A kind of exception. `form` lists the capture fields: name, label, kind, required, choices, quick."""
+    """A kind of exception. `form` lists the capture fields; `plant_app.forms_schema` says what a field may hold."""
 
     code = models.CharField(max_length=30, unique=True)
     name = models.CharField(max_length=60)
@@ -45,6 +47,7 @@ class ExceptionType(models.Model):
         return self.name
 
 
+@pghistory.track()
 class TypeFunction(models.Model):
     """A function this type usually affects; routing may add more."""
 
@@ -59,6 +62,7 @@ class TypeFunction(models.Model):
         return f"{self.type}: {self.function}"
 
 
+@pghistory.track()
 class ReasonCode(models.Model):
     """A leaf of a type's reason tree, for example MEC-LEAK."""
 

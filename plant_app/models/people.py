@@ -103,6 +103,9 @@ class Shift(models.Model):
     start = models.TimeField()
     end = models.TimeField()
     weekdays = models.JSONField(default=list, help_text="days it begins on, Monday is 0")
+    office = models.BooleanField(
+        default=False, help_text="calendar of day staff: decides who is there, never which shift it is"
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
