@@ -7,7 +7,6 @@ databases apart.
 """
 
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -16,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from execlayer.launcher.postgres import Postgres, start_with_retries
-from execlayer.launcher.valkey import Valkey
+from execlayer.launcher.temporary import Services
 
 PREFIX = "execlayer-test-"
 OWN_REDIS = "EXECLAYER_TEST_OWN_REDIS"
@@ -28,52 +26,6 @@ MARKERS = (
 )
 
 
-class Services:
-    """What this run started, and where."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-        self.folder.chmod(0o711)  # the database's user passes through to its own folder
-        self.postgres: Postgres | None = None
-        self.valkey: Valkey | None = None
-
-    def start(self) -> None:
-        if not os.environ.get("DATABASE_URL"):
-            start_with_retries(self._start_postgres)
-        if not os.environ.get("REDIS_URL") or os.environ.get(OWN_REDIS):
-            start_with_retries(self._start_valkey)
-        home = self.folder / "home"
-        home.mkdir(mode=0o711)
-        os.environ["EXECLAYER_HOME"] = str(home)
-
-    def _start_postgres(self) -> None:
-        postgres = Postgres(self.folder / "postgres", secrets.token_urlsafe(16), durable=False)
-        postgres.create()
-        with (self.folder / "postgres.log").open("ab") as log:
-            postgres.start(log)
-        self.postgres = postgres
-        postgres.wait()
-        password = secrets.token_urlsafe(16)
-        postgres.ensure(user="execlayer", password=password, database="execlayer")
-        os.environ["DATABASE_URL"] = postgres.url("execlayer", password, "execlayer")
-
-    def _start_valkey(self) -> None:
-        valkey = Valkey(self.folder / "valkey", secrets.token_urlsafe(16))
-        with (self.folder / "valkey.log").open("ab") as log:
-            valkey.start(log)
-        self.valkey = valkey
-        valkey.wait()
-        os.environ["REDIS_URL"] = valkey.url()
-        os.environ[OWN_REDIS] = "1"
-
-    def stop(self) -> None:
-        if self.valkey is not None:
-            self.valkey.stop()
-        if self.postgres is not None:
-            self.postgres.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 _services: Services | None = None
 
 
@@ -82,9 +34,14 @@ def pytest_load_initial_conftests() -> Generator[None]:
     """A wrapper, because it must come before pytest-django, which loads the settings in the same hook."""
     global _services
     _sweep()
-    _services = Services()
+    _services = Services(PREFIX)
     try:
-        _services.start()
+        if not os.environ.get("DATABASE_URL"):
+            os.environ["DATABASE_URL"] = _services.start_postgres()
+        if not os.environ.get("REDIS_URL") or os.environ.get(OWN_REDIS):
+            os.environ["REDIS_URL"] = _services.start_valkey()
+            os.environ[OWN_REDIS] = "1"
+        os.environ["EXECLAYER_HOME"] = str(_services.home)
         yield
     except BaseException:
         _services.stop()

@@ -68,13 +68,15 @@ def spawn(
         text=True,
         errors="replace",
         process_group=0,
-        preexec_fn=prepare,  # noqa: PLW1509  (only a system call; modules it needs are loaded)
+        preexec_fn=prepare,
         pass_fds=tuple(pass_fds),
         **(rights or {}),
     )
 
 
-def stop(process: subprocess.Popen[str], *, with_signal: int = signal.SIGTERM, patience: float = 10.0) -> None:
+def stop(
+    process: subprocess.Popen[str], *, with_signal: int = signal.SIGTERM, patience: float = 10.0
+) -> None:
     """Ask once, wait `patience` seconds, then end whatever is left of the process group."""
     if process.poll() is None:
         with suppress(ProcessLookupError):

