@@ -1,0 +1,390 @@
+"""The routing engine: facts and a compiled rule set in, an outcome out. Pure, deterministic, no clock, no database.
+
+Conditions are compiled to closures once; rules are bucketed by their most selective equality, so that thousands
+of rules cost little. A rule that can't be read is an error kept apart from "did not match". Must not know persons:
+it answers with roles.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from routing_app import facts as catalogue
+from routing_app import urgency, words
+from routing_app.clocks import LAST_RESORT_OTHER, Limits, climb, limits_for, times
+from routing_app.facts import Operator, Prepared, as_json
+from routing_app.outcome import AffectedFunction, InformedRole, Outcome
+from routing_app.ruleset import ADD, REQUIRED, ConditionSpec, LadderSpec, RuleSpec, RulesetSpec
+
+YES: Final = "yes"
+NO: Final = "no"
+UNKNOWN: Final = "unknown"
+ERROR: Final = "error"
+MATCHED: Final = "matched"
+NOT_MATCHED: Final = "not matched"
+
+
+class RulesetInvalid(ValueError):
+    """The rule set can't route everything: its catch-all is missing, not last, or names no owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCondition:
+    spec: ConditionSpec
+    test: Callable[[Any], bool] | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    spec: RuleSpec
+    conditions: tuple[CompiledCondition, ...]
+    tests: tuple[tuple[str, Callable[[Any], bool]], ...]
+    broken: bool
+    adds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRules:
+    """Enabled rules in order, ready to run; `always` and `buckets` are positions in `rules`."""
+
+    rules: tuple[CompiledRule, ...]
+    always: tuple[int, ...]
+    buckets: Mapping[str, Mapping[str, tuple[int, ...]]]
+    ladders: Mapping[str, LadderSpec]
+    limits: Mapping[tuple[str, str], Limits]
+    other_acknowledge: Mapping[str, int]
+    errors: tuple[str, ...]
+
+
+def compile_rules(spec: RulesetSpec) -> CompiledRules:
+    """Compile a rule set. RulesetInvalid without a usable catch-all at the end; a broken condition does not raise,
+    it is carried along and reported by every evaluation."""
+    enabled = [rule for rule in spec.rules if rule.enabled]
+    if not enabled or not enabled[-1].is_catch_all or any(rule.is_catch_all for rule in enabled[:-1]):
+        raise RulesetInvalid("The last rule must be the catch-all, and the only one.")
+    if not enabled[-1].owner_function or not enabled[-1].owner_role:
+        raise RulesetInvalid("The catch-all names no owner.")
+    rules = tuple(_compile_rule(rule) for rule in enabled)
+    always, buckets = _index(rules)
+    errors = tuple(
+        f"Rule {rule.spec.number} “{rule.spec.name}”: {condition.error}"
+        for rule in rules
+        for condition in rule.conditions
+        if condition.error
+    )
+    return CompiledRules(
+        rules=rules,
+        always=always,
+        buckets=buckets,
+        ladders={ladder.code: ladder for ladder in spec.ladders},
+        limits=dict(spec.limits),
+        other_acknowledge=dict(spec.other_acknowledge),
+        errors=errors,
+    )
+
+
+def _compile_rule(spec: RuleSpec) -> CompiledRule:
+    # The catch-all takes what is left, whatever was written under it.
+    conditions = () if spec.is_catch_all else tuple(_compile_condition(one) for one in spec.conditions)
+    tests = tuple((one.spec.fact, one.test) for one in conditions if one.test is not None)
+    return CompiledRule(
+        spec=spec,
+        conditions=conditions,
+        tests=tests,
+        broken=any(one.error for one in conditions),
+        adds=spec.kind == ADD,
+    )
+
+
+def _compile_condition(spec: ConditionSpec) -> CompiledCondition:
+    try:
+        return CompiledCondition(spec, catalogue.tester(spec.fact, spec.operator, spec.value))
+    except ValueError as problem:
+        return CompiledCondition(spec, None, str(problem))
+
+
+def _equalities(rule: CompiledRule) -> dict[str, frozenset[str]]:
+    """Facts this rule pins to a few values, by which it can be found without being evaluated."""
+    found: dict[str, frozenset[str]] = {}
+    for condition in rule.conditions:
+        fact = catalogue.CATALOGUE.get(condition.spec.fact)
+        if condition.error or fact is None or fact.kind is not catalogue.Kind.CHOICE:
+            continue
+        if condition.spec.operator in (Operator.IS, Operator.ONE_OF):
+            expected = catalogue.read_expected(fact.code, condition.spec.operator, condition.spec.value)
+            found[fact.code] = frozenset({expected}) if isinstance(expected, str) else expected
+    return found
+
+
+def _index(rules: tuple[CompiledRule, ...]) -> tuple[tuple[int, ...], dict[str, dict[str, tuple[int, ...]]]]:
+    pinned = [_equalities(rule) for rule in rules]
+    variety: dict[str, set[str]] = {}
+    for one in pinned:
+        for fact, values in one.items():
+            variety.setdefault(fact, set()).update(values)
+    always: list[int] = []
+    buckets: dict[str, dict[str, list[int]]] = {}
+    for position, one in enumerate(pinned):
+        if not one or rules[position].broken:
+            always.append(position)
+            continue
+        fact = max(one, key=lambda code: (len(variety[code]) / len(one[code]), code == "type", code))
+        for value in one[fact]:
+            buckets.setdefault(fact, {}).setdefault(value, []).append(position)
+    frozen = {
+        fact: {value: tuple(found) for value, found in values.items()} for fact, values in buckets.items()
+    }
+    return tuple(always), frozen
+
+
+def _candidates(ruleset: CompiledRules, values: Mapping[str, Any]) -> list[int]:
+    positions = list(ruleset.always)
+    for fact, bucket in ruleset.buckets.items():
+        value = values.get(fact)
+        if value is not None:
+            positions.extend(bucket.get(value, ()))
+    positions.sort()
+    return positions
+
+
+def evaluate(facts: Mapping[str, Any], ruleset: CompiledRules, *, trace: bool = True) -> Outcome:
+    """Route: add rules contribute on the way down, the first matching route rule decides, the catch-all takes the rest.
+
+    `facts` as they come (see `facts.prepare`). With `trace` each rule that was looked at says for each condition
+    what it saw; without it the same route is reached faster and `Outcome.trace` is empty.
+    """
+    prepared = catalogue.prepare(facts)
+    added: list[RuleSpec] = []
+    lines: list[dict[str, Any]] = []
+    errors: list[str] = []
+    decided: RuleSpec | None = None
+    seen: set[int] = set()
+    for position in _candidates(ruleset, prepared.values):
+        rule = ruleset.rules[position]
+        matched = not rule.broken and _matches(rule, prepared.values)
+        if trace:
+            seen.add(position)
+            line = explain_rule(rule, prepared)
+            lines.append(line)
+            errors.extend(
+                f"Rule {rule.spec.number} “{rule.spec.name}”: {condition['error']}"
+                for condition in line["conditions"]
+                if condition["result"] == ERROR
+            )
+        if not matched:
+            continue
+        if rule.adds:
+            added.append(rule.spec)
+        else:
+            decided = rule.spec
+            break
+    if decided is None:  # compile_rules guarantees a last rule that matches everything
+        raise RulesetInvalid("No rule took the case.")
+    record = _trace(ruleset, decided, lines, seen) if trace else {}
+    return _build(prepared, ruleset, added, decided, errors if trace else list(ruleset.errors), record)
+
+
+def _matches(rule: CompiledRule, values: Mapping[str, Any]) -> bool:
+    for fact, test in rule.tests:
+        value = values.get(fact)
+        if value is None or not test(value):
+            return False
+    return True
+
+
+def explain_rule(rule: CompiledRule, prepared: Prepared) -> dict[str, Any]:
+    """One rule against facts, every condition answered: yes, no, unknown (fact absent) or error (unreadable)."""
+    conditions = [_explain_condition(condition, prepared) for condition in rule.conditions]
+    results = {condition["result"] for condition in conditions}
+    result = ERROR if ERROR in results else MATCHED if results <= {YES} else NOT_MATCHED
+    return {
+        "number": rule.spec.number,
+        "code": rule.spec.code,
+        "name": rule.spec.name,
+        "kind": rule.spec.kind,
+        "result": result,
+        "conditions": conditions,
+    }
+
+
+def _explain_condition(condition: CompiledCondition, prepared: Prepared) -> dict[str, Any]:
+    spec = condition.spec
+    error = condition.error or prepared.broken.get(spec.fact, "")
+    value = prepared.values.get(spec.fact)
+    if error or condition.test is None:
+        result = ERROR
+    elif value is None:
+        result = UNKNOWN
+    else:
+        result = YES if condition.test(value) else NO
+    return {
+        "fact": spec.fact,
+        "operator": spec.operator,
+        "expected": spec.value,
+        "value": as_json(prepared.raw.get(spec.fact)),
+        "result": result,
+        "error": error,
+    }
+
+
+def _trace(
+    ruleset: CompiledRules, decided: RuleSpec, lines: list[dict[str, Any]], seen: set[int]
+) -> dict[str, Any]:
+    """What was looked at in full; the others by number, with why they were not looked at."""
+    passed_over, not_reached = [], []
+    for position, rule in enumerate(ruleset.rules):
+        if rule.spec.number > decided.number:
+            not_reached.append(rule.spec.number)
+        elif position not in seen:
+            passed_over.append(rule.spec.number)
+    return {
+        "decided_by": decided.number,
+        "rules": lines,
+        "other_case": passed_over,
+        "not_reached": not_reached,
+    }
+
+
+def explain_all(facts: Mapping[str, Any], ruleset: CompiledRules) -> list[dict[str, Any]]:
+    """Every enabled rule with every condition answered, also those the index passes over; for people, not for speed."""
+    prepared = catalogue.prepare(facts)
+    return [explain_rule(rule, prepared) for rule in ruleset.rules]
+
+
+def _build(
+    prepared: Prepared,
+    ruleset: CompiledRules,
+    added: list[RuleSpec],
+    decided: RuleSpec,
+    errors: list[str],
+    trace: Mapping[str, Any],
+) -> Outcome:
+    speaking = [*added, decided]
+    score = urgency.score(prepared.values)
+    floors, caps = _bounds(prepared.values, speaking)
+    band = urgency.bounded(score.band, floors, caps)
+    limits, other = _clocks(prepared.values, ruleset, band, added, decided)
+    ladder = ruleset.ladders.get(decided.ladder)
+    routed_level = decided.start_level or 1
+    start_level = max([routed_level, *(rule.start_level or 1 for rule in added)])
+    levels = climb(
+        ladder.steps if ladder else (),
+        acknowledge=limits.acknowledge,
+        owner_role=decided.owner_role,
+        routed_level=routed_level,
+        start_level=start_level,
+        early_level=decided.early_level,
+        early_factor=decided.early_factor,
+    )
+    functions, elsewhere, informed = _affected(speaking, decided)
+    return Outcome(
+        owner_function=decided.owner_function,
+        owner_role=decided.owner_role,
+        owner_place=decided.owner_place,
+        owner_skill=decided.owner_skill,
+        functions=functions,
+        elsewhere=elsewhere,
+        informed_roles=informed,
+        urgency=band,
+        urgency_score=score.total,
+        urgency_inputs=score.inputs,
+        urgency_floors=tuple(floors),
+        urgency_caps=tuple(caps),
+        limits=limits,
+        other_acknowledge=other,
+        ladder=levels,
+        ladder_code=ladder.code if ladder else "",
+        start_level=levels[0].level,
+        triage=decided.to_triage,
+        playbook=decided.playbook or str(prepared.raw.get("type", "")),
+        proposes_type=next((rule.proposes_type for rule in reversed(speaking) if rule.proposes_type), ""),
+        marks=tuple(dict.fromkeys(rule.mark for rule in speaking if rule.mark)),
+        notes=tuple(rule.note for rule in speaking if rule.note),
+        rule_number=decided.number,
+        rule_code=decided.code,
+        rule_name=decided.name,
+        added_by=tuple(rule.number for rule in added),
+        errors=tuple(errors),
+        trace=trace,
+    )
+
+
+def _bounds(
+    values: Mapping[str, Any], speaking: list[RuleSpec]
+) -> tuple[list[urgency.Bound], list[urgency.Bound]]:
+    floors, caps = urgency.built_in_floors(values), urgency.built_in_caps(values)
+    for rule in speaking:
+        because = f"rule {rule.number}: {rule.name}"
+        if rule.urgency_floor:
+            floors.append(urgency.Bound(rule.urgency_floor, because))
+        if rule.urgency_cap:
+            caps.append(urgency.Bound(rule.urgency_cap, because))
+    return floors, caps
+
+
+def _clocks(
+    values: Mapping[str, Any], ruleset: CompiledRules, band: str, added: list[RuleSpec], decided: RuleSpec
+) -> tuple[Limits, int]:
+    """Limits of type and band, then the deciding rule's own, then a factor, which never slows a critical case."""
+    limits = limits_for(ruleset.limits, values.get("type", words.ANY_TYPE), band)
+    acknowledge = decided.acknowledge or limits.acknowledge
+    other = ruleset.other_acknowledge.get(band, LAST_RESORT_OTHER[band])
+    factors = [rule.acknowledge_factor for rule in added if rule.acknowledge_factor is not None]
+    if factors and band != words.CRITICAL:
+        factor = max(factors)
+        acknowledge, other = max(1, times(acknowledge, factor)), max(1, times(other, factor))
+    return (
+        Limits(
+            acknowledge=acknowledge,
+            decide=decided.decide or limits.decide,
+            resolve=decided.resolve or limits.resolve,
+            contain=limits.contain,
+        ),
+        other,
+    )
+
+
+def _affected(
+    speaking: list[RuleSpec], decided: RuleSpec
+) -> tuple[tuple[AffectedFunction, ...], tuple[AffectedFunction, ...], tuple[InformedRole, ...]]:
+    """Each function once per place. Required wins over informed; the deciding rule's word on the role wins over an
+    add rule's of the same need. Roles that lose out are still told."""
+    held: dict[tuple[str, str], AffectedFunction] = {}
+    told: dict[tuple[str, str], InformedRole] = {}
+    own_places = {words.HERE, decided.owner_place}
+    for rule in [decided, *[one for one in speaking if one is not decided]]:
+        for spec in rule.functions:
+            key = (spec.function, spec.place)
+            new = AffectedFunction(spec.function, spec.role, spec.need == REQUIRED, rule.number)
+            old = held.get(key)
+            if spec.function == decided.owner_function and spec.place in own_places:
+                if spec.role != decided.owner_role:
+                    told.setdefault(
+                        (spec.function, spec.role), InformedRole(spec.function, spec.role, rule.number)
+                    )
+                continue
+            if old is None:
+                held[key] = new
+                continue
+            winner, loser = (new, old) if new.required and not old.required else (old, new)
+            held[key] = winner
+            if loser.role != winner.role:
+                told.setdefault(
+                    (loser.function, loser.role), InformedRole(loser.function, loser.role, loser.because_rule)
+                )
+        lead = words.LEAD_OF.get(decided.owner_function, "") if rule.lead_follows else ""
+        if lead and lead != decided.owner_role:
+            told.setdefault(
+                (decided.owner_function, lead), InformedRole(decided.owner_function, lead, rule.number)
+            )
+    here = tuple(one for (_, place), one in held.items() if place == words.HERE)
+    away = tuple(one for (_, place), one in held.items() if place != words.HERE)
+    return here, away, tuple(told.values())
+
+
+def score_only(facts: Mapping[str, Any]) -> tuple[str, Decimal]:
+    """Band and score from the weighted inputs alone, without floors, caps or rules."""
+    score = urgency.score(catalogue.prepare(facts).values)
+    return score.band, score.total

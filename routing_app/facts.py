@@ -1,0 +1,401 @@
+"""The typed fact catalogue: everything a routing rule may look at, and how it may be compared.
+
+Pure. Owns fact codes, kinds, operators, and the reading of values (a fact as it comes, an expectation as an
+administrator typed it). Must not know rules, models, or where a fact's value was found. Unknown is absent:
+None, an empty text and a missing key all mean the same, and no comparison is ever true of it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final
+
+from routing_app import words
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    CHOICE = "choice"
+    NUMBER = "number"
+    MINUTES = "minutes"
+    MONEY = "money"
+    BOOL = "bool"
+    CODES = "code list"
+
+
+class Operator(StrEnum):
+    IS = "is"
+    IS_NOT = "is_not"
+    ONE_OF = "one_of"
+    NONE_OF = "none_of"
+    CONTAINS = "contains"
+    BEGINS_WITH = "begins_with"
+    LESS_THAN = "less_than"
+    AT_MOST = "at_most"
+    MORE_THAN = "more_than"
+    AT_LEAST = "at_least"
+    BETWEEN = "between"
+    YES = "yes"
+    NO = "no"
+    INCLUDES = "includes"
+    INCLUDES_ANY = "includes_any"
+    INCLUDES_NONE = "includes_none"
+    KNOWN = "known"
+
+
+OPERATOR_WORDS: Final[Mapping[str, str]] = {
+    Operator.IS: "is",
+    Operator.IS_NOT: "is not",
+    Operator.ONE_OF: "is one of",
+    Operator.NONE_OF: "is none of",
+    Operator.CONTAINS: "contains",
+    Operator.BEGINS_WITH: "begins with",
+    Operator.LESS_THAN: "is under",
+    Operator.AT_MOST: "is at most",
+    Operator.MORE_THAN: "is over",
+    Operator.AT_LEAST: "is at least",
+    Operator.BETWEEN: "is between",
+    Operator.YES: "yes",
+    Operator.NO: "no",
+    Operator.INCLUDES: "includes",
+    Operator.INCLUDES_ANY: "includes one of",
+    Operator.INCLUDES_NONE: "includes none of",
+    Operator.KNOWN: "is known",
+}
+
+_TEXT_OPERATORS = (
+    Operator.IS,
+    Operator.IS_NOT,
+    Operator.ONE_OF,
+    Operator.NONE_OF,
+    Operator.BEGINS_WITH,
+    Operator.CONTAINS,
+    Operator.KNOWN,
+)
+_CHOICE_OPERATORS = (
+    Operator.IS,
+    Operator.IS_NOT,
+    Operator.ONE_OF,
+    Operator.NONE_OF,
+    Operator.BEGINS_WITH,
+    Operator.KNOWN,
+)
+_NUMBER_OPERATORS = (
+    Operator.LESS_THAN,
+    Operator.AT_MOST,
+    Operator.MORE_THAN,
+    Operator.AT_LEAST,
+    Operator.BETWEEN,
+    Operator.IS,
+    Operator.KNOWN,
+)
+OPERATORS: Final[Mapping[Kind, tuple[Operator, ...]]] = {
+    Kind.TEXT: _TEXT_OPERATORS,
+    Kind.CHOICE: _CHOICE_OPERATORS,
+    Kind.NUMBER: _NUMBER_OPERATORS,
+    Kind.MINUTES: _NUMBER_OPERATORS,
+    Kind.MONEY: _NUMBER_OPERATORS,
+    Kind.BOOL: (Operator.YES, Operator.NO, Operator.KNOWN),
+    Kind.CODES: (Operator.INCLUDES, Operator.INCLUDES_ANY, Operator.INCLUDES_NONE, Operator.KNOWN),
+}
+NUMERIC: Final = frozenset({Kind.NUMBER, Kind.MINUTES, Kind.MONEY})
+WITHOUT_VALUE: Final = frozenset({Operator.YES, Operator.NO, Operator.KNOWN})
+_LISTS: Final = frozenset(
+    {
+        Operator.ONE_OF,
+        Operator.NONE_OF,
+        Operator.BEGINS_WITH,
+        Operator.INCLUDES_ANY,
+        Operator.INCLUDES_NONE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing a rule may ask about. `source` names the list of codes the plant keeps, `choices` a fixed one."""
+
+    code: str
+    label: str
+    kind: Kind
+    help: str = ""
+    unit: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        return OPERATORS[self.kind]
+
+
+def _pairs(words_of: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(words_of.items())
+
+
+_GRADES = (("none", "none"), ("information", "information"), ("warning", "warning"), ("error", "error"))
+_TIERS = (("A", "A"), ("B", "B"), ("C", "C"), ("stock", "stock"))
+_SOURCES = (("bought", "bought"), ("made", "made"))
+_WEEKDAYS = tuple((day, day.capitalize()) for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+_CHANNELS = tuple(
+    (code, label)
+    for code, label in (
+        ("form", "station form"),
+        ("api", "API"),
+        ("email", "e-mail"),
+        ("chat", "chat"),
+        ("edi", "EDI"),
+        ("machine", "machine"),
+        ("webhook", "webhook"),
+        ("file", "file"),
+    )
+)
+
+_CATALOGUE: Final[tuple[Fact, ...]] = (
+    Fact("type", "type", Kind.CHOICE, "The exception type.", choices=_pairs(words.TYPES), source="types"),
+    Fact("site", "site", Kind.CHOICE, "Code of the site it happened on.", source="sites"),
+    Fact("area", "area", Kind.CHOICE, "Code of the area.", source="areas"),
+    Fact("work_centre", "work centre", Kind.CHOICE, "Code of the line or cell.", source="work_centres"),
+    Fact("work_unit", "work unit", Kind.CHOICE, "Code of the machine or station.", source="work_units"),
+    Fact("reason", "reason", Kind.CHOICE, "Reason code, for example MEC-LEAK; a rule may name its beginning."),
+    Fact("kind", "kind", Kind.TEXT, "Kind inside the type: stopped, slow, stopped_now, soon, DATE-EARLIER."),
+    Fact(
+        "severity", "severity", Kind.CHOICE, "How bad the event itself is.", choices=_pairs(words.SEVERITIES)
+    ),
+    Fact("item_group", "item group", Kind.CHOICE, "Group of the item concerned.", source="item_groups"),
+    Fact("item_source", "item source", Kind.CHOICE, "Is the item bought or made?", choices=_SOURCES),
+    Fact("customer_tier", "customer tier", Kind.CHOICE, "Tier of the worst linked customer.", choices=_TIERS),
+    Fact(
+        "hours_to_due",
+        "slack to the promise",
+        Kind.NUMBER,
+        "Promised date less projected ship date of the worst linked line, in hours; negative is late.",
+        unit="h",
+    ),
+    Fact("window_min", "response window", Kind.MINUTES, "Minutes until the best option lapses.", unit="min"),
+    Fact("run_out_min", "time to run-out", Kind.MINUTES, "Minutes until the material is used up.", unit="min"),
+    Fact("quantity", "quantity", Kind.NUMBER, "The affected or missing amount, in the item's unit."),
+    Fact("value_at_risk", "value at risk", Kind.MONEY, "In the site's currency."),
+    Fact("shift", "shift", Kind.CHOICE, "Code of the shift it happened in.", source="shifts"),
+    Fact("weekday", "weekday", Kind.CHOICE, "Of the shift's day, local time.", choices=_WEEKDAYS),
+    Fact("channel", "channel", Kind.CHOICE, "How the first signal came in.", choices=_CHANNELS),
+    Fact("confidence", "confidence", Kind.NUMBER, "How sure the reading is, 0 to 1."),
+    Fact("repeats_7d", "openings in 7 days", Kind.NUMBER, "How often the same key opened, this one included."),
+    Fact("bottleneck", "the unit is a bottleneck", Kind.BOOL),
+    Fact("line_stopped", "a whole line stands", Kind.BOOL),
+    Fact("units_down_5min", "units of the area down within 5 minutes", Kind.NUMBER),
+    Fact("shipped", "suspect lots have shipped", Kind.BOOL),
+    Fact("customer_stopped", "the customer's line is stopped", Kind.BOOL),
+    Fact("safety_characteristic", "a safety or regulatory characteristic is concerned", Kind.BOOL),
+    Fact("supplier_lot", "the lot came from a supplier", Kind.BOOL),
+    Fact("operation_running", "the operation is running", Kind.BOOL),
+    Fact("sole_certificate", "only one person holds the certificate", Kind.BOOL),
+    Fact("single_source", "there is a single source", Kind.BOOL),
+    Fact("grade", "grade of the change", Kind.CHOICE, "From the order-change table.", choices=_GRADES),
+    Fact("order_state", "state of the order", Kind.NUMBER, "0 quoted to 9 closed; 7 is picked."),
+    Fact("answer_by_min", "time to answer", Kind.MINUTES, "Minutes until the answer is due.", unit="min"),
+    Fact("long_lead", "long-lead components are concerned", Kind.BOOL),
+    Fact("free_stock_other_site", "the other site has free stock", Kind.BOOL),
+    Fact("other_site_need_h", "need of the other site", Kind.NUMBER, "Hours until it needs it.", unit="h"),
+    Fact("commit_at_risk", "a promise would be missed", Kind.BOOL),
+    Fact("staffed", "the area is staffed now", Kind.BOOL, "False outside the area's shifts."),
+    Fact("linked", "it is linked to something in the plant", Kind.BOOL),
+    Fact("order_within_24h", "the unit has an order in the next 24 h", Kind.BOOL),
+    Fact("planned_stop", "the stop was planned", Kind.BOOL),
+    Fact("owner_records_10min", "records to one person in 10 minutes", Kind.NUMBER),
+    Fact("customer", "customer", Kind.CHOICE, "Code of the customer.", source="customers"),
+    Fact("supplier", "supplier", Kind.CHOICE, "Code of the supplier.", source="suppliers"),
+    Fact("item", "item", Kind.CHOICE, "Code of the item."),
+    Fact("skills", "skills asked for", Kind.CODES, "Certificates the running operations need."),
+)
+CATALOGUE: Final[Mapping[str, Fact]] = {fact.code: fact for fact in _CATALOGUE}
+
+#: Names other documents and screens use for the same facts; read on the way in, never stored.
+ALIASES: Final[Mapping[str, str]] = {
+    "slack_h": "hours_to_due",
+    "opens_7d": "repeats_7d",
+    "tier": "customer_tier",
+    "unit": "work_unit",
+    "exception_type": "type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Facts ready to be compared: `values` by code in comparable form, `broken` what could not be read and why.
+
+    `raw` is the JSON form of what came in, for the record; facts outside the catalogue are kept there only.
+    """
+
+    values: Mapping[str, Any]
+    broken: Mapping[str, str] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+_TRUE = frozenset({"true", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "no", "n", "0", "off"})
+
+
+def read_number(value: Any) -> Decimal:
+    """A finite number from int, float, Decimal or text; ValueError says what is wrong in plain words."""
+    if isinstance(value, bool):
+        raise ValueError("is yes or no, not a number")
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError(f"“{value}” is not a number") from None
+    if not number.is_finite():
+        raise ValueError(f"“{value}” is not a finite number")
+    return number
+
+
+def read_bool(value: Any) -> bool:
+    """True or False from a bool or a plain word; ValueError otherwise."""
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().casefold()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(f"“{value}” is neither yes nor no")
+
+
+def _read_codes(value: Any) -> frozenset[str]:
+    parts: Iterable[Any] = split_list(value) if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple, set, frozenset)):
+        raise ValueError(f"“{value}” is not a list of codes")
+    return frozenset(str(part).strip().casefold() for part in parts if str(part).strip())
+
+
+def _read_text(value: Any) -> str:
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        raise ValueError("is a list, one value was expected")
+    return str(value).strip().casefold()
+
+
+_READERS: Final[Mapping[Kind, Callable[[Any], Any]]] = {
+    Kind.TEXT: _read_text,
+    Kind.CHOICE: _read_text,
+    Kind.NUMBER: read_number,
+    Kind.MINUTES: read_number,
+    Kind.MONEY: read_number,
+    Kind.BOOL: read_bool,
+    Kind.CODES: _read_codes,
+}
+
+
+def as_json(value: Any) -> Any:
+    """The form a fact is stored in: decimals as text, sets as sorted lists, enumerations as their text."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        return format(Decimal(str(value)).normalize(), "f") if not value.is_integer() else int(value)
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else format(value.normalize(), "f")
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(part) for part in value)
+    if isinstance(value, (list, tuple)):
+        return [str(part) for part in value]
+    return str(value)
+
+
+def prepare(facts: Mapping[str, Any]) -> Prepared:
+    """Read facts as they come (aliases, numbers as text, any case) into the comparable form; never raises."""
+    values: dict[str, Any] = {}
+    broken: dict[str, str] = {}
+    raw: dict[str, Any] = {}
+    for given, value in facts.items():
+        code = ALIASES.get(given, given)
+        if value is None or value == "" or value in ((), [], frozenset()):
+            continue
+        if isinstance(value, float) and not Decimal(str(value)).is_finite():
+            raw[code] = str(value)
+            broken[code] = f"“{value}” is not a finite number"
+            continue
+        raw[code] = as_json(value)
+        fact = CATALOGUE.get(code)
+        if fact is None:
+            continue
+        try:
+            values[code] = _READERS[fact.kind](value)
+        except ValueError as problem:
+            broken[code] = str(problem)
+    return Prepared(values=values, broken=broken, raw=dict(sorted(raw.items())))
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a typed list: commas, semicolons or new lines between them."""
+    return [part.strip() for part in text.replace(";", ",").replace("\n", ",").split(",") if part.strip()]
+
+
+def read_expected(fact_code: str, operator: str, text: str) -> Any:
+    """The expectation of one condition in comparable form; ValueError says what an administrator must change."""
+    fact = CATALOGUE.get(fact_code)
+    if fact is None:
+        raise ValueError(f"There is no fact called “{fact_code}”.")
+    if operator not in fact.operators:
+        allowed = ", ".join(f"“{OPERATOR_WORDS[known]}”" for known in fact.operators)
+        raise ValueError(f"“{fact.label}” cannot be compared that way; it knows {allowed}.")
+    if operator in WITHOUT_VALUE:
+        if text.strip():
+            raise ValueError(f"“{fact.label} {OPERATOR_WORDS[operator]}” takes no value.")
+        return None
+    parts = split_list(text)
+    if not parts:
+        raise ValueError(f"“{fact.label} {OPERATOR_WORDS[operator]}” needs a value.")
+    if fact.kind in NUMERIC:
+        return _expected_number(fact, operator, text, parts)
+    if operator in _LISTS:
+        return frozenset(part.casefold() for part in parts)
+    return text.strip().casefold()
+
+
+def _expected_number(fact: Fact, operator: str, text: str, parts: list[str]) -> Any:
+    try:
+        if operator != Operator.BETWEEN:
+            return read_number(text)
+        if len(parts) != 2:
+            raise ValueError("takes a lower and an upper bound, for example “15, 60”")
+        low, high = read_number(parts[0]), read_number(parts[1])
+    except ValueError as problem:
+        raise ValueError(f"“{fact.label}”: {problem}.") from None
+    if low > high:
+        raise ValueError(f"“{fact.label}”: the lower bound {parts[0]} is over the upper bound {parts[1]}.")
+    return (low, high)
+
+
+def _begins_with(expected: frozenset[str]) -> Callable[[Any], bool]:
+    prefixes = tuple(expected)
+    return lambda value: value.startswith(prefixes)
+
+
+def _between(expected: tuple[Decimal, Decimal]) -> Callable[[Any], bool]:
+    low, high = expected
+    return lambda value: low <= value <= high
+
+
+_TESTS: Final[Mapping[str, Callable[[Any], Callable[[Any], bool]]]] = {
+    Operator.IS: lambda expected: lambda value: value == expected,
+    Operator.IS_NOT: lambda expected: lambda value: value != expected,
+    Operator.ONE_OF: lambda expected: lambda value: value in expected,
+    Operator.NONE_OF: lambda expected: lambda value: value not in expected,
+    Operator.CONTAINS: lambda expected: lambda value: expected in value,
+    Operator.BEGINS_WITH: _begins_with,
+    Operator.LESS_THAN: lambda expected: lambda value: value < expected,
+    Operator.AT_MOST: lambda expected: lambda value: value <= expected,
+    Operator.MORE_THAN: lambda expected: lambda value: value > expected,
+    Operator.AT_LEAST: lambda expected: lambda value: value >= expected,
+    Operator.BETWEEN: _between,
+    Operator.YES: lambda expected: lambda value: value is True,
+    Operator.NO: lambda expected: lambda value: value is False,
+    Operator.INCLUDES: lambda expected: lambda value: expected in value,
+    Operator.INCLUDES_ANY: lambda expected: lambda value: not expected.isdisjoint(value),
+    Operator.INCLUDES_NONE: lambda expected: lambda value: expected.isdisjoint(value),
+    Operator.KNOWN: lambda expected: lambda value: True,
+}
+
+
+def tester(fact_code: str, operator: str, text: str) -> Callable[[Any], bool]:
+    """A closure that answers one condition for a known value in comparable form; ValueError as `read_expected`."""
+    return _TESTS[operator](read_expected(fact_code, operator, text))
