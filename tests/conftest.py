@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
+from tests.plant_fixtures import kolbe_mini  # noqa: F401  (a fixture for every app)
+
 
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
