@@ -6,15 +6,18 @@ dropped, because the sweep finds the work. Two queues, so that telling people ne
 
 import logging
 import os
+import signal
 import time
 from dataclasses import dataclass
 
 from celery import Celery
+from celery.signals import worker_process_init
 from kombu import Connection
 from kombu.exceptions import OperationalError
 from kombu.pools import producers
 
 from core.wake import register_waker
+from execlayer.launcher.children import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "execlayer.settings")
 
@@ -82,6 +85,13 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def _follow_the_worker(**_: object) -> None:
+    """A pool process whose worker was killed would wait for ever for work that cannot come."""
+    die_with_parent(signal.SIGKILL)
+
 
 _PATIENCE = 5.0  # seconds without another try after the broker refused one
 _refused_at: float | None = None

@@ -21,8 +21,13 @@ DEBUG = env.flag("DEBUG")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 HTTPS = env.flag("HTTPS", default=PUBLIC_URL.startswith("https://"))
+HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000 if HTTPS else 0)
 BEHIND_PROXY = env.flag("BEHIND_PROXY")
 ERP = env.text("ERP", "tryton")
+ERP_URL = env.text("ERP_URL")
+ERP_DATABASE = env.text("ERP_DATABASE", "tryton")
+ERP_USERNAME = env.text("ERP_USERNAME", "integration")
+ERP_PASSWORD = env.text("ERP_PASSWORD")
 PROCESS = env.text("EXECLAYER_PROCESS", "command")
 DB_POOL_MAX = env.number("DB_POOL_MAX", 10)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
@@ -199,8 +204,8 @@ if not EMAIL_HOST:
 # --- safety ----------------------------------------------------------------------------------------------
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_SECONDS = HSTS_SECONDS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HSTS_SECONDS > 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 PR_SET_PDEATHSIG = 1
+FAST_SHUTDOWN = signal.SIGINT  # PostgreSQL's word for: roll back, flush, end
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 

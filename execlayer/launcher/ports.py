@@ -1,13 +1,25 @@
 """Free TCP ports on this machine."""
 
+import secrets
 import socket
+
+FIRST, LAST = 20_000, 32_000
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port nobody listens on now. Whoever uses it must cope with losing the race for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now, below those the system hands to outgoing connections.
+
+    Nothing holds it: whoever uses it must cope with losing the race for it.
+    """
+    for _ in range(200):
+        port = secrets.randbelow(LAST - FIRST) + FIRST
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port between {FIRST} and {LAST}")
 
 
 def listen(host: str, wanted: int, *, tries: int = 50) -> socket.socket:

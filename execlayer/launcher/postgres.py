@@ -8,7 +8,6 @@ copied and the data is kept below `/var/lib/execlayer`. Knows nothing of what is
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -139,8 +138,8 @@ class Postgres:
         return True
 
     def start(self, output: int | IO[Any] = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start the server on a free port, written to `port`. Ready only once `wait` returns."""
-        self.port = free_port()
+        """Start the server on a free port, the same one when started again. Ready once `wait` returns."""
+        self.port = self.port or free_port()
         options = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",  # a deep folder would exceed the length of a socket path
@@ -154,7 +153,7 @@ class Postgres:
         for option in options:
             argv += ["-c", option]
         self.process = children.spawn(
-            argv, env=PLAIN, output=output, death=signal.SIGINT, rights=children.unprivileged()
+            argv, env=PLAIN, output=output, death=children.FAST_SHUTDOWN, rights=children.unprivileged()
         )
         return self.process
 
@@ -176,7 +175,7 @@ class Postgres:
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, data is flushed."""
         if self.process is not None:
-            children.stop(self.process, with_signal=signal.SIGINT, patience=20)
+            children.stop(self.process, with_signal=children.FAST_SHUTDOWN, patience=20)
 
     def url(self, user: str = SUPERUSER, password: str | None = None, database: str = "postgres") -> str:
         secret = quote(self.password if password is None else password, safe="")

@@ -39,7 +39,7 @@ class Valkey:
     process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self, output: int | IO[Any] = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        self.port = free_port()
+        self.port = self.port or free_port()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration = self.directory / "valkey.conf"  # a file, because arguments are visible to everyone
         configuration.touch(mode=0o600)
