@@ -1,0 +1,364 @@
+"""The plant's names, ready to be found in text: codes exactly, names and aliases by Aho-Corasick.
+
+A code is normalised (case, dash, blank, leading zero, O for 0) and then matched exactly, never by similarity; what
+looks like one of ours and is not is reported as unknown. Built from plain rows; knows no database.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ahocorasick_rs import AhoCorasick
+
+from exceptions_app.reading.normalise import Text, fold, spellings
+from exceptions_app.reading.types import Method, Span
+
+_GROUP = re.compile(r"[^\W\d_]+|[0-9]+")
+_JOIN = re.compile(r"[ \t]?[-_/.#:+]?[ \t#]?")
+_COUNTED = (
+    r"(?! ?(?:pcs|pc|pieces|parts|stk|stck|stuck|st|teile|pzas|piezas|pecas|szt|sztuk|ea|kg|g|l|m|mm|min|mins|minut\w*"
+    r"|h|hrs|hour|std|scrap|good|done|bad|ok|left|x|%|times|ausschuss|merma|refugo|operator|people|mann)\b)"
+)
+_AND = re.compile(
+    r"(?: ?[&+/]| (?:and|und|y|e|i|oraz|or|oder|o)| ?,(?=[ ]?[0-9]+ ?(?:,|&|and |und |y |e |i |oraz )))[ ]?"
+    r"([0-9]{1,6})(?![\w:%]|[.,][0-9])" + _COUNTED
+)
+_UNCOUNTED = re.compile(_COUNTED)
+_FILLERS = frozenset({"no", "nr", "num"})
+_LINE = re.compile(
+    r"[ ,/-]{0,2}(?:line|ln|item|pos|position|partida|linea|posicion|linha|poz|pozycja|zeile)?\.? ?#?([0-9]{1,5})(?!\w)"
+)
+_NOT_A_CODE = re.compile(
+    r"(?:alarm|error|err|fault|code|tel|phone|fax|vat|ust|fehler|codigo|erro|blad|kod|nip)[ :.#-]*$"
+)
+_ZERO = re.compile(r"o[0-9o]|[0-9]o|[a-z]0|(?<![a-z])0")
+_MAX_GROUPS = 8
+#: Codes that may be named by their number alone, when it is long enough to be nothing else.
+_BY_NUMBER = ("work_order", "sales_order", "purchase_order", "lot", "sales_order_line", "purchase_order_line")
+_LINES_OF = {"sales_order": "sales_order_line", "purchase_order": "purchase_order_line"}
+_MIN_NUMBER = 5
+_MIN_NAME = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MasterCode:
+    """One row of master data. `parent` is what it belongs to: a unit's work centre, a lot's item, a line's order."""
+
+    kind: str
+    code: str
+    name: str = ""
+    id: int | str | None = None
+    site_code: str = ""
+    aliases: tuple[str, ...] = ()
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MasterHit:
+    """Words that name something: one row, or several when the name is shared."""
+
+    span: Span
+    rows: tuple[MasterCode, ...]
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCode:
+    """Words shaped like our codes of that kind, that are none of them."""
+
+    span: Span
+    kind: str
+
+
+def _groups(text: str) -> list[str]:
+    """Runs of letters and of digits; digits without leading zeros."""
+    return [part.lstrip("0") or "0" if part.isdigit() else part for part in _GROUP.findall(fold(text))]
+
+
+def _squash(text: str) -> str:
+    return "".join(char for char in fold(text) if char.isalnum())
+
+
+class MasterIndex:
+    """Everything nameable at the sites one reader serves. Immutable once built; share it between messages."""
+
+    def __init__(self, rows: Iterable[MasterCode], version: str = "") -> None:
+        self.version = version
+        self._by_groups: dict[str, list[tuple[MasterCode, Method]]] = defaultdict(list)
+        self._starts: set[str] = set()
+        self._squashed: dict[str, list[MasterCode]] = defaultdict(list)
+        self._zeroed: dict[str, list[MasterCode]] = defaultdict(list)
+        self._numbers: dict[str, list[MasterCode]] = defaultdict(list)
+        self._shapes: dict[str, tuple[str, int]] = {}
+        self._by_kind: dict[tuple[str, str], list[MasterCode]] = defaultdict(list)
+        names: dict[str, list[tuple[MasterCode, Method]]] = defaultdict(list)
+        count = 0
+        for row in rows:
+            count += 1
+            self._add_code(row)
+            for name, method in ((row.name, "name"), *((alias, "alias") for alias in row.aliases)):
+                self._add_name(row, name, "name" if method == "name" else "alias", names)
+        self.size = count
+        self._names = list(names)
+        self._name_rows = [tuple(names[name]) for name in self._names]
+        self._automaton = AhoCorasick(self._names)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def _add_groups(self, groups: list[str], row: MasterCode, method: Method) -> None:
+        joined = groups[0]
+        for part in groups[1:]:
+            self._starts.add(joined)
+            joined += "|" + part
+        self._by_groups[joined].append((row, method))
+
+    def _add_code(self, row: MasterCode) -> None:
+        groups = _groups(row.code)
+        squashed = _squash(row.code)
+        if not groups:
+            return
+        self._by_kind[row.kind, squashed].append(row)
+        has_digit = any(part.isdigit() for part in groups)
+        if has_digit and len(groups) <= _MAX_GROUPS and (len(groups) > 1 or len(groups[0]) >= 4):
+            self._add_groups(groups, row, "code")
+        if has_digit and len(groups) > 1:
+            self._squashed[squashed].append(row)
+            if "0" in squashed or "o" in squashed:
+                self._zeroed[squashed.replace("o", "0")].append(row)
+        if not has_digit and len(squashed) >= _MIN_NAME:
+            self._squashed[squashed].append(row)
+        if len(groups) == 2 and groups[0].isalpha() and groups[1].isdigit():
+            kind, longest = self._shapes.get(groups[0], (row.kind, 0))
+            digits = len(re.sub(r"\D", "", squashed))
+            self._shapes[groups[0]] = (kind, max(longest, digits))
+            if row.kind in _BY_NUMBER and digits >= _MIN_NUMBER:
+                self._numbers[groups[1]].append(row)
+
+    def _add_name(
+        self, row: MasterCode, name: str, method: Method, names: dict[str, list[tuple[MasterCode, Method]]]
+    ) -> None:
+        groups = _groups(name)
+        if not groups or name == row.code:
+            return
+        has_digit = any(part.isdigit() for part in groups)
+        if has_digit and 1 < len(groups) <= _MAX_GROUPS and not any(char in name for char in "&()'"):
+            self._add_groups(groups, row, method)
+            if len(groups) == 2 and groups[0].isalpha() and len(groups[0]) >= _MIN_NAME:
+                self._shapes.setdefault(groups[0], (row.kind, 2))
+            return
+        forms = set(spellings(name))
+        forms |= {
+            re.sub(r"([aou])e", r"\1", form)
+            for form in forms
+            if not name.isascii() or re.search("[aou]e", form)
+        }
+        for form in forms:
+            if len(form) >= _MIN_NAME:
+                names[form].append((row, method))
+
+    def lookup(self, kind: str, code: str) -> MasterCode | None:
+        """The row of that kind with that code (case, dashes and blanks apart), or None."""
+        rows = self._by_kind.get((kind, _squash(code)), [])
+        return next((row for row in rows if row.code == code), rows[0] if len(rows) == 1 else None)
+
+    def find(self, text: Text) -> tuple[list[MasterHit], list[UnknownCode]]:
+        """Everything named in the text, longest first where names overlap, in order; and what only looks like ours."""
+        hits = self._find_names(text)
+        parts = [(found.start(), found.end(), found.group()) for found in _GROUP.finditer(text.fold)]
+        unknown: list[UnknownCode] = []
+        place = 0
+        while place < len(parts):
+            used = self._code_at(text, parts, place, hits)
+            if not used:
+                self._unknown_at(text, parts, place, unknown)
+            place += max(used, 1)
+        hits = _longest(hits)
+        taken = [hit.span for hit in hits]
+        unknown = [
+            one
+            for one in unknown
+            if not any(one.span.start < s.end and s.start < one.span.end for s in taken)
+        ]
+        return hits, unknown
+
+    def _find_names(self, text: Text) -> list[MasterHit]:
+        hits = []
+        for index, start, end in self._automaton.find_matches_as_indexes(text.key, overlapping=True):
+            if text.whole_word(start, end):
+                rows = self._name_rows[index]
+                hits.append(MasterHit(text.from_key(start, end), _rows(rows), rows[0][1]))
+        return hits
+
+    def _code_at(
+        self, text: Text, parts: list[tuple[int, int, str]], place: int, hits: list[MasterHit]
+    ) -> int:
+        """Link what starts at this part; return how many parts were used."""
+        begin = parts[place][0]
+        if not _free_before(text.fold, begin):
+            return 0
+        best: tuple[int, int, str, list[tuple[MasterCode, Method]]] | None = None
+        joined = ""
+        for ahead, (start, end, word) in enumerate(parts[place : place + _MAX_GROUPS]):
+            if ahead and not _JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
+                break
+            if ahead == 1 and word in _FILLERS:
+                continue
+            part = word.lstrip("0") or "0" if word.isdigit() else word
+            joined = f"{joined}|{part}" if ahead else part
+            found = self._by_groups.get(joined)
+            if found and _free_after(text.fold, end, found[0][0].kind):
+                best = (ahead + 1, end, joined, found)
+            if joined not in self._starts:
+                break
+        if best is None:
+            return self._run_at(text, parts, place, hits)
+        used, end, joined, found = best
+        rows = _verbatim(_rows(found), _squash(text.fold[begin:end]))
+        if used == 1 and not self._stands_alone(text, begin, end):
+            return 0
+        hits.append(MasterHit(text.span(begin, end), rows, found[0][1]))
+        self._more_after(text, end, joined, rows, hits)
+        return used
+
+    def _run_at(
+        self, text: Text, parts: list[tuple[int, int, str]], place: int, hits: list[MasterHit]
+    ) -> int:
+        """A run without blanks: written without its dashes, with O for 0, letters only, or the bare number."""
+        begin, end, word = parts[place]
+        windows = [end]
+        for ahead in range(place + 1, min(place + _MAX_GROUPS, len(parts))):
+            if text.fold[windows[-1] : parts[ahead][0]] not in ("", "-", "_", " "):
+                break
+            windows.append(parts[ahead][1])
+        for used in range(len(windows), 0, -1):
+            end = windows[used - 1]
+            hit = self._run(text, begin, end) if _free_after(text.fold, end, "") else None
+            if hit is not None:
+                hits.append(hit)
+                return used
+        number = word.lstrip("0") or "0"
+        if (
+            len(word) >= _MIN_NUMBER
+            and number in self._numbers
+            and self._stands_alone(text, begin, parts[place][1])
+        ):
+            hits.append(MasterHit(text.span(begin, parts[place][1]), tuple(self._numbers[number]), "number"))
+            return 1
+        return 0
+
+    def _run(self, text: Text, begin: int, end: int) -> MasterHit | None:
+        """These words as one code without dashes, in capitals, or with O for 0."""
+        run = text.fold[begin:end]
+        squashed = _squash(run)
+        rows = self._squashed.get(squashed)
+        if rows and run == squashed:
+            shouted = text.original[begin:end].isupper() and not text.original.isupper()
+            if not squashed.isalpha() or shouted:
+                return MasterHit(text.span(begin, end), tuple(rows), "code")
+        if _ZERO.search(run):
+            rows = self._zeroed.get(squashed.replace("o", "0"))
+            if rows:
+                return MasterHit(text.span(begin, end), tuple(rows), "code_loose")
+        return None
+
+    @staticmethod
+    def _stands_alone(text: Text, begin: int, end: int) -> bool:
+        """A bare number that is neither counted, an alarm, nor part of a longer number."""
+        folded = text.fold
+        if _NOT_A_CODE.search(folded, max(0, begin - 20), begin) or not _UNCOUNTED.match(folded, end):
+            return False
+        before, after = folded[max(0, begin - 2) : begin], folded[end : end + 2]
+        return not (re.search(r"[0-9][ /.,-]$", before) or re.match(r"[ /.,-][0-9]", after))
+
+    def _more_after(
+        self, text: Text, end: int, joined: str, rows: tuple[MasterCode, ...], hits: list[MasterHit]
+    ) -> None:
+        """ "press 4 and 5" names two; "SO 55120 line 10" names a line."""
+        line_kind = _LINES_OF.get(rows[0].kind, "")
+        if line_kind and (found := _LINE.match(text.fold, end)):
+            rows_of_line = self._by_groups.get(f"{joined}|{found[1].lstrip('0') or '0'}", ())
+            line = [row for row, _ in rows_of_line if row.kind == line_kind]
+            if line:
+                hits.append(MasterHit(text.span(found.start(1), found.end(1)), tuple(line), "code"))
+            return
+        stem = joined.rpartition("|")[0]
+        while stem and (found := _AND.match(text.fold, end)):
+            more = self._by_groups.get(f"{stem}|{found[1].lstrip('0') or '0'}")
+            if not more:
+                return
+            hits.append(MasterHit(text.span(found.start(1), found.end(1)), _rows(more), more[0][1]))
+            end = found.end(1)
+
+    def _unknown_at(
+        self, text: Text, parts: list[tuple[int, int, str]], place: int, unknown: list[UnknownCode]
+    ) -> None:
+        """A known prefix with a number that is not one of ours."""
+        begin, middle, word = parts[place]
+        shape = self._shapes.get(word)
+        if shape is None or place + 1 >= len(parts) or not _free_before(text.fold, begin):
+            return
+        start, end, number = parts[place + 1]
+        gap = text.fold[middle:start]
+        if (
+            not number.isdigit()
+            or len(number) > shape[1] + 1
+            or gap not in ("", "-", "_", " ", "/", " #", "#")
+        ):
+            return
+        after = text.fold[end : end + 12]
+        if gap == " " and re.match(r" ?(?:pcs|pc|stk|st|kg|min|mm|h|%|times|x|:|[.,][0-9])", after):
+            return
+        unknown.append(UnknownCode(text.span(begin, end), shape[0]))
+
+
+def _rows(found: Iterable[tuple[MasterCode, Method]]) -> tuple[MasterCode, ...]:
+    """The rows once each; a code outranks a name that happens to be spelt alike."""
+    pairs = list(found)
+    best = [row for row, method in pairs if method == "code"] or [row for row, _ in pairs]
+    return tuple(dict.fromkeys(best))
+
+
+def _verbatim(rows: tuple[MasterCode, ...], squashed: str) -> tuple[MasterCode, ...]:
+    """PRS-04 before PRS-4, when both exist and the text says which."""
+    exact = tuple(row for row in rows if _squash(row.code) == squashed)
+    return exact or rows
+
+
+def _free_before(folded: str, begin: int) -> bool:
+    """Not the tail of a longer identifier."""
+    if begin == 0:
+        return True
+    before = folded[begin - 1]
+    if before.isalnum() or before == "_":
+        return False
+    return not (
+        before in "-." and begin > 1 and folded[begin - 2].isalnum() and not folded[begin - 2].isspace()
+    )
+
+
+def _free_after(folded: str, end: int, kind: str) -> bool:
+    """Not the head of a longer identifier; an order may carry an operation or line behind its number."""
+    after = folded[end : end + 2]
+    if after[:1].isalnum() or after[:1] == "_":
+        return False
+    if len(after) < 2 or after[0] not in "-." or not after[1].isalnum():
+        return True
+    if kind in ("work_order", "sales_order", "purchase_order"):
+        return True
+    tail = re.match(r"[-.]([^\W_]+)", folded[end : end + 12])
+    return tail is None or (tail[1].isalpha() and len(tail[1]) > 3)
+
+
+def _longest(hits: list[MasterHit]) -> list[MasterHit]:
+    """No two on the same words: the longest stands, a code before a name."""
+    order = {"code": 0, "alias": 1, "name": 2}
+    ranked = sorted(
+        hits, key=lambda hit: (hit.span.start - hit.span.end, order.get(hit.method, 3), hit.span.start)
+    )
+    kept: list[MasterHit] = []
+    for hit in ranked:
+        if not any(hit.span.start < other.span.end and other.span.start < hit.span.end for other in kept):
+            kept.append(hit)
+    return sorted(kept, key=lambda hit: hit.span.start)
