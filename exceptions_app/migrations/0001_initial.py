@@ -287,7 +287,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='exceptionrecord',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['decided', 'open', 'acknowledged', 'triage']), models.Q(('correlation_key', ''), _negated=True)), fields=('correlation_key',), name='one_open_exception_per_key'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['acknowledged', 'decided', 'open', 'triage']), models.Q(('correlation_key', ''), _negated=True)), fields=('correlation_key',), name='one_open_exception_per_key'),
         ),
         migrations.AddConstraint(
             model_name='exceptionrecord',

@@ -33,6 +33,9 @@ from plant_app.models import (
 )
 from routing_app.models import RoutingCase
 
+# Sorted, so that the same set always makes the same migration.
+LIVE = sorted(status.value for status in lifecycle.LIVE)
+CORRELATES = sorted(status.value for status in lifecycle.CORRELATES)
 STATUS_CHOICES = [(status.value, status.value.capitalize()) for status in lifecycle.Status]
 
 
@@ -41,11 +44,11 @@ class ExceptionQuerySet(models.QuerySet["ExceptionRecord"]):
 
     def live(self) -> "ExceptionQuerySet":
         """Still somebody's work."""
-        return self.filter(status__in=[status.value for status in lifecycle.LIVE])
+        return self.filter(status__in=LIVE)
 
     def correlating(self) -> "ExceptionQuerySet":
         """A new signal with the same key joins these."""
-        return self.filter(status__in=[status.value for status in lifecycle.CORRELATES])
+        return self.filter(status__in=CORRELATES)
 
     def for_user(self, user: Any) -> "ExceptionQuerySet":
         """What this person may see: their sites', and records in which their function has a response."""
@@ -190,7 +193,7 @@ class ExceptionRecord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["correlation_key"],
-                condition=Q(status__in=[status.value for status in lifecycle.CORRELATES])
+                condition=Q(status__in=CORRELATES)
                 & ~Q(correlation_key=""),
                 name="one_open_exception_per_key",
             ),
