@@ -1,0 +1,122 @@
+"""What every posting template shares: the situation it looks at, the posting it intends, and small sums.
+
+Reads models, writes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from decisions_app.inputs import amount, moment
+from decisions_app.models import Decision, Task
+from exceptions_app.models import ExceptionRecord
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a template may look at. `values` = the decision's inputs with the task's result over them."""
+
+    exception: ExceptionRecord
+    at: datetime
+    decision: Decision | None = None
+    task: Task | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Intended:
+    """A posting to be queued; `chain` keeps postings of one object in order."""
+
+    kind: str
+    payload: dict[str, Any]
+    occurred_at: datetime
+    chain: str = ""
+    text: str = ""
+    reason_code: str = ""
+
+
+Builder = Callable[[Situation], Intended | None]
+
+
+def envelope(situation: Situation) -> dict[str, Any]:
+    exception = situation.exception
+    envelope: dict[str, Any] = {"site": exception.site.code}
+    if exception.work_order is not None:
+        envelope["work_order"] = exception.work_order.number
+    if exception.operation is not None:
+        envelope["operation"] = str(exception.operation.number)
+    return envelope
+
+
+def cause(situation: Situation) -> str:
+    given = str(situation.values.get("cause") or situation.values.get("reason") or "")
+    return given or (situation.exception.reason.code if situation.exception.reason else "UNK")
+
+
+def _chain(exception: ExceptionRecord) -> str:
+    if exception.work_order is not None:
+        return exception.work_order.number
+    if exception.lot is not None:
+        return f"lot {exception.lot.code}"
+    return ""
+
+
+def intend(situation: Situation, kind: str, payload: dict[str, Any], occurred_at: datetime) -> Intended:
+    exception = situation.exception
+    text = f"{exception.ref} {exception.title}"[:40]
+    return Intended(
+        kind=kind,
+        payload=payload,
+        occurred_at=occurred_at,
+        chain=_chain(exception),
+        text=text,
+        reason_code=str(payload.get("reason_code", "")),
+    )
+
+
+def plain(number: Decimal) -> str:
+    """A decimal as ERP payloads carry it."""
+    return format(number.normalize(), "f") if number else "0"
+
+
+def remaining(exception: ExceptionRecord) -> Decimal:
+    """Pieces the linked operation has still to make."""
+    operation = exception.operation
+    if operation is None:
+        return Decimal(0)
+    left: Decimal = operation.work_order.quantity - operation.good - operation.scrap
+    return max(Decimal(0), left)
+
+
+def run_minutes(exception: ExceptionRecord, unit_code: str = "", quantity: Decimal | None = None) -> Decimal:
+    """Minutes to run the rest (or `quantity`) of the linked operation, on an alternate where named."""
+    operation = exception.operation
+    if operation is None:
+        return Decimal(0)
+    pieces = remaining(exception) if quantity is None else quantity
+    factor = Decimal(1)
+    if unit_code:
+        alternate = operation.alternates.filter(work_unit__code=unit_code).first()
+        factor = alternate.run_factor if alternate else Decimal(1)
+    return pieces * operation.run_minutes * factor
+
+
+def expected_end(situation: Situation) -> datetime | None:
+    """When the linked operation would end by this decision; None where the decision says nothing of it."""
+    values, exception = situation.values, situation.exception
+    if values.get("to_unit"):
+        start = moment(values, "start") or situation.at
+        minutes = amount(values, "setup") + run_minutes(
+            exception, str(values["to_unit"]), amount(values, "quantity") or None
+        )
+        return start + timedelta(minutes=float(minutes))
+    for name in ("not_before", "expected_up_at", "commit_at"):
+        start_at = moment(values, name)
+        if start_at is not None:
+            if name == "commit_at":
+                return start_at
+            return start_at + timedelta(minutes=float(run_minutes(exception)))
+    return None
