@@ -33,16 +33,28 @@ class Console:
             print(f"{head} {line}".rstrip(), flush=True)
 
     def follow(
-        self, name: str, stream: IO[str], on_line: Callable[[str], None] | None = None
+        self,
+        name: str,
+        stream: IO[str],
+        on_line: Callable[[str], None] | None = None,
+        shown: Callable[[str], bool] | None = None,
     ) -> threading.Thread:
-        """Copy a child's output to screen and `<name>.log` until it ends; `on_line` sees each line too."""
-        thread = threading.Thread(
-            target=self._copy, args=(name, stream, on_line), name=f"log-{name}", daemon=True
-        )
+        """Copy a child's output to `<name>.log` and, where `shown` agrees, to the screen, until it ends.
+
+        `on_line` sees each line too.
+        """
+        arguments = (name, stream, on_line, shown)
+        thread = threading.Thread(target=self._copy, args=arguments, name=f"log-{name}", daemon=True)
         thread.start()
         return thread
 
-    def _copy(self, name: str, stream: IO[str], on_line: Callable[[str], None] | None) -> None:
+    def _copy(
+        self,
+        name: str,
+        stream: IO[str],
+        on_line: Callable[[str], None] | None,
+        shown: Callable[[str], bool] | None,
+    ) -> None:
         path = self.folder / f"{name}.log"
         with suppress(OSError):
             if path.stat().st_size > LARGEST_LOG:
@@ -53,6 +65,7 @@ class Console:
                 with suppress(OSError):
                     log.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {line}\n")
                     log.flush()
-                self.say(line, name=name)
+                if shown is None or shown(line):
+                    self.say(line, name=name)
                 if on_line is not None:
                     on_line(line)

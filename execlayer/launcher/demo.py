@@ -111,13 +111,22 @@ class Demo:
                     lambda: postgres.start(subprocess.PIPE),
                     SERVERS,
                     death=children.FAST_SHUTDOWN,
+                    shown=lambda line: line.startswith(("FATAL", "PANIC")),
                     patience=20,
                 )
             )
             self.postgres = postgres
         if not options.redis_url:
             valkey = Valkey(options.home / "valkey", self.keys["valkey"])
-            self.supervisor.add(Part("valkey", lambda: valkey.start(subprocess.PIPE), SERVERS, patience=5))
+            self.supervisor.add(
+                Part(
+                    "valkey",
+                    lambda: valkey.start(subprocess.PIPE),
+                    SERVERS,
+                    patience=5,
+                    shown=lambda line: False,
+                )
+            )
             valkey.wait()
             self.environment["REDIS_URL"] = valkey.url()
         if self.postgres is not None:

@@ -56,8 +56,9 @@ class Erp:
         )
 
     def _argv(self, home: Path, words: Path, database_url: str) -> list[str]:
+        port = urlsplit(self._environment["ERP_URL"]).port
         return [
-            sys.executable, str(PROGRAM), "up", "--home", str(home), "--port", str(urlsplit(self._environment["ERP_URL"]).port),
+            sys.executable, str(PROGRAM), "up", "--home", str(home), "--port", str(port),
             "--database-url", database_url, "--password-file", str(words),
         ]  # fmt: skip
 

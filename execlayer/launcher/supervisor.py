@@ -37,6 +37,7 @@ class Part:
     death: int = signal.SIGTERM
     patience: float = 10.0
     on_line: Callable[[str], None] | None = None
+    shown: Callable[[str], bool] | None = None  # which lines reach the screen; all are in the log
     on_exit: Callable[[int], None] | None = None
     process: subprocess.Popen[str] | None = field(default=None, init=False)
     since: float = field(default=0.0, init=False)
@@ -69,7 +70,7 @@ class Supervisor:
         part.again_at = None
         self._watchdog.add(part.process.pid, part.death)
         if part.process.stdout is not None:
-            self.console.follow(part.name, part.process.stdout, part.on_line)
+            self.console.follow(part.name, part.process.stdout, part.on_line, part.shown)
 
     def run(self, part: Part) -> None:
         """Start a part that is meant to end, wait for it; PartFailed unless it ends with 0."""
