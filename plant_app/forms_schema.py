@@ -17,7 +17,9 @@ A field is an object with
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-KINDS = frozenset({"ref", "reason", "choice", "quantity", "minutes", "money", "moment", "date", "flag", "text", "photo"})
+KINDS = frozenset(
+    {"ref", "reason", "choice", "quantity", "minutes", "money", "moment", "date", "flag", "text", "photo"}
+)
 TARGETS = frozenset(
     {
         "work_unit", "work_centre", "area", "work_order", "operation", "item", "lot", "sales_line", "purchase_line",
@@ -74,5 +76,7 @@ def _choices_fit(choices: Any) -> bool:
     return (
         isinstance(choices, list)
         and bool(choices)
-        and all(isinstance(choice, Mapping) and choice.get("value") and choice.get("label") for choice in choices)
+        and all(
+            isinstance(choice, Mapping) and choice.get("value") and choice.get("label") for choice in choices
+        )
     )

@@ -304,7 +304,8 @@ class OperationFactory(DjangoModelFactory):
     number = factory.Sequence(lambda n: (n % 90 + 1) * 10)
     name = "Finish mill"
     work_centre = factory.SubFactory(
-        WorkCentreFactory, area=factory.SubFactory(AreaFactory, site=factory.SelfAttribute("...work_order.site"))
+        WorkCentreFactory,
+        area=factory.SubFactory(AreaFactory, site=factory.SelfAttribute("...work_order.site")),
     )
     setup_minutes = Decimal(25)
     run_minutes = Decimal(6)

@@ -168,7 +168,9 @@ def _people(plant: KolbeMini) -> None:
     ]  # fmt: skip
     users += [
         make.UserFactory.build(username="sofia.brandt", home_site=plant.rhf, display_name="Sofia Brandt"),
-        make.UserFactory.build(username="erp.integration", home_site=plant.rhf, display_name="ERP integration"),
+        make.UserFactory.build(
+            username="erp.integration", home_site=plant.rhf, display_name="ERP integration"
+        ),
     ]
     plant.people = {user.username: user for user in models.User.objects.bulk_create(users)}
     models.DutyAssignment.objects.bulk_create(
@@ -210,7 +212,10 @@ def _items(plant: KolbeMini) -> None:
         ("L26-4301", "VB-220", ""),
     ):  # fmt: skip
         plant.lots[code] = make.LotFactory(
-            code=code, item=plant.items[item], supplier_code=supplier, created_at=plant.now - timedelta(days=2)
+            code=code,
+            item=plant.items[item],
+            supplier_code=supplier,
+            created_at=plant.now - timedelta(days=2),
         )
     for item, lot, location, quantity in (
         ("SH-77", "L26-4471", "RHF-PU", 36), ("CAST-220", "L26-4388", "RHF-STO", 140),
@@ -248,7 +253,10 @@ def _partners(plant: KolbeMini) -> None:
             order=order, line=10, item=plant.items[item], quantity=Decimal(quantity),
             promised_at=plant.now + timedelta(hours=hours),
         )  # fmt: skip
-    for number, sales, lot, shipped in (("80000101", "40017791", "L26-4301", -20), ("80000102", "40017733", None, 0)):
+    for number, sales, lot, shipped in (
+        ("80000101", "40017791", "L26-4301", -20),
+        ("80000102", "40017733", None, 0),
+    ):
         line = plant.sales_lines[sales]
         plant.deliveries[number] = make.DeliveryFactory(
             number=number, site=plant.rhf, customer=line.order.customer,

@@ -26,6 +26,7 @@ from plant_app.models.live import (
     UnitState,
     WorkUnitState,
 )
+from plant_app.models.masterchange import MasterChange
 from plant_app.models.orders import (
     Customer,
     Delivery,
@@ -59,7 +60,7 @@ from plant_app.models.places import Area, Enterprise, Site, WorkCentre, WorkUnit
 __all__ = [
     "Absence", "AccessGrant", "AccessRole", "ApiToken", "Area", "Badge", "BomLine", "Constraint", "ConstraintKind",
     "Customer", "Delivery", "DeliveryLine", "Device", "Duty", "DutyAssignment", "Enterprise", "ExceptionType",
-    "Function", "IdempotencyKey", "Item", "ItemAlternate", "ItemGroup", "Lot", "MaterialNeed", "MirrorMixin",
+    "Function", "IdempotencyKey", "Item", "ItemAlternate", "ItemGroup", "Lot", "MasterChange", "MaterialNeed", "MirrorMixin",
     "Operation", "OperationAlternate", "OperationStatus", "Overlay", "PlannedOperation", "ProgressReport",
     "PurchaseOrder", "PurchaseOrderLine", "Qualification", "ReasonCode", "ResequenceRequest", "SalesOrder",
     "SalesOrderLine", "Severity", "Shift", "Site", "Skill", "StockLayer", "StockLocation", "StockRow", "StockStatus",

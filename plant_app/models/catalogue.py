@@ -30,7 +30,9 @@ class ExceptionType(models.Model):
     owner_function = models.ForeignKey(Function, on_delete=models.PROTECT, related_name="owned_types")
     triage_role = models.CharField(max_length=30, choices=Duty.choices, default=Duty.SHIFT_SUPERVISOR)
     form = models.JSONField(default=list, blank=True)
-    reopen_minutes = models.PositiveIntegerField(default=120, help_text="a return within this reopens the record")
+    reopen_minutes = models.PositiveIntegerField(
+        default=120, help_text="a return within this reopens the record"
+    )
     is_full_pack = models.BooleanField(default=False)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from core import clock
+from plant_app.models.masterchange import master_triggers
 from plant_app.models.places import Site
 
 
@@ -55,6 +56,7 @@ class Item(MirrorMixin):
     aliases = models.JSONField(default=list, blank=True)
 
     class Meta:
+        triggers = master_triggers("code", "name", "aliases")
         ordering = ("code",)
 
     def __str__(self) -> str:
@@ -98,10 +100,13 @@ class Lot(MirrorMixin):
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="lots")
     code = models.CharField(max_length=40)
     supplier_code = models.CharField(max_length=40, blank=True, help_text="supplier, when it was received")
-    made_by = models.CharField(max_length=40, blank=True, help_text="work order number, when it was made here")
+    made_by = models.CharField(
+        max_length=40, blank=True, help_text="work order number, when it was made here"
+    )
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
+        triggers = master_triggers("code")
         ordering = ("-created_at",)
         constraints = [models.UniqueConstraint(fields=["item", "code"], name="lot_code_once_per_item")]
 

@@ -75,7 +75,9 @@ class Constraint(models.Model):
 
     kind = models.CharField(max_length=16, choices=ConstraintKind.choices)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="constraints")
-    area = models.ForeignKey(Area, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints")
+    area = models.ForeignKey(
+        Area, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints"
+    )
     work_centre = models.ForeignKey(
         WorkCentre, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints"
     )
@@ -85,9 +87,13 @@ class Constraint(models.Model):
     operation = models.ForeignKey(
         Operation, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints"
     )
-    item = models.ForeignKey(Item, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints")
+    item = models.ForeignKey(
+        Item, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints"
+    )
     lot = models.ForeignKey(Lot, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints")
-    skill = models.ForeignKey(Skill, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints")
+    skill = models.ForeignKey(
+        Skill, null=True, blank=True, on_delete=models.CASCADE, related_name="constraints"
+    )
     tool = models.CharField(max_length=40, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
@@ -107,7 +113,9 @@ class Constraint(models.Model):
             models.CheckConstraint(condition=Q(kind__in=ConstraintKind.values), name="constraint_kind_known"),
         ]
         indexes = [
-            models.Index(fields=["site", "kind"], condition=Q(lifted_at__isnull=True), name="constraint_live"),
+            models.Index(
+                fields=["site", "kind"], condition=Q(lifted_at__isnull=True), name="constraint_live"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from core import clock
 from plant_app.models.items import Item, Lot, MirrorMixin
+from plant_app.models.masterchange import master_triggers
 from plant_app.models.people import Skill, User
 from plant_app.models.places import Site, WorkCentre, WorkUnit
 
@@ -28,6 +29,7 @@ class Customer(MirrorMixin):
     email = models.EmailField(blank=True)
 
     class Meta:
+        triggers = master_triggers("code", "name")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -42,6 +44,7 @@ class Supplier(MirrorMixin):
     email = models.EmailField(blank=True)
 
     class Meta:
+        triggers = master_triggers("code", "name")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -57,6 +60,7 @@ class SalesOrder(MirrorMixin):
     po_number = models.CharField(max_length=40, blank=True)
 
     class Meta:
+        triggers = master_triggers("number", "po_number")
         ordering = ("number",)
 
     def __str__(self) -> str:
@@ -92,6 +96,7 @@ class PurchaseOrder(MirrorMixin):
     supplier = models.ForeignKey(Supplier, on_delete=models.PROTECT, related_name="purchase_orders")
 
     class Meta:
+        triggers = master_triggers("number")
         ordering = ("number",)
 
     def __str__(self) -> str:
@@ -139,7 +144,9 @@ class WorkOrder(MirrorMixin):
     sales_line = models.ForeignKey(
         SalesOrderLine, null=True, blank=True, on_delete=models.SET_NULL, related_name="work_orders"
     )
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
     priority = models.PositiveSmallIntegerField(default=50, help_text="0 first, 100 last")
     planned_start = models.DateTimeField()
     planned_end = models.DateTimeField()
@@ -147,8 +154,11 @@ class WorkOrder(MirrorMixin):
     produced_lot = models.ForeignKey(Lot, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
+        triggers = master_triggers("number", "status")
         ordering = ("number",)
-        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="work_order_quantity_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="work_order_quantity_positive")
+        ]
 
     def __str__(self) -> str:
         return self.number
@@ -180,13 +190,17 @@ class Operation(models.Model):
     setup_minutes = models.DecimalField(max_digits=8, decimal_places=1, default=Decimal(0))
     run_minutes = models.DecimalField(max_digits=8, decimal_places=3, help_text="per piece")
     setup_family = models.CharField(max_length=30, blank=True)
-    skill = models.ForeignKey(Skill, null=True, blank=True, on_delete=models.SET_NULL, related_name="operations")
+    skill = models.ForeignKey(
+        Skill, null=True, blank=True, on_delete=models.SET_NULL, related_name="operations"
+    )
     status = models.CharField(
         max_length=10, choices=OperationStatus.choices, default=OperationStatus.WAITING, db_index=True
     )
     planned_start = models.DateTimeField()
     planned_end = models.DateTimeField()
-    actual_unit = models.ForeignKey(WorkUnit, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    actual_unit = models.ForeignKey(
+        WorkUnit, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     good = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
     scrap = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
     started_at = models.DateTimeField(null=True, blank=True)
@@ -195,7 +209,9 @@ class Operation(models.Model):
         max_digits=15, decimal_places=3, default=Decimal(0), help_text="already sent towards ERP"
     )
     confirmed_scrap = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
-    confirmed_until = models.DateTimeField(null=True, blank=True, help_text="times up to here are already sent")
+    confirmed_until = models.DateTimeField(
+        null=True, blank=True, help_text="times up to here are already sent"
+    )
     version = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -217,7 +233,9 @@ class OperationAlternate(models.Model):
     approved = models.BooleanField(default=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["operation", "work_unit"], name="operation_alternate_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["operation", "work_unit"], name="operation_alternate_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation} on {self.work_unit.code}"
@@ -253,6 +271,7 @@ class Delivery(MirrorMixin):
     shipped_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        triggers = master_triggers("number")
         ordering = ("-planned_at",)
         verbose_name_plural = "deliveries"
 
@@ -265,7 +284,9 @@ class DeliveryLine(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="lines")
     sales_line = models.ForeignKey(SalesOrderLine, on_delete=models.PROTECT, related_name="delivery_lines")
-    lot = models.ForeignKey(Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="delivery_lines")
+    lot = models.ForeignKey(
+        Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="delivery_lines"
+    )
     quantity = models.DecimalField(max_digits=15, decimal_places=3)
 
     def __str__(self) -> str:
@@ -284,7 +305,9 @@ class ProgressReport(models.Model):
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="progress")
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    work_unit = models.ForeignKey(WorkUnit, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    work_unit = models.ForeignKey(
+        WorkUnit, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     good = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
     scrap = models.DecimalField(max_digits=15, decimal_places=3, default=Decimal(0))
     at = models.DateTimeField()

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from core import clock
+from plant_app.models.masterchange import master_triggers
 from plant_app.models.places import Area, Site, WorkCentre
 
 
@@ -57,15 +58,18 @@ class User(AbstractUser):
     """A person with a login. What they may do lies in `AccessGrant`, what they are on shift for in duties."""
 
     display_name = models.CharField(max_length=80, blank=True)
-    home_site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="people")
+    home_site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.SET_NULL, related_name="people"
+    )
     function = models.ForeignKey(
         Function, null=True, blank=True, on_delete=models.SET_NULL, related_name="people"
     )
     language = models.CharField(max_length=5, default="en")
     phone = models.CharField(max_length=40, blank=True)
+    date_joined = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta(AbstractUser.Meta):
-        pass
+        triggers = master_triggers("username", "display_name", "is_active")
 
     def __str__(self) -> str:
         return self.display_name or self.get_full_name() or self.username
@@ -123,7 +127,9 @@ class DutyAssignment(models.Model):
     duty = models.CharField(max_length=30, choices=Duty.choices)
     function = models.ForeignKey(Function, on_delete=models.PROTECT, related_name="duty_assignments")
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="duty_assignments")
-    area = models.ForeignKey(Area, null=True, blank=True, on_delete=models.CASCADE, related_name="duty_assignments")
+    area = models.ForeignKey(
+        Area, null=True, blank=True, on_delete=models.CASCADE, related_name="duty_assignments"
+    )
     work_centre = models.ForeignKey(
         WorkCentre, null=True, blank=True, on_delete=models.CASCADE, related_name="duty_assignments"
     )
@@ -157,7 +163,9 @@ class Absence(models.Model):
 
     class Meta:
         ordering = ("-start",)
-        constraints = [models.CheckConstraint(condition=Q(end__gt=F("start")), name="absence_ends_after_start")]
+        constraints = [
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="absence_ends_after_start")
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} absent {self.start:%Y-%m-%d %H:%M}"

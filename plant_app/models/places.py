@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from plant_app.models.masterchange import master_triggers
+
 
 class Enterprise(models.Model):
     """The company that runs the sites."""
@@ -20,7 +22,9 @@ class Site(models.Model):
     enterprise = models.ForeignKey(Enterprise, on_delete=models.PROTECT, related_name="sites")
     code = models.CharField(max_length=20, unique=True)
     name = models.CharField(max_length=120)
-    timezone = models.CharField(max_length=40, default="UTC", help_text="IANA name, for example Europe/Berlin")
+    timezone = models.CharField(
+        max_length=40, default="UTC", help_text="IANA name, for example Europe/Berlin"
+    )
     currency = models.CharField(max_length=3, default="EUR")
     language = models.CharField(max_length=5, default="en")
 
@@ -40,6 +44,7 @@ class Area(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
+        triggers = master_triggers("code", "name")
         ordering = ("site", "position", "code")
         constraints = [models.UniqueConstraint(fields=["site", "code"], name="area_code_once_per_site")]
 
@@ -60,6 +65,7 @@ class WorkCentre(models.Model):
     erp_id = models.CharField(max_length=40, blank=True)
 
     class Meta:
+        triggers = master_triggers("code", "name", "aliases")
         ordering = ("area", "position", "code")
 
     def __str__(self) -> str:
@@ -78,6 +84,7 @@ class WorkUnit(models.Model):
     active = models.BooleanField(default=True)
 
     class Meta:
+        triggers = master_triggers("code", "name", "aliases", "active")
         ordering = ("work_centre", "position", "code")
         constraints = [models.CheckConstraint(condition=~Q(code=""), name="work_unit_has_code")]
 

@@ -10,7 +10,9 @@ def test_small_plant_is_whole(kolbe_mini: KolbeMini) -> None:
     assert models.WorkOrder.objects.count() == 8
     held = set(models.DutyAssignment.objects.filter(site=kolbe_mini.rhf).values_list("duty", flat=True))
     assert held == set(models.Duty.values)
-    functions = models.DutyAssignment.objects.filter(site=kolbe_mini.rhf).values_list("function__code", flat=True)
+    functions = models.DutyAssignment.objects.filter(site=kolbe_mini.rhf).values_list(
+        "function__code", flat=True
+    )
     assert set(functions) == set(kolbe_mini.functions)
     assert set(kolbe_mini.types) == set(models.ExceptionType.objects.values_list("code", flat=True))
     assert len(kolbe_mini.types) == 10
