@@ -1,0 +1,207 @@
+"""Who is on duty, and which shift it is.
+
+Answers with persons and with how each came to be asked (on shift, as cover, on call); who is chosen among them, and
+what happens when nobody is there, is decided above.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from plant_app import shift_times
+from plant_app.models import Absence, Area, Duty, DutyAssignment, Function, Shift, Site, User, WorkCentre
+
+
+@dataclass(frozen=True)
+class ShiftNow:
+    """A shift as it runs at some moment; a night shift's `day` is the local date it began."""
+
+    shift: Shift
+    start: datetime
+    end: datetime
+    day: date
+
+
+class ShiftBook:
+    """A site's shifts, read once and asked often."""
+
+    def __init__(self, site: Site, shifts: Sequence[Shift]) -> None:
+        self.zone = ZoneInfo(site.timezone)
+        self.shifts = list(shifts)
+
+    @classmethod
+    def of(cls, site: Site) -> Self:
+        """Read the book of `site`: one query."""
+        return cls(site, list(Shift.objects.filter(site=site)))
+
+    def runs(self, shift: Shift, at: datetime) -> shift_times.Span | None:
+        """The occurrence of `shift` that `at` lies in, if any."""
+        return shift_times.covering(_pattern(shift), self.zone, at)
+
+    def at(self, moment: datetime) -> ShiftNow | None:
+        """The shift of `moment`; where two overlap at handover, the one that began later. Office hours never count."""
+        found = [
+            (span, shift)
+            for shift in self.shifts
+            if not shift.office and (span := self.runs(shift, moment)) is not None
+        ]
+        if not found:
+            return None
+        span, shift = max(found, key=lambda pair: (pair[0].start, -pair[1].position))
+        return ShiftNow(shift, span.start, span.end, span.day)
+
+    def next_start(self, moment: datetime) -> datetime | None:
+        """When the next shift begins after `moment`; None when none does within a week."""
+        span = shift_times.following(
+            [_pattern(shift) for shift in self.shifts if not shift.office], self.zone, moment
+        )
+        return span.start if span else None
+
+
+def _pattern(shift: Shift) -> shift_times.Pattern:
+    return shift_times.Pattern(shift.start, shift.end, frozenset(shift.weekdays))
+
+
+def current_shift(site: Site, at: datetime) -> ShiftNow | None:
+    """The shift running at `site` at `at`; None between shifts. One query; use `ShiftBook` for many moments."""
+    return ShiftBook.of(site).at(at)
+
+
+def shift_of(site: Site, at: datetime) -> Shift | None:
+    """The shift `at` falls into; None between shifts."""
+    found = current_shift(site, at)
+    return found.shift if found else None
+
+
+class Via(StrEnum):
+    """How a person comes to be asked."""
+
+    SHIFT = "shift"
+    COVER = "cover"
+    ON_CALL = "on_call"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A person who holds a duty at a moment, the assignment it comes from, and for whom they stand in."""
+
+    person: User
+    assignment: DutyAssignment
+    via: Via
+    stands_in_for: User | None = None
+
+
+def duty_roster(
+    *,
+    site: Site,
+    duty: str,
+    at: datetime,
+    function: Function | str | None = None,
+    area: Area | None = None,
+    work_centre: WorkCentre | None = None,
+) -> list[Holder]:
+    """Everybody who holds `duty` at `at`, first to be asked first. Three queries.
+
+    On shift: assignments whose shift runs (none named: every shift), minus absences, plus their cover; those of the
+    work centre before those of the area before those of the whole site; another area's are never asked. When that
+    leaves nobody, whoever is on call for the duty. `function` is a row or a code.
+    """
+    if area is None and work_centre is not None:
+        area = work_centre.area
+    rows = DutyAssignment.objects.filter(site=site, duty=duty, person__is_active=True).select_related(
+        "person"
+    )
+    if isinstance(function, str):
+        rows = rows.filter(function__code=function)
+    elif function is not None:
+        rows = rows.filter(function=function)
+    if area is not None:
+        rows = rows.filter(Q(area=None) | Q(area=area))
+    if work_centre is not None:
+        rows = rows.filter(Q(work_centre=None) | Q(work_centre=work_centre))
+    elif area is not None:
+        rows = rows.filter(Q(work_centre=None) | Q(work_centre__area=area))
+    assignments = sorted(rows, key=lambda row: (_distance(row, area, work_centre), row.position, row.pk))
+    book = ShiftBook.of(site)
+    patterns = {shift.pk: shift for shift in book.shifts}
+    on_shift = [
+        row
+        for row in assignments
+        if (row.shift_id is None and not row.on_call)
+        or (row.shift_id is not None and book.runs(patterns[row.shift_id], at) is not None)
+    ]
+    on_call = [row for row in assignments if row.on_call and row not in on_shift]
+    absent = _absences({row.person_id for row in (*on_shift, *on_call)}, at)
+    return _present(on_shift, absent, Via.SHIFT) or _present(on_call, absent, Via.ON_CALL)
+
+
+def duty_holders(
+    *,
+    site: Site,
+    duty: str,
+    at: datetime,
+    function: Function | str | None = None,
+    area: Area | None = None,
+    work_centre: WorkCentre | None = None,
+) -> list[User]:
+    """As `duty_roster`, only the persons."""
+    roster = duty_roster(site=site, duty=duty, at=at, function=function, area=area, work_centre=work_centre)
+    return [holder.person for holder in roster]
+
+
+def _distance(row: DutyAssignment, area: Area | None, work_centre: WorkCentre | None) -> int:
+    """How far an assignment is from the place asked for: 0 is exactly there."""
+    if area is None:
+        return 0 if row.area_id is None and row.work_centre_id is None else 1
+    if row.work_centre_id is not None:
+        return 0 if work_centre is not None else 2
+    return 1 if row.area_id is not None else 3
+
+
+def _absences(person_ids: set[int], at: datetime) -> dict[int, User | None]:
+    """Who of them is absent at `at`, with who stands in (None: nobody). A cover who is absent too is no cover."""
+    rows = Absence.objects.filter(start__lte=at, end__gt=at).select_related("cover")
+    away: dict[int, User | None] = {}
+    for row in rows:
+        if away.get(row.person_id) is None:
+            away[row.person_id] = row.cover
+    return {
+        person_id: cover if cover is not None and cover.pk not in away and cover.is_active else None
+        for person_id, cover in away.items()
+        if person_id in person_ids
+    }
+
+
+def _present(rows: list[DutyAssignment], absent: dict[int, User | None], via: Via) -> list[Holder]:
+    found: dict[int, Holder] = {}
+    for row in rows:
+        if row.person_id not in absent:
+            found.setdefault(row.person_id, Holder(row.person, row, via))
+            continue
+        cover = absent[row.person_id]
+        if cover is not None:
+            found.setdefault(cover.pk, Holder(cover, row, Via.COVER, row.person))
+    return list(found.values())
+
+
+def duties_without_holder(*, site: Site, start: datetime, end: datetime) -> list[tuple[str, datetime]]:
+    """Duties assigned at `site` that nobody holds at some shift's beginning between `start` and `end`, first gap each.
+
+    Reads the roster per shift start; meant for the doctor and the calendar page, not for a request in a hurry.
+    """
+    held = sorted(set(DutyAssignment.objects.filter(site=site).values_list("duty", flat=True)))
+    book = ShiftBook.of(site)
+    gaps: list[tuple[str, datetime]] = []
+    for duty in held:
+        moment = book.next_start(start)
+        while moment is not None and moment < end:
+            if not duty_roster(site=site, duty=duty, at=moment):
+                gaps.append((Duty(duty).value, moment))
+                break
+            moment = book.next_start(moment)
+    return gaps
