@@ -11,7 +11,7 @@ from typing import Final
 from routing_app import facts as catalogue
 from routing_app import words
 from routing_app.facts import Operator
-from routing_app.ruleset import ADD, LadderSpec, RuleSpec, RulesetSpec
+from routing_app.ruleset import ADD, LadderSpec, RulesetSpec, RuleSpec
 
 ERROR: Final = "error"
 WARNING: Final = "warning"
@@ -47,15 +47,15 @@ def _check_catch_all(spec: RulesetSpec) -> list[Problem]:
     catch_alls = [rule for rule in spec.rules if rule.is_catch_all]
     if len(catch_alls) == 1 and catch_alls[0] is spec.rules[-1] and catch_alls[0].enabled:
         return []
-    return [
-        Problem(ERROR, "catch_all", "Exactly one catch-all must stand at the end, switched on.")
-    ]
+    return [Problem(ERROR, "catch_all", "Exactly one catch-all must stand at the end, switched on.")]
 
 
 def _check_codes(spec: RulesetSpec) -> list[Problem]:
     seen: set[str] = set()
     twice = [rule for rule in spec.rules if rule.code in seen or seen.add(rule.code)]  # type: ignore[func-returns-value]
-    return [Problem(ERROR, "code_twice", f"The code “{rule.code}” is used twice.", rule.code) for rule in twice]
+    return [
+        Problem(ERROR, "code_twice", f"The code “{rule.code}” is used twice.", rule.code) for rule in twice
+    ]
 
 
 def _check_rule(rule: RuleSpec, spec: RulesetSpec, functions: Collection[str] | None) -> list[Problem]:
@@ -84,8 +84,9 @@ def _check_rule(rule: RuleSpec, spec: RulesetSpec, functions: Collection[str] | 
     if functions is not None:
         for function in sorted(named - set(functions)):
             say(ERROR, "function_unknown", f"there is no function {function}.")
-    if rule.urgency_floor and rule.urgency_cap and words.worse(rule.urgency_floor, rule.urgency_cap) != rule.urgency_cap:
-        say(ERROR, "bounds", f"its floor {rule.urgency_floor} lies over its cap {rule.urgency_cap}.")
+    floor, cap = rule.urgency_floor, rule.urgency_cap
+    if floor and cap and words.BAND_RANK[floor] > words.BAND_RANK[cap]:
+        say(ERROR, "bounds", f"its floor {floor} lies over its cap {cap}.")
     contradiction = _contradiction(rule)
     if contradiction:
         say(WARNING, "contradiction", contradiction)
@@ -97,7 +98,12 @@ def _contradiction(rule: RuleSpec) -> str:
     allowed: dict[str, frozenset[str]] = {}
     for condition in rule.conditions:
         fact = catalogue.CATALOGUE.get(condition.fact)
-        if fact is None or condition.operator not in (Operator.IS, Operator.ONE_OF, Operator.YES, Operator.NO):
+        if fact is None or condition.operator not in (
+            Operator.IS,
+            Operator.ONE_OF,
+            Operator.YES,
+            Operator.NO,
+        ):
             continue
         values = frozenset(part.casefold() for part in catalogue.split_list(condition.value)) or frozenset(
             {condition.operator}
@@ -117,7 +123,9 @@ def _check_ladder(ladder: LadderSpec, spec: RulesetSpec) -> list[Problem]:
         return [Problem(level, "ladder_silent", f"Ladder {ladder.code} has a step that wakes nobody.")]
     unknown = sorted({role for step in ladder.steps for role in step.roles} - set(words.ROLES))
     if unknown:
-        return [Problem(ERROR, "role_unknown", f"Ladder {ladder.code} names no known role: {', '.join(unknown)}.")]
+        return [
+            Problem(ERROR, "role_unknown", f"Ladder {ladder.code} names no known role: {', '.join(unknown)}.")
+        ]
     return []
 
 
@@ -125,7 +133,9 @@ def _check_shadows(spec: RulesetSpec) -> list[Problem]:
     """Route rules no case can reach because an earlier one asks for less of the same."""
     found: list[Problem] = []
     routes = [rule for rule in spec.rules if rule.enabled and rule.kind != ADD and not rule.is_catch_all]
-    asked = {rule.code: {(c.fact, c.operator, c.value.casefold()) for c in rule.conditions} for rule in routes}
+    asked = {
+        rule.code: {(c.fact, c.operator, c.value.casefold()) for c in rule.conditions} for rule in routes
+    }
     by_first: list[RuleSpec] = []
     for rule in routes:
         cover = next((earlier for earlier in by_first if asked[earlier.code] <= asked[rule.code]), None)
@@ -138,7 +148,9 @@ def _check_shadows(spec: RulesetSpec) -> list[Problem]:
 
 def _check_limits(spec: RulesetSpec) -> list[Problem]:
     found = [
-        Problem(WARNING, "limits_missing", f"No limits for any type at urgency {band}; a last resort applies.")
+        Problem(
+            WARNING, "limits_missing", f"No limits for any type at urgency {band}; a last resort applies."
+        )
         for band in words.BANDS
         if (words.ANY_TYPE, band) not in spec.limits
     ]

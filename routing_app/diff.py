@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing_app import words
-from routing_app.ruleset import LadderSpec, RuleSpec, RulesetSpec
+from routing_app.ruleset import LadderSpec, RulesetSpec, RuleSpec
 from routing_app.sentences import sentence
 
 
@@ -61,7 +61,9 @@ def _rule_changes(before: RulesetSpec, after: RulesetSpec) -> list[Change]:
             continue
         if _content(was) != _content(rule):
             found.append(
-                Change("changed", rule.code, _rule_text(was, rule), before=sentence(was), after=sentence(rule))
+                Change(
+                    "changed", rule.code, _rule_text(was, rule), before=sentence(was), after=sentence(rule)
+                )
             )
         if rule.code in moved:
             text = f"Rule “{rule.name}” moves from place {was.number} to {rule.number}."

@@ -6,7 +6,7 @@ it answers with roles.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from routing_app import urgency, words
 from routing_app.clocks import LAST_RESORT_OTHER, Limits, climb, limits_for, times
 from routing_app.facts import Operator, Prepared, as_json
 from routing_app.outcome import AffectedFunction, InformedRole, Outcome
-from routing_app.ruleset import ADD, REQUIRED, ConditionSpec, LadderSpec, RuleSpec, RulesetSpec
+from routing_app.ruleset import ADD, REQUIRED, ConditionSpec, LadderSpec, RulesetSpec, RuleSpec
 
 YES: Final = "yes"
 NO: Final = "no"
@@ -149,11 +149,18 @@ def _candidates(ruleset: CompiledRules, values: Mapping[str, Any]) -> list[int]:
     return positions
 
 
-def evaluate(facts: Mapping[str, Any], ruleset: CompiledRules, *, trace: bool = True) -> Outcome:
+def evaluate(
+    facts: Mapping[str, Any],
+    ruleset: CompiledRules,
+    *,
+    trace: bool = True,
+    standing: urgency.Settled | None = None,
+) -> Outcome:
     """Route: add rules contribute on the way down, the first matching route rule decides, the catch-all takes the rest.
 
     `facts` as they come (see `facts.prepare`). With `trace` each rule that was looked at says for each condition
-    what it saw; without it the same route is reached faster and `Outcome.trace` is empty.
+    what it saw; without it the same route is reached faster and `Outcome.trace` is empty. `standing` is the band the
+    case has now: it rises at once and falls slowly (see `urgency.settle`).
     """
     prepared = catalogue.prepare(facts)
     added: list[RuleSpec] = []
@@ -183,7 +190,8 @@ def evaluate(facts: Mapping[str, Any], ruleset: CompiledRules, *, trace: bool = 
     if decided is None:  # compile_rules guarantees a last rule that matches everything
         raise RulesetInvalid("No rule took the case.")
     record = _trace(ruleset, decided, lines, seen) if trace else {}
-    return _build(prepared, ruleset, added, decided, errors if trace else list(ruleset.errors), record)
+    outcome = _build(prepared, ruleset, added, decided, standing)
+    return replace(outcome, errors=tuple(errors) if trace else ruleset.errors, trace=record)
 
 
 def _matches(rule: CompiledRule, values: Mapping[str, Any]) -> bool:
@@ -258,13 +266,17 @@ def _build(
     ruleset: CompiledRules,
     added: list[RuleSpec],
     decided: RuleSpec,
-    errors: list[str],
-    trace: Mapping[str, Any],
+    standing: urgency.Settled | None,
 ) -> Outcome:
     speaking = [*added, decided]
     score = urgency.score(prepared.values)
     floors, caps = _bounds(prepared.values, speaking)
-    band = urgency.bounded(score.band, floors, caps)
+    settled = (
+        urgency.Settled(urgency.bounded(score.band, floors, caps), 0)
+        if standing is None
+        else urgency.settle(standing=standing, total=score.total, floors=floors, caps=caps)
+    )
+    band = settled.band
     limits, other = _clocks(prepared.values, ruleset, band, added, decided)
     ladder = ruleset.ladders.get(decided.ladder)
     routed_level = decided.start_level or 1
@@ -306,8 +318,7 @@ def _build(
         rule_code=decided.code,
         rule_name=decided.name,
         added_by=tuple(rule.number for rule in added),
-        errors=tuple(errors),
-        trace=trace,
+        low_count=settled.low_count,
     )
 
 

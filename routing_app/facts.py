@@ -157,7 +157,9 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
     Fact("area", "area", Kind.CHOICE, "Code of the area.", source="areas"),
     Fact("work_centre", "work centre", Kind.CHOICE, "Code of the line or cell.", source="work_centres"),
     Fact("work_unit", "work unit", Kind.CHOICE, "Code of the machine or station.", source="work_units"),
-    Fact("reason", "reason", Kind.CHOICE, "Reason code, for example MEC-LEAK; a rule may name its beginning."),
+    Fact(
+        "reason", "reason", Kind.CHOICE, "Reason code, for example MEC-LEAK; a rule may name its beginning."
+    ),
     Fact("kind", "kind", Kind.TEXT, "Kind inside the type: stopped, slow, stopped_now, soon, DATE-EARLIER."),
     Fact(
         "severity", "severity", Kind.CHOICE, "How bad the event itself is.", choices=_pairs(words.SEVERITIES)
@@ -173,17 +175,19 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
         unit="h",
     ),
     Fact("window_min", "response window", Kind.MINUTES, "Minutes until the best option lapses.", unit="min"),
-    Fact("run_out_min", "time to run-out", Kind.MINUTES, "Minutes until the material is used up.", unit="min"),
+    Fact(
+        "run_out_min", "time to run-out", Kind.MINUTES, "Minutes until the material is used up.", unit="min"
+    ),
     Fact("quantity", "quantity", Kind.NUMBER, "The affected or missing amount, in the item's unit."),
     Fact("value_at_risk", "value at risk", Kind.MONEY, "In the site's currency."),
     Fact("shift", "shift", Kind.CHOICE, "Code of the shift it happened in.", source="shifts"),
     Fact("weekday", "weekday", Kind.CHOICE, "Of the shift's day, local time.", choices=_WEEKDAYS),
     Fact("channel", "channel", Kind.CHOICE, "How the first signal came in.", choices=_CHANNELS),
     Fact("confidence", "confidence", Kind.NUMBER, "How sure the reading is, 0 to 1."),
-    Fact("repeats_7d", "openings in 7 days", Kind.NUMBER, "How often the same key opened, this one included."),
+    Fact("repeats_7d", "the count of openings in 7 days", Kind.NUMBER, "The same key, this one included."),
     Fact("bottleneck", "the unit is a bottleneck", Kind.BOOL),
     Fact("line_stopped", "a whole line stands", Kind.BOOL),
-    Fact("units_down_5min", "units of the area down within 5 minutes", Kind.NUMBER),
+    Fact("units_down_5min", "the count of units of the area down within 5 minutes", Kind.NUMBER),
     Fact("shipped", "suspect lots have shipped", Kind.BOOL),
     Fact("customer_stopped", "the customer's line is stopped", Kind.BOOL),
     Fact("safety_characteristic", "a safety or regulatory characteristic is concerned", Kind.BOOL),
@@ -196,13 +200,13 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
     Fact("answer_by_min", "time to answer", Kind.MINUTES, "Minutes until the answer is due.", unit="min"),
     Fact("long_lead", "long-lead components are concerned", Kind.BOOL),
     Fact("free_stock_other_site", "the other site has free stock", Kind.BOOL),
-    Fact("other_site_need_h", "need of the other site", Kind.NUMBER, "Hours until it needs it.", unit="h"),
+    Fact("other_site_need_h", "the time until the other site needs it", Kind.NUMBER, unit="h"),
     Fact("commit_at_risk", "a promise would be missed", Kind.BOOL),
     Fact("staffed", "the area is staffed now", Kind.BOOL, "False outside the area's shifts."),
     Fact("linked", "it is linked to something in the plant", Kind.BOOL),
     Fact("order_within_24h", "the unit has an order in the next 24 h", Kind.BOOL),
     Fact("planned_stop", "the stop was planned", Kind.BOOL),
-    Fact("owner_records_10min", "records to one person in 10 minutes", Kind.NUMBER),
+    Fact("owner_records_10min", "the count of records to one person in 10 minutes", Kind.NUMBER),
     Fact("customer", "customer", Kind.CHOICE, "Code of the customer.", source="customers"),
     Fact("supplier", "supplier", Kind.CHOICE, "Code of the supplier.", source="suppliers"),
     Fact("item", "item", Kind.CHOICE, "Code of the item."),
@@ -230,6 +234,11 @@ class Prepared:
     values: Mapping[str, Any]
     broken: Mapping[str, str] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+def canonical(code: str) -> str:
+    """The catalogue's own name for a fact given under any of its names."""
+    return ALIASES.get(code, code)
 
 
 _TRUE = frozenset({"true", "yes", "y", "1", "on"})
@@ -306,7 +315,7 @@ def prepare(facts: Mapping[str, Any]) -> Prepared:
     broken: dict[str, str] = {}
     raw: dict[str, Any] = {}
     for given, value in facts.items():
-        code = ALIASES.get(given, given)
+        code = canonical(given)
         if value is None or value == "" or value in ((), [], frozenset()):
             continue
         if isinstance(value, float) and not Decimal(str(value)).is_finite():

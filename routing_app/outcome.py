@@ -57,7 +57,8 @@ class Outcome:
     """A route. Minutes count from the opening; `rule_number` is the place of the deciding rule in its version.
 
     `functions` holds each function once and never the owner's (its response is implied and always required);
-    `elsewhere` are the functions of the other site; `informed_roles` are told and answer nothing.
+    `elsewhere` are the functions of the other site; `informed_roles` are told and answer nothing. `low_count` counts
+    evaluations in a row that asked for a lower band than the one kept.
     """
 
     owner_function: str
@@ -87,6 +88,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     added_by: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
+    low_count: int = 0
     trace: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,6 +120,7 @@ class Outcome:
             "rule_name": self.rule_name,
             "added_by": list(self.added_by),
             "errors": list(self.errors),
+            "low_count": self.low_count,
             "trace": dict(self.trace),
         }
 
@@ -151,5 +154,6 @@ class Outcome:
             rule_name=data["rule_name"],
             added_by=tuple(data["added_by"]),
             errors=tuple(data["errors"]),
-            trace=data["trace"],
+            low_count=data["low_count"],
+            trace=data.get("trace", {}),
         )

@@ -77,7 +77,12 @@ class RuleSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form; fields left at their defaults are left out, so that files and diffs stay readable."""
-        data: dict[str, Any] = {"number": self.number, "code": self.code, "name": self.name, "kind": self.kind}
+        data: dict[str, Any] = {
+            "number": self.number,
+            "code": self.code,
+            "name": self.name,
+            "kind": self.kind,
+        }
         for name in _OPTIONAL:
             value = getattr(self, name)
             if value != _DEFAULTS[name]:
@@ -101,7 +106,8 @@ class RuleSpec:
             name=data["name"],
             kind=data["kind"],
             conditions=tuple(
-                ConditionSpec(c["fact"], c["operator"], c.get("value", "")) for c in data.get("conditions", ())
+                ConditionSpec(c["fact"], c["operator"], c.get("value", ""))
+                for c in data.get("conditions", ())
             ),
             functions=tuple(
                 FunctionSpec(f["function"], f["role"], f.get("need", REQUIRED), f.get("place", words.HERE))
@@ -206,7 +212,9 @@ class RulesetSpec:
         if data.get("format") != FORMAT:
             raise ValueError(f"This is not a rule set of format {FORMAT}.")
         return cls(
-            rules=tuple(RuleSpec.from_dict(rule, number) for number, rule in enumerate(data["rules"], start=1)),
+            rules=tuple(
+                RuleSpec.from_dict(rule, number) for number, rule in enumerate(data["rules"], start=1)
+            ),
             ladders=tuple(LadderSpec.from_dict(ladder) for ladder in data.get("ladders", ())),
             limits={
                 (type_code, band): Limits.from_dict(limits)

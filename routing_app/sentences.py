@@ -162,7 +162,10 @@ def _clock_words(rule: RuleSpec) -> list[str]:
         (not rule.ladder and rule.start_level, lambda: f"the ladder starts at level {rule.start_level}"),
         (rule.early_level, lambda: _early(rule)),
         (rule.playbook, lambda: f"playbook {rule.playbook}"),
-        (rule.proposes_type, lambda: f"proposes {words.label_of(words.TYPES, rule.proposes_type)} as the type"),
+        (
+            rule.proposes_type,
+            lambda: f"proposes {words.label_of(words.TYPES, rule.proposes_type)} as the type",
+        ),
         (rule.mark, lambda: words.label_of(words.MARKS, rule.mark)),
         (rule.lead_follows, lambda: "the lead of the owner's function follows"),
     ]

@@ -133,7 +133,9 @@ def _slack(values: Mapping[str, Any]) -> Input:
     if values.get("commit_at_risk") is True:
         return Input("slack", "slack to the promise", weight, Decimal(1), "promise at risk", guessed=True)
     known_customer = values.get("customer_tier") in ("a", "b", "c")
-    return Input("slack", "slack to the promise", weight, Decimal(0), "no demand linked", guessed=known_customer)
+    return Input(
+        "slack", "slack to the promise", weight, Decimal(0), "no demand linked", guessed=known_customer
+    )
 
 
 def _tier(values: Mapping[str, Any]) -> Input:
@@ -211,11 +213,10 @@ class Settled:
     low_count: int
 
 
-def settle(
-    *, current: str, total: Decimal, floors: list[Bound], caps: list[Bound], low_count: int = 0
-) -> Settled:
+def settle(*, standing: Settled, total: Decimal, floors: list[Bound], caps: list[Bound]) -> Settled:
     """The band after a new evaluation: up at once, down only when the score lies `MARGIN` points under the current
     band's threshold (and no floor holds it) in `PATIENCE` evaluations in a row."""
+    current, low_count = standing.band, standing.low_count
     wanted = bounded(band_of(total), floors, caps)
     if words.BAND_RANK[wanted] >= words.BAND_RANK[current]:
         return Settled(wanted, 0)
