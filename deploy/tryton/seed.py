@@ -168,6 +168,7 @@ def products(plant: dict, account_category: object) -> dict:
         row.producible = item["source"] == "made"
         row.purchasable = item["source"] == "bought"
         row.salable = True
+        row.lead_time = dt.timedelta(0)
         (variant,) = row.products
         variant.suffix_code = item["code"]
         variant.cost_price = Decimal(str(item["standard_cost"])).quantize(Decimal("0.0001"))
@@ -284,22 +285,23 @@ def work_orders(plant: dict, sites: dict, roots: dict, centres: dict, items: dic
 
 
 def sales(plant: dict, sites: dict, partners: dict, items: dict) -> None:
+    """One Tryton sale per order line: Tryton keeps one shipping date per sale, the plant one per line."""
     model = Model.get("sale.sale")
     made = []
     for order in plant["sales_orders"]:
-        row = model(party=partners[order["customer"]])
-        row.reference = order["number"]
-        row.description = order.get("po_number") or ""
-        row.invoice_method, row.shipment_method = "manual", "order"
-        row.warehouse = sites[order.get("site") or plant["sites"][0]["code"]]
-        for line in sorted(order["lines"], key=lambda entry: int(entry["line"])):
+        for line in order["lines"]:
+            commit = dt.date.fromisoformat(line["commit_date"][:10])
+            row = model(party=partners[order["customer"]])
+            row.reference = order["number"]
+            row.description = order.get("po_number") or ""
+            row.invoice_method, row.shipment_method = "manual", "order"
+            row.warehouse = sites[order.get("site") or plant["sites"][0]["code"]]
+            row.sale_date = min(dt.date.today(), commit)
+            row.shipping_date = commit
             entry = row.lines.new(product=items[line["item"]], quantity=float(line["quantity"]))
             entry.sequence = int(line["line"])
             entry.unit_price = entry.unit_price or Decimal("1.0000")
-        commit = max(dt.date.fromisoformat(line["commit_date"][:10]) for line in order["lines"])
-        row.sale_date = min(dt.date.today(), commit)
-        row.shipping_date = commit
-        made.append(row)
+            made.append(row)
     model.save(made)
     for button in ("quote", "confirm", "process"):
         model.click(made, button)

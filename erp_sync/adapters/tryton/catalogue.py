@@ -1,0 +1,165 @@
+"""Our codes turned into Tryton's ids.
+
+Owns the look-ups by code of items, places, lots, orders, lines and accounts, and the words said when one is
+not there. Master data is remembered for the life of the connection; orders are always read afresh.
+Must not know: postings, the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from erp_sync.adapters.tryton.client import Client, Row
+from erp_sync.errors import ErpRejected
+
+ORDER_FIELDS = (
+    "number", "reference", "state", "quantity", "planned_date", "planned_start_date", "warehouse.code",
+    "unit.digits", "product.code", "inputs", "outputs", "works", "_timestamp", "write_date", "create_date",
+)  # fmt: skip
+
+
+class Catalogue:
+    """Look-ups over one client. `settings` carries the connection's own mappings (blocked places, accounts)."""
+
+    def __init__(self, client: Client, settings: Mapping[str, Any]) -> None:
+        self.client = client
+        self.settings = settings
+        self._places: dict[str, Row] = {}
+        self._products: dict[str, Row] = {}
+
+    def product(self, code: str) -> Row:
+        """Id, unit and digits of an item."""
+        if code not in self._products:
+            fields = [
+                "code",
+                "default_uom",
+                "default_uom.digits",
+                "default_uom.symbol",
+                "cost_price",
+                "list_price",
+            ]
+            self._products[code] = self._need("item", code, "product.product", [["code", "=", code]], fields)
+        return self._products[code]
+
+    def place(self, code: str) -> Row:
+        """A stock location by its code."""
+        if code not in self._places:
+            fields = ["code", "name", "type", "parent"]
+            self._places[code] = self._need("location", code, "stock.location", [["code", "=", code]], fields)
+        return self._places[code]
+
+    def warehouse(self, site: str) -> Row:
+        """The warehouse of a site; the only one where the posting names no site."""
+        key = f"warehouse:{site}"
+        if key not in self._places:
+            domain: list[Any] = [["type", "=", "warehouse"]]
+            if site:
+                domain.append(["code", "=", site])
+            fields = [
+                "code",
+                "storage_location",
+                "input_location",
+                "lost_found_location",
+                "production_location",
+            ]
+            self._places[key] = self._need("warehouse", site or "(any)", "stock.location", domain, fields)
+        return self._places[key]
+
+    def blocked_place(self, site: str) -> int:
+        """Where blocked stock of a site is kept: the connection's setting `blocked`, site code -> location code."""
+        code = self.settings.get("blocked", {}).get(site)
+        if not code:
+            raise ErpRejected("erp.mapping_missing", f"no blocked location is mapped for site {site!r}")
+        return int(self.place(code)["id"])
+
+    def scrap_place(self, site: str) -> int:
+        """Where scrap goes: the lost-and-found location of the site's warehouse."""
+        found = self.warehouse(site)["lost_found_location"]
+        if not found:
+            raise ErpRejected(
+                "erp.mapping_missing", f"warehouse {site!r} has no lost-and-found location in Tryton"
+            )
+        return int(found)
+
+    def lot(self, code: str, product: int) -> int:
+        """A lot of a product by its number."""
+        domain = [["number", "=", code], ["product", "=", product]]
+        return int(self._need("lot", code, "stock.lot", domain, ["number"])["id"])
+
+    def place_holding(self, site: str, product: int, lot: int | None, quantity: Decimal) -> int:
+        """The storage place of a site that holds the most of an item (and lot), blocked places left out.
+
+        Raises ErpRejected when none holds `quantity` alone: which places to empty is a person's choice.
+        """
+        storage = self.warehouse(site)["storage_location"]
+        domain = [["parent", "child_of", [storage], "parent"], ["type", "=", "storage"]]
+        best, most = 0, Decimal(0)
+        for row in self.client.search("stock.location", domain, ["code"]):
+            there = self.on_hand(row["id"], product, lot)
+            if there > most:
+                best, most = row["id"], there
+        if most < quantity:
+            what = "of the lot " if lot else ""
+            raise ErpRejected(
+                "erp.short_stock",
+                f"Tryton has no place in {site!r} with {quantity} {what}free; the most is {most}",
+            )
+        return best
+
+    def on_hand(self, place: int, product: int, lot: int | None, *, below: bool = False) -> Decimal:
+        """Quantity of a product (or lot) in one place now; with `below`, in the places under it too."""
+        context = {"locations": [place], "with_childs": below}
+        model, record = ("stock.lot", lot) if lot else ("product.product", product)
+        rows = self.client.call(model, "read", [record], ["quantity"], context=context)
+        return Decimal(str(rows[0]["quantity"] or 0))
+
+    def production(self, number: str) -> Row:
+        """A work order by our number. Two of one number, as Tryton allows, can't be told apart: a person decides."""
+        rows = self.client.search("production", [["reference", "=", number]], ORDER_FIELDS, limit=2)
+        return self._only("work order", number, rows)
+
+    def order_line(self, model: str, number: str, line: str) -> Row:
+        """A sale.line or purchase.line by our order number and line."""
+        head = model.split(".")[0]
+        shared = [
+            "sequence",
+            "quantity",
+            "unit",
+            "unit_price",
+            "product",
+            "product.code",
+            "description",
+            "_timestamp",
+        ]
+        dates = ["delivery_date", "delivery_date_store"] if head == "purchase" else ["shipping_date"]
+        extra = ["shipping_date", "lines", "_timestamp"] if head == "sale" else ["_timestamp"]
+        fields = [*shared, *dates, f"{head}.number", f"{head}.state", *(f"{head}.{name}" for name in extra)]
+        domain: list[Any] = [[f"{head}.reference", "=", number], ["type", "=", "line"]]
+        if line:
+            domain.append(["sequence", "=", int(line)])
+        rows = self.client.search(model, domain, fields, limit=2)
+        return self._only("order line", f"{number}/{line}", rows)
+
+    def account(self, code: str) -> int:
+        """A general-ledger account by its code."""
+        return int(self._need("account", code, "account.account", [["code", "=", code]], ["code"])["id"])
+
+    def _need(self, what: str, code: str, model: str, domain: list[Any], fields: list[str]) -> Row:
+        return self._only(what, code, self.client.search(model, domain, fields, limit=2))
+
+    @staticmethod
+    def _only(what: str, code: str, rows: list[Row]) -> Row:
+        if not rows:
+            raise ErpRejected("erp.not_found", f"Tryton has no {what} {code!r}")
+        if len(rows) > 1:
+            raise ErpRejected("erp.ambiguous", f"Tryton has more than one {what} {code!r}")
+        return rows[0]
+
+
+def rounded(quantity: Decimal, digits: int | None) -> float:
+    """The quantity as Tryton stores it. Raises ErpRejected when the unit can't carry that many decimals."""
+    if digits is not None and round(quantity, digits) != quantity:
+        raise ErpRejected("erp.unit_digits", f"the unit takes {digits} decimals, {quantity} has more")
+    return float(quantity)

@@ -1,0 +1,251 @@
+"""One logged-in JSON-RPC connection to a Tryton database.
+
+Owns the session, the calls, and the sorting of every failure into "certainly nothing happened" and "unclear".
+Must not know: postings, canonical kinds, the outbox.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from erp_sync.adapters.tryton import wire
+from erp_sync.errors import ErpRejected, ErpUnavailable
+
+Row = dict[str, Any]
+Domain = Sequence[Any]
+
+#: Names of calls that change nothing; any other call counts as a write.
+_READS = frozenset({"read", "search", "search_read", "search_count", "get_preferences"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where Tryton is and how to get in. Times in seconds."""
+
+    url: str
+    database: str
+    username: str
+    password: str
+    connect_timeout: float = 5.0
+    read_timeout: float = 60.0
+    company: int | None = None
+
+
+class Client:
+    """JSON-RPC calls; logs in on first use and again when the session has gone.
+
+    Each request opens its own connection, so a refused one proves that nothing was sent; a kept-alive
+    connection that Tryton closed in between would leave that open. `writes` counts calls that may have
+    changed something, answered or not.
+    """
+
+    def __init__(self, access: Access, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.access = access
+        self.writes = 0
+        self._ids = itertools.count(1)
+        self._session = ""
+        self._context: Row = {}
+        self._primed = False
+        self._http = httpx.Client(
+            base_url=access.url.rstrip("/"),
+            timeout=httpx.Timeout(access.read_timeout, connect=access.connect_timeout),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=transport,
+            trust_env=False,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def context(self) -> Row:
+        """The user's own context (company, language); logs in when needed."""
+        self._ensure_session()
+        return self._context
+
+    def version(self) -> str:
+        """Tryton's server version. Raises ErpUnavailable."""
+        return str(self._post("/rpc/", "common.server.version", []))
+
+    def call(
+        self,
+        model: str,
+        method: str,
+        *params: Any,
+        context: Mapping[str, Any] | None = None,
+        timestamps: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Result of `model.<model>.<method>`.
+
+        `timestamps` maps "model,id" to the `_timestamp` last read: a write of a record changed since is refused
+        with code `tryton.stale`. Raises ErpRejected for a business no, ErpUnavailable otherwise.
+        """
+        self._ensure_session()
+        full = {**self._context, **(context or {})}
+        if timestamps:
+            full["_timestamp"] = dict(timestamps)
+        if method not in _READS:
+            self.writes += 1
+        name = f"model.{model}.{method}"
+        path = f"/{self.access.database}/rpc/"
+        try:
+            return self._post(path, name, [*params, full])
+        except _SessionGone:
+            self._session = ""
+            self._ensure_session()
+            return self._post(path, name, [*params, full])
+
+    def search(
+        self,
+        model: str,
+        domain: Domain,
+        fields: Sequence[str],
+        *,
+        order: Domain | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        context: Mapping[str, Any] | None = None,
+    ) -> list[Row]:
+        """Rows of `model` in `domain`; a dotted field "a.b" is read from row["a."]["b"]."""
+        rows: list[Row] = self.call(
+            model, "search_read", list(domain), offset, limit, order, list(fields), context=context
+        )
+        return rows
+
+    def first(self, model: str, domain: Domain, fields: Sequence[str], **options: Any) -> Row | None:
+        """The first row in `domain`, or None."""
+        rows = self.search(model, domain, fields, limit=1, **options)
+        return rows[0] if rows else None
+
+    def create(self, model: str, values: Row) -> int:
+        """Id of one new record."""
+        return int(self.call(model, "create", [values])[0])
+
+    def write(self, model: str, record: int, values: Row, *, timestamp: str = "") -> None:
+        """Change one record; with `timestamp`, only if nobody else did meanwhile."""
+        stamps = {f"{model},{record}": timestamp} if timestamp else None
+        self.call(model, "write", [record], values, timestamps=stamps)
+
+    def button(self, model: str, name: str, record: int) -> None:
+        """Press a button. What it returns proves nothing: read the state back."""
+        self.call(model, name, [record])
+
+    def pages(
+        self,
+        model: str,
+        domain: Domain,
+        fields: Sequence[str],
+        *,
+        size: int = 200,
+        order: Domain | None = None,
+    ) -> Iterator[list[Row]]:
+        """Rows of `domain` in pages of `size`, by id unless `order` says otherwise."""
+        for offset in itertools.count(0, size):
+            rows = self.search(
+                model, domain, fields, order=order or [["id", "ASC"]], limit=size, offset=offset
+            )
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+
+    def _ensure_session(self) -> None:
+        if self._session:
+            return
+        self._prime()
+        access = self.access
+        path = f"/{access.database}/rpc/"
+        try:
+            answer = self._post(path, "common.db.login", [access.username, {"password": access.password}])
+        except _SessionGone:
+            raise ErpUnavailable(
+                f"Tryton refused the login of {access.username!r}", code="tryton.credentials", sent=False
+            ) from None
+        except ErpRejected as error:
+            # A server that has not loaded this database answers every login like this: load it next time.
+            self._primed = False
+            raise ErpUnavailable(
+                f"Tryton could not log in: {error.message}", code="tryton.login", sent=False
+            ) from None
+        except ErpUnavailable as error:
+            raise ErpUnavailable(error.message, code=error.code, sent=False) from None
+        user, token = answer[0], answer[1]
+        secret = f"{access.username}:{user}:{token}".encode()
+        self._session = "Session " + base64.b64encode(secret).decode()
+        try:
+            self._context = dict(self._post(path, "model.res.user.get_preferences", [True, {}]))
+        except (ErpUnavailable, ErpRejected, _SessionGone) as error:
+            self._session = ""
+            raise ErpUnavailable(
+                f"Tryton gave no preferences: {error}", code="tryton.login", sent=False
+            ) from None
+        if access.company is not None:
+            self._context["company"] = access.company
+
+    def _prime(self) -> None:
+        """Make the server load the database: a first login before that fails, and keeps failing."""
+        if self._primed:
+            return
+        try:
+            self._http.get(f"/{self.access.database}/rest/model/res.user")
+        except httpx.HTTPError as error:
+            raise ErpUnavailable(
+                f"Tryton is not reachable: {error}", code="tryton.unreachable", sent=False
+            ) from None
+        self._primed = True
+
+    def _post(self, path: str, method: str, params: list[Any]) -> Any:
+        body = wire.encode({"id": next(self._ids), "method": method, "params": params})
+        headers = {"Content-Type": "application/json"}
+        if self._session:
+            headers["Authorization"] = self._session
+        try:
+            response = self._http.post(path, content=body, headers=headers)
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as error:
+            raise ErpUnavailable(
+                f"Tryton is not reachable: {error}", code="tryton.unreachable", sent=False
+            ) from None
+        except httpx.HTTPError as error:
+            kind = type(error).__name__
+            raise ErpUnavailable(
+                f"Tryton's answer did not arrive ({kind}) {error}".strip(), code="tryton.no_answer"
+            ) from None
+        return self._result(response)
+
+    def _result(self, response: httpx.Response) -> Any:
+        status = response.status_code
+        if status == httpx.codes.OK:
+            try:
+                answer = wire.decode(response.content)
+                failed = answer.get("error")
+            except (ValueError, AttributeError, KeyError):
+                raise ErpUnavailable("Tryton's answer was not readable", code="tryton.garbled") from None
+            if failed is not None:
+                wire.raise_error(failed)
+            return answer.get("result")
+        if status == httpx.codes.UNAUTHORIZED:
+            raise _SessionGone
+        if status == httpx.codes.NOT_FOUND:
+            raise ErpUnavailable(
+                f"Tryton has no database {self.access.database!r}", code="tryton.no_database", sent=False
+            )
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            raise ErpUnavailable("Tryton refused: too many failed logins", code="tryton.busy", sent=False)
+        if status < httpx.codes.INTERNAL_SERVER_ERROR:
+            raise ErpRejected(f"tryton.http_{status}", f"Tryton refused the request with HTTP {status}")
+        raise ErpUnavailable(f"Tryton answered HTTP {status}", code=f"tryton.http_{status}")
+
+
+class _SessionGone(Exception):
+    """HTTP 401: checked before anything runs, so nothing happened."""

@@ -1,0 +1,134 @@
+"""What every posting handler shares: the state it found, and the rule read-state-then-act.
+
+Owns the shape of a handler and of what it finds, and the written note that stands in where a Tryton document
+has no reference field. Must not know: the outbox, HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypeVar
+
+from erp_sync.adapters.port import PostingCommand
+from erp_sync.adapters.tryton.catalogue import Catalogue
+from erp_sync.adapters.tryton.client import Client, Row
+from erp_sync.canonical_base import Payload
+from erp_sync.errors import ErpRejected
+
+
+P = TypeVar("P", bound=Payload)
+
+
+class NotHere(Exception):
+    """Tryton has no place for this posting; the reason is shown to people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document under the business key: where it stands and what names it."""
+
+    document: str
+    record: int
+    state: str
+    number: str
+    final: bool
+    at: datetime | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def raw(self) -> dict[str, Any]:
+        """For the attempt's log: JSON types only."""
+        kept = {"document": self.document, "id": self.record, "state": self.state}
+        if not self.final:
+            kept["half_done"] = True
+        return {**kept, **self.extra}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a handler works with."""
+
+    client: Client
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[P]):
+    """One command with its payload read."""
+
+    command: PostingCommand
+    payload: P
+
+    @property
+    def key(self) -> str:
+        return self.command.business_key
+
+    def caption(self, limit: int = 120) -> str:
+        """The key first, then the text: the key must survive any cut."""
+        return f"{self.key} {self.command.text}".strip()[:limit]
+
+
+class Handler(Protocol):
+    """How one kind is found and carried to its end."""
+
+    def find(self, desk: Desk, job: Job[Any]) -> Found | None: ...
+
+    def drive(self, desk: Desk, job: Job[Any], found: Found | None) -> Found: ...
+
+
+def moment(row: Row) -> datetime | None:
+    """When Tryton last wrote the row, by Tryton's clock."""
+    written = row.get("write_date") or row.get("create_date")
+    return written if isinstance(written, datetime) else None
+
+
+NOTE_MARK = "\n--\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A written intent on a Tryton record: the key, words for a reader, and what stood there before."""
+
+    record: int
+    at: datetime | None
+    facts: dict[str, Any]
+
+
+def find_note(client: Client, key: str, resource: str) -> Note | None:
+    """The oldest note of a key on one record (`model,id`)."""
+    domain = [["resource", "=", resource], ["message", "like", f"{key} %"]]
+    row = client.first("ir.note", domain, ["message", "create_date"], order=[["id", "ASC"]])
+    if row is None or NOTE_MARK not in row["message"]:
+        return None
+    facts = json.loads(row["message"].split(NOTE_MARK, 1)[1])
+    return Note(row["id"], row["create_date"], facts)
+
+
+def notes_on(client: Client, resource: str) -> list[Note]:
+    """All notes of ours on one record, oldest first."""
+    domain = [["resource", "=", resource], ["message", "like", f"%{NOTE_MARK}{{%"]]
+    rows = client.search("ir.note", domain, ["message", "create_date"], order=[["id", "ASC"]])
+    return [Note(r["id"], r["create_date"], json.loads(r["message"].split(NOTE_MARK, 1)[1])) for r in rows]
+
+
+def write_note(client: Client, key: str, resource: str, words: str, facts: dict[str, Any]) -> Note:
+    """Write the intent before the act, so that a lost answer can be told from a lost request."""
+    message = f"{key} {words}{NOTE_MARK}{json.dumps(facts, sort_keys=True)}"
+    client.create("ir.note", {"resource": resource, "message": message})
+    note = find_note(client, key, resource)
+    if note is None:
+        raise ErpRejected("tryton.note", f"Tryton did not keep the note {key} on {resource}")
+    return note
+
+
+def forget_note(client: Client, note: Note) -> None:
+    """Remove a note whose posting was edited before it took effect."""
+    client.call("ir.note", "delete", [note.record])
+
+
+def plain(number: Decimal) -> str:
+    """A quantity for people: no exponent, no trailing zeros."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,191 @@
+"""Stock that changes place or status, as Tryton internal shipments: block, unblock, transfer, scrap.
+
+Owns the mapping of those kinds to from and to locations and the walk of a shipment to `done`. The shipment's
+`reference` is the business key. Must not know: the outbox, production, HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from erp_sync.adapters.tryton.catalogue import rounded
+from erp_sync.adapters.tryton.client import Row
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, moment, plain
+from erp_sync.canonical_kinds import Movement
+from erp_sync.errors import ErpRejected, ErpUnavailable
+
+MODEL = "stock.shipment.internal"
+FIELDS = (
+    "number", "reference", "state", "from_location", "to_location", "transit_location", "moves",
+    "write_date", "create_date",
+)  # fmt: skip
+MOVE_FIELDS = ("product", "quantity", "lot", "state", "from_location", "to_location")
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """A movement in Tryton's ids."""
+
+    product: int
+    unit: int
+    quantity: float
+    lot: int | None
+    origin: int
+    target: int
+
+
+class InternalShipment:
+    """One internal shipment of one item per posting."""
+
+    def find(self, desk: Desk, job: Job[Movement]) -> Found | None:
+        row = self._row(desk, job.key)
+        return self._found(row) if row else None
+
+    def drive(self, desk: Desk, job: Job[Movement], found: Found | None) -> Found:
+        haul = self.haul(desk, job)
+        if found is not None and not self._matches(desk, found.record, haul):
+            self._drop(desk, found.record)
+            found = None
+        if found is None:
+            found = self._create(desk, job, haul)
+        try:
+            return self._finish(desk, job, found)
+        except ErpRejected:
+            self._drop(desk, found.record)
+            raise
+
+    def haul(self, desk: Desk, job: Job[Movement]) -> Haul:
+        """Where the kind moves what. Raises ErpRejected for codes Tryton does not know."""
+        payload, books = job.payload, desk.catalogue
+        product = books.product(payload.item)
+        lot = books.lot(payload.lot, product["id"]) if payload.lot else None
+        amount = rounded(payload.quantity, product["default_uom."]["digits"])
+        origin, target = self._ends(desk, job, product["id"], lot)
+        if origin == target:
+            raise ErpRejected("erp.same_place", "from and to are the same place in Tryton")
+        return Haul(product["id"], product["default_uom"], amount, lot, origin, target)
+
+    def _ends(self, desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tuple[int, int]:
+        payload, books = job.payload, desk.catalogue
+
+        def given(code: str) -> int | None:
+            return int(books.place(code)["id"]) if code else None
+
+        def holding() -> int:
+            return books.place_holding(payload.site, product, lot, payload.quantity)
+
+        origin, target = given(payload.from_location), given(payload.to_location)
+        match job.command.kind:
+            case "movement.block":
+                return origin or holding(), target or books.blocked_place(payload.site)
+            case "movement.unblock":
+                source = origin or books.blocked_place(payload.site)
+                return source, target or int(books.warehouse(payload.site)["storage_location"])
+            case "movement.scrap":
+                blocked = payload.from_status == "blocked"
+                source = origin or (books.blocked_place(payload.site) if blocked else holding())
+                return source, books.scrap_place(payload.site)
+            case _:
+                if target is None:
+                    raise ErpRejected("erp.payload", "a transfer names where it goes")
+                return origin or holding(), target
+
+    def _row(self, desk: Desk, key: str) -> Row | None:
+        domain = [["reference", "=", key], ["state", "!=", "cancelled"]]
+        return desk.client.first(MODEL, domain, FIELDS, order=[["id", "ASC"]])
+
+    def _found(self, row: Row) -> Found:
+        number = row["number"] or str(row["id"])
+        return Found(MODEL, row["id"], row["state"], number, row["state"] == "done", moment(row))
+
+    def _create(self, desk: Desk, job: Job[Movement], haul: Haul) -> Found:
+        move: dict[str, Any] = {
+            "product": haul.product,
+            "quantity": haul.quantity,
+            "unit": haul.unit,
+            "from_location": haul.origin,
+            "to_location": haul.target,
+        }
+        if haul.lot:
+            move["lot"] = haul.lot
+        record = desk.client.create(
+            MODEL,
+            {
+                "reference": job.key,
+                "from_location": haul.origin,
+                "to_location": haul.target,
+                "planned_date": job.command.posting_date,
+                "planned_start_date": job.command.posting_date,
+                "moves": [["create", [move]]],
+            },
+        )
+        return Found(MODEL, record, "draft", str(record), False)
+
+    def _matches(self, desk: Desk, record: int, haul: Haul) -> bool:
+        """Whether a document found half done still says what the posting says (it may have been edited)."""
+        rows = desk.client.search("stock.move", [["shipment", "=", f"{MODEL},{record}"]], MOVE_FIELDS)
+        alive = [row for row in rows if row["state"] != "cancelled"]
+        outgoing = [row for row in alive if row["product"] == haul.product]
+        if len(outgoing) != len(alive) or not alive:
+            return False
+        total = sum((Decimal(str(row["quantity"])) for row in alive), Decimal(0))
+        shipment = desk.client.search(MODEL, [["id", "=", record]], FIELDS)[0]
+        doubled = 2 if shipment["transit_location"] and len(alive) > 1 else 1
+        same_lot = haul.lot is None or all(row["lot"] == haul.lot for row in alive)
+        same_ends = (shipment["from_location"], shipment["to_location"]) == (haul.origin, haul.target)
+        return same_lot and same_ends and total == Decimal(str(haul.quantity)) * doubled
+
+    def _finish(self, desk: Desk, job: Job[Movement], found: Found) -> Found:
+        """Walk the shipment to `done`; each turn reads the state and presses the one button that fits it."""
+        state = found.state
+        for _ in range(8):
+            row = desk.client.search(MODEL, [["id", "=", found.record]], FIELDS)[0]
+            state = row["state"]
+            if state == "done":
+                return self._found(row)
+            button = self._next(row)
+            if button == "assign_try":
+                desk.client.button(MODEL, button, found.record)
+                after = desk.client.search(MODEL, [["id", "=", found.record]], FIELDS)[0]
+                if after["state"] not in ("assigned", "done"):
+                    raise ErpRejected("erp.short_stock", self._short(desk, job))
+                continue
+            desk.client.button(MODEL, button, found.record)
+        raise ErpRejected("tryton.state", f"Tryton leaves shipment {found.number} in state {state!r}")
+
+    @staticmethod
+    def _next(row: Row) -> str:
+        between_warehouses = bool(row["transit_location"])
+        match row["state"]:
+            case "request":
+                return "draft"
+            case "draft":
+                return "wait"
+            case "waiting":
+                return "assign_try"
+            case "assigned":
+                return "pack" if between_warehouses else "do"
+            case "packed":
+                return "ship"
+            case _:
+                return "do"
+
+    def _short(self, desk: Desk, job: Job[Movement]) -> str:
+        payload = job.payload
+        haul = self.haul(desk, job)
+        there = desk.catalogue.on_hand(haul.origin, haul.product, haul.lot)
+        lot = f" lot {payload.lot}" if payload.lot else ""
+        return (
+            f"Tryton could not reserve {plain(payload.quantity)} of {payload.item}{lot}: "
+            f"{plain(there)} there, part of it perhaps reserved"
+        )
+
+    def _drop(self, desk: Desk, record: int) -> None:
+        """Cancel a document that can't be finished, so that it reserves nothing and a corrected one may follow."""
+        try:
+            desk.client.button(MODEL, "cancel", record)
+        except (ErpRejected, ErpUnavailable):
+            # It stays half done under the key; the next attempt compares it with the posting and tries again.
+            return

@@ -1,0 +1,251 @@
+"""Confirmations against a Tryton production order.
+
+Owns the walk of a production to `running` and `done`, and the work cycle that carries the time of an operation.
+A work cycle has no reference field, so a note on the production is written first: the key, and which cycles
+stood there before. One writer per order is the outbox's promise.
+Must not know: the outbox, HTTP.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from erp_sync.adapters.tryton.catalogue import ORDER_FIELDS, rounded
+from erp_sync.adapters.tryton.client import Row
+from erp_sync.adapters.tryton.documents import (
+    Desk,
+    Found,
+    Job,
+    Note,
+    find_note,
+    forget_note,
+    moment,
+    notes_on,
+    plain,
+    write_note,
+)
+from erp_sync.canonical_kinds import Confirmation
+from erp_sync.errors import ErpRejected
+
+ORDER = "production"
+CYCLE = "production.work.cycle"
+CYCLE_FIELDS = ("work", "state", "duration", "write_date", "create_date")
+CLOSED = ("done", "cancelled")
+
+
+def order_by_id(desk: Desk, record: int) -> Row:
+    return desk.client.search(ORDER, [["id", "=", record]], ORDER_FIELDS)[0]
+
+
+def start(desk: Desk, order: Row, *, needed: bool) -> Row:
+    """Bring an order to `running` (Tryton then books its components out).
+
+    When Tryton can't reserve the components the order stays `waiting`; that is a business no only if `needed`.
+    """
+    for _ in range(4):
+        state = order["state"]
+        if state in ("running", *CLOSED):
+            return order
+        if state == "request":
+            desk.client.button(ORDER, "draft", order["id"])
+        elif state == "draft":
+            desk.client.button(ORDER, "wait", order["id"])
+        elif state == "assigned":
+            desk.client.button(ORDER, "run", order["id"])
+        else:
+            desk.client.button(ORDER, "assign_try", order["id"])
+            after = order_by_id(desk, order["id"])
+            if after["state"] == "waiting":
+                if needed:
+                    raise ErpRejected("erp.short_stock", _short_words(desk, after))
+                return after
+        order = order_by_id(desk, order["id"])
+    return order
+
+
+def _short_words(desk: Desk, order: Row) -> str:
+    domain = [["production_input", "=", order["id"]], ["state", "in", ["draft", "staging"]]]
+    rows = desk.client.search("stock.move", domain, ["product.code", "quantity"])
+    missing = ", ".join(f"{plain(Decimal(str(r['quantity'])))} {r['product.']['code']}" for r in rows)
+    return f"Tryton could not reserve components of order {order['reference']}: {missing or 'unknown'}"
+
+
+class ConfirmationHandler:
+    """Time goes on a work cycle at once; the order's yield is received once, with the final confirmation."""
+
+    def find(self, desk: Desk, job: Job[Confirmation]) -> Found | None:
+        order = desk.catalogue.production(job.payload.work_order)
+        note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
+        return self._found(desk, job, order, note) if note else None
+
+    def drive(self, desk: Desk, job: Job[Confirmation], found: Found | None) -> Found:
+        order = desk.catalogue.production(job.payload.work_order)
+        resource = f"{ORDER},{order['id']}"
+        note = find_note(desk.client, job.key, resource)
+        closes = self._closes(desk, job.payload, order)
+        if order["state"] in CLOSED:
+            raise ErpRejected(
+                "tryton.order_closed", f"order {order['reference']} is {order['state']} in Tryton"
+            )
+        order = start(desk, order, needed=closes)
+        note = self._announce(desk, job, order, note)
+        if note.facts.get("work"):
+            self._finish_cycle(desk, note, self._cycle(desk, note))
+        if closes:
+            self._close(desk, job, order, note)
+        done = self._found(desk, job, order_by_id(desk, order["id"]), note)
+        if not done.final:
+            raise ErpRejected("tryton.state", f"Tryton leaves order {order['reference']} in {done.state!r}")
+        return done
+
+    def _closes(self, desk: Desk, payload: Confirmation, order: Row) -> bool:
+        """A final confirmation closes the order only from its last operation."""
+        if not payload.final:
+            return False
+        works = self._works(desk, order)
+        last = max((row["sequence"] or 0 for row in works), default=0)
+        return not payload.operation or not works or int(payload.operation) >= last
+
+    @staticmethod
+    def _works(desk: Desk, order: Row) -> list[Row]:
+        fields = ["sequence", "state", "work_center", "work_center.name"]
+        return desk.client.search("production.work", [["production", "=", order["id"]]], fields)
+
+    def _announce(self, desk: Desk, job: Job[Confirmation], order: Row, old: Note | None) -> Note:
+        """The note of this posting: the one found when it still says the same, else a new or a rewritten one."""
+        payload = job.payload
+        work = self._work(desk, payload, order)
+        facts: dict[str, Any] = {
+            "yield": str(payload.yield_qty),
+            "scrap": str(payload.scrap_qty),
+            "rework": str(payload.rework_qty),
+            "operation": str(work["sequence"]) if work else "",
+        }
+        if work:
+            minutes = payload.setup_minutes + payload.machine_minutes + payload.other_minutes
+            seconds = str(_fingerprint(minutes or payload.labour_minutes, job.key))
+            known = desk.client.search(CYCLE, [["work", "=", work["id"]]], ["id"])
+            facts |= {"work": work["id"], "known": sorted(row["id"] for row in known), "seconds": seconds}
+        if old is not None:
+            if self._cycle_of(desk, old) is not None:
+                if (old.facts.get("work"), old.facts.get("seconds")) != (
+                    facts.get("work"),
+                    facts.get("seconds"),
+                ):
+                    raise ErpRejected(
+                        "erp.partly_done", "Tryton already holds another time for this confirmation"
+                    )
+                facts["known"] = old.facts["known"]
+            if facts == old.facts:
+                return old
+            forget_note(desk.client, old)
+        words = (
+            f"{job.command.text} operation {facts['operation'] or '-'}: yield {plain(payload.yield_qty)}, "
+            f"scrap {plain(payload.scrap_qty)}, rework {plain(payload.rework_qty)}, "
+            f"setup {plain(payload.setup_minutes)}, machine {plain(payload.machine_minutes)}, "
+            f"labour {plain(payload.labour_minutes)} min"
+        )
+        return write_note(desk.client, job.key, f"{ORDER},{order['id']}", words, facts)
+
+    def _work(self, desk: Desk, payload: Confirmation, order: Row) -> Row | None:
+        works = self._works(desk, order)
+        if payload.operation:
+            wanted = int(payload.operation)
+            found = next((row for row in works if row["sequence"] == wanted), None)
+            if found is None:
+                raise ErpRejected(
+                    "erp.not_found", f"order {order['reference']} has no operation {wanted} in Tryton"
+                )
+            return found
+        return max(works, key=lambda row: row["sequence"] or 0, default=None)
+
+    def _cycle_of(self, desk: Desk, note: Note) -> Row | None:
+        return self._cycle(desk, note) if note.facts.get("work") else None
+
+    @staticmethod
+    def _cycle(desk: Desk, note: Note) -> Row | None:
+        """The cycle this note led to: on its work, not there before, of exactly its duration."""
+        domain = [["work", "=", note.facts["work"]], ["id", "not in", note.facts["known"]]]
+        rows = desk.client.search(CYCLE, domain, CYCLE_FIELDS, order=[["id", "ASC"]])
+        wanted = timedelta(seconds=float(note.facts["seconds"]))
+        return next((row for row in rows if row["duration"] == wanted and row["state"] != "cancelled"), None)
+
+    def _finish_cycle(self, desk: Desk, note: Note, cycle: Row | None) -> None:
+        if cycle is None:
+            duration = timedelta(seconds=float(note.facts["seconds"]))
+            record = desk.client.create(CYCLE, {"work": note.facts["work"], "duration": duration})
+            cycle = {"id": record, "state": "draft"}
+        for state, button in (("draft", "run"), ("running", "do")):
+            if cycle["state"] == state:
+                desk.client.button(CYCLE, button, cycle["id"])
+                cycle = desk.client.search(CYCLE, [["id", "=", cycle["id"]]], CYCLE_FIELDS)[0]
+
+    def _close(self, desk: Desk, job: Job[Confirmation], order: Row, note: Note) -> None:
+        if desk.catalogue.settings.get("complete_earlier_operations", True):
+            self._complete_untouched(desk, order)
+        total = job.payload.total_yield
+        if total is None:
+            total = self._yield_so_far(desk, order, str(note.facts["operation"]))
+        domain = [["id", "in", order["outputs"]], ["product.code", "=", order["product."]["code"]]]
+        outputs = desk.client.search("stock.move", domain, ["quantity", "lot", "product"])
+        if len(outputs) != 1:
+            raise ErpRejected(
+                "tryton.outputs", f"order {order['reference']} has {len(outputs)} outputs of its product"
+            )
+        change: Row = {}
+        amount = rounded(total, (order["unit."] or {}).get("digits"))
+        if outputs[0]["quantity"] != amount:
+            change["quantity"] = amount
+        if job.payload.lot and not outputs[0]["lot"]:
+            change["lot"] = self._output_lot(desk, job.payload.lot, outputs[0]["product"])
+        if change:
+            desk.client.write("stock.move", outputs[0]["id"], change)
+        desk.client.button(ORDER, "do", order["id"])
+
+    def _complete_untouched(self, desk: Desk, order: Row) -> None:
+        """Operations nobody confirmed get an empty cycle: Tryton closes no order without one on each."""
+        for work in self._works(desk, order):
+            if work["state"] in ("request", "draft", "waiting"):
+                cycles = desk.client.search(
+                    CYCLE, [["work", "=", work["id"]], ["state", "=", "draft"]], CYCLE_FIELDS
+                )
+                if not cycles:
+                    record = desk.client.create(CYCLE, {"work": work["id"], "duration": timedelta(0)})
+                    cycles = [{"id": record, "state": "draft"}]
+                for cycle in cycles:
+                    desk.client.button(CYCLE, "run", cycle["id"])
+                    desk.client.button(CYCLE, "do", cycle["id"])
+
+    @staticmethod
+    def _yield_so_far(desk: Desk, order: Row, operation: str) -> Decimal:
+        notes = notes_on(desk.client, f"{ORDER},{order['id']}")
+        kept = (note.facts for note in notes if note.facts.get("operation") == operation)
+        return sum((Decimal(facts.get("yield", "0")) for facts in kept), Decimal(0))
+
+    @staticmethod
+    def _output_lot(desk: Desk, number: str, product: int) -> int:
+        domain = [["number", "=", number], ["product", "=", product]]
+        row = desk.client.first("stock.lot", domain, ["number"])
+        return row["id"] if row else desk.client.create("stock.lot", {"number": number, "product": product})
+
+    def _found(self, desk: Desk, job: Job[Confirmation], order: Row, note: Note) -> Found:
+        number, final, state, at = f"{order['number']}-N{note.record}", True, "noted", note.at
+        if note.facts.get("work"):
+            cycle = self._cycle(desk, note)
+            final = cycle is not None and cycle["state"] == "done"
+            state = cycle["state"] if cycle else "announced"
+            if cycle:
+                number, at = f"{order['number']}-{note.facts['operation']}-{cycle['id']}", moment(cycle)
+        if self._closes(desk, job.payload, order):
+            final = final and order["state"] == "done"
+            state, at = order["state"], moment(order)
+        extra = {"order_state": order["state"], "order_number": order["number"]}
+        return Found(ORDER, order["id"], state, number, final, at, extra)
+
+
+def _fingerprint(minutes: Decimal, key: str) -> Decimal:
+    """Seconds of a cycle, its sub-millisecond part taken from the key: two equal times stay two cycles."""
+    tail = sum(ord(char) * (index + 7) for index, char in enumerate(key)) % 1000
+    return (minutes * 60).quantize(Decimal("0.001")) + Decimal(tail) / 1_000_000
