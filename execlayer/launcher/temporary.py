@@ -16,9 +16,10 @@ from execlayer.launcher.valkey import Valkey
 
 
 class Services:
-    """A PostgreSQL and a Valkey in a folder of their own, gone after `stop`."""
+    """A PostgreSQL and a Valkey in a folder of their own, gone after `stop`; `durable` keeps fsync on."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, durable: bool = False) -> None:
+        self.durable = durable
         self.folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-"))
         self.folder.chmod(0o711)  # the database's user passes through to its own folder
         self.home = self.folder / "home"
@@ -43,7 +44,7 @@ class Services:
         return self.valkey.url()
 
     def _start_postgres(self) -> None:
-        self.postgres = Postgres(self.folder / "postgres", secrets.token_urlsafe(16), durable=False)
+        self.postgres = Postgres(self.folder / "postgres", secrets.token_urlsafe(16), durable=self.durable)
         self.postgres.create()
         with (self.folder / "postgres.log").open("ab") as log:
             self.postgres.start(log)
