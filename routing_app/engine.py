@@ -100,7 +100,7 @@ def _compile_rule(spec: RuleSpec) -> CompiledRule:
 
 def _compile_condition(spec: ConditionSpec) -> CompiledCondition:
     try:
-        return CompiledCondition(spec, catalogue.tester(spec.fact, spec.operator, spec.value))
+        return CompiledCondition(spec, catalogue.comparison(spec.fact, spec.operator, spec.value))
     except ValueError as problem:
         return CompiledCondition(spec, None, str(problem))
 

@@ -405,6 +405,6 @@ _TESTS: Final[Mapping[str, Callable[[Any], Callable[[Any], bool]]]] = {
 }
 
 
-def tester(fact_code: str, operator: str, text: str) -> Callable[[Any], bool]:
+def comparison(fact_code: str, operator: str, text: str) -> Callable[[Any], bool]:
     """A closure that answers one condition for a known value in comparable form; ValueError as `read_expected`."""
     return _TESTS[operator](read_expected(fact_code, operator, text))
