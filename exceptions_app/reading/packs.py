@@ -51,9 +51,9 @@ class Hit:
     is_prefix: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pack:
-    """One language's data."""
+    """One language's data; compared by identity, so grammars built from it can be cached."""
 
     language: str
     times: dict[str, Any]
@@ -61,6 +61,8 @@ class Pack:
     places: dict[str, list[str]]
     recovery_types: dict[str, str]
     function_words: frozenset[str]
+    reference: tuple[str, ...]
+    clause: frozenset[str]
 
 
 class PackSet:
@@ -107,6 +109,8 @@ class PackSet:
                 for spelt in spellings(phrase)
             },
             function_words=frozenset(key_of(word) for word in document["places"]["function_words"]),
+            reference=tuple(key_of(word) for word in document["times"]["reference"]),
+            clause=frozenset(key_of(word) for word in document["places"]["clause"]),
         )
 
     def languages_of(self, word: str) -> list[str]:

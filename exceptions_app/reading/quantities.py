@@ -1,0 +1,170 @@
+"""Numbers that count something: amount and unit, from A to B, A of B, how many good, scrap or left.
+
+Works on text in which linked codes are already masked, so an order number is never an amount. Durations and dates are
+left to `times`; a dimension (mm) is no amount.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from exceptions_app.reading.normalise import fold
+from exceptions_app.reading.packs import Pack
+from exceptions_app.reading.types import Span
+
+#: Unit of measure -> the words people use, folded. Counted units take whole numbers only.
+UNITS: dict[str, tuple[str, ...]] = {
+    "pcs": (
+        "pcs", "pc", "pce", "pieces", "piece", "ea", "each", "units", "unit", "parts", "stk", "stck", "stueck", "stuck",
+        "teile", "piezas", "pieza", "pza", "pzas", "pz", "uds", "unidades", "pecas", "peca", "un", "szt", "sztuk",
+        "sztuki", "sztuka", "detali", "czesci",
+    ),
+    "box": ("boxes", "box", "kisten", "kiste", "kartons", "karton", "cajas", "caja", "caixas", "caixa", "pudel"),
+    "pallet": ("pallets", "pallet", "paletten", "palette", "tarimas", "tarima", "pales", "pale", "paletes", "palet"),
+    "roll": ("coils", "coil", "rolls", "roll", "rollen", "rolle", "rollos", "rollo", "bobinas", "bobina", "rolek"),
+    "set": ("sets", "set", "kits", "kit", "satz", "juegos", "juego", "jogos", "jogo", "kompletow", "komplety"),
+    "kg": ("kg", "kgs", "kilo", "kilos", "kilogram", "kilograms"),
+    "t": ("tons", "tonnes", "tonne", "tonnen", "toneladas", "ton"),
+    "l": ("l", "ltr", "liter", "litre", "litres", "liters", "litros", "litrow"),
+    "m": ("meter", "meters", "metre", "metres", "mtr", "metros", "metrow"),
+    "person": (
+        "operator", "operators", "people", "person", "persons", "men", "welders", "setters", "mann", "leute",
+        "bediener", "operadores", "operador", "personas", "pessoas", "operatorow", "operatora", "osob", "osoby",
+        "ludzi",
+    ),
+}  # fmt: skip
+COUNTED = frozenset({"pcs", "box", "pallet", "roll", "set", "person"})
+_UNIT_OF = {word: unit for unit, words in UNITS.items() for word in words}
+_NUMBER = r"(?:[0-9]{1,3}(?:[.,'\u2019][0-9]{3}){1,3}(?:[.,][0-9]{1,3})?|[0-9]{1,9}(?:[.,][0-9]{1,3})?)"
+_UNIT = "(?:" + "|".join(sorted(_UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
+_EDGE = r"(?<![\w.,:+#/-])"
+_END = r"(?![\w%:]|[.,/-][0-9])"
+_LIMIT = Decimal("1e9")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One amount: `role` is quantity, from, to, total, good, scrap, left, received or part."""
+
+    role: str
+    value: Decimal
+    uom: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class _Grammar:
+    from_to: re.Pattern[str]
+    to: re.Pattern[str]
+    part_of: re.Pattern[str]
+    good: re.Pattern[str]
+    scrap: re.Pattern[str]
+    left: re.Pattern[str]
+    counted: re.Pattern[str]
+    received: frozenset[str]
+    decimal: str
+
+
+def _words(words: Sequence[str]) -> str:
+    return "(?:" + "|".join(re.escape(fold(word)) for word in sorted(words, key=len, reverse=True)) + ")"
+
+
+@lru_cache(maxsize=16)
+def _grammar(pack: Pack) -> _Grammar:
+    words = pack.quantities
+    number, unit = f"({_NUMBER})", f"(?: ?({_UNIT}))?"
+    from_to = "|".join(
+        rf"{_EDGE}{re.escape(fold(a))} ({_NUMBER})(?: ?({_UNIT}))? "
+        rf"{re.escape(fold(b))} ({_NUMBER}){_END}(?: ?({_UNIT}))?"
+        for a, b in words["from_to"]
+    )
+    left_before = _words(words["left_before"])
+    times = pack.times
+    calendar = [word for names in times["months"] for word in names]
+    calendar += [
+        *times["minute"],
+        *times["hour"],
+        *times["day"],
+        *times["week"],
+        *times["clock_word"],
+        "am",
+        "pm",
+    ]
+    return _Grammar(
+        from_to=re.compile(from_to),
+        to=re.compile(rf"{_EDGE}{_words(words['to'])} {number}{_END}(?!\.? ?{_words(calendar)}){unit}"),
+        part_of=re.compile(rf"{_EDGE}{number}{unit} {_words(words['of'])} {number}{_END}{unit}"),
+        good=re.compile(rf"{_EDGE}{number}{unit} {_words(words['good'])}(?!\w)"),
+        scrap=re.compile(rf"{_EDGE}{number}{unit} {_words(words['scrap'])}(?!\w)"),
+        left=re.compile(
+            rf"{_EDGE}{left_before} {number}{_END}{unit}|{_EDGE}{number}{unit} {_words(words['left'])}(?!\w)"
+        ),
+        counted=re.compile(rf"{_EDGE}({_NUMBER}) ?({_UNIT})"),
+        received=frozenset(fold(word) for word in words["received"]),
+        decimal=words["decimal"],
+    )
+
+
+def parse_number(words: str, *, decimal: str, counted: bool) -> Decimal | None:
+    """A number as written; `1.200` is 1200 where the comma is the decimal sign or whole things are counted."""
+    plain = words.replace("'", "").replace("\u2019", "")
+    last = max(plain.rfind("."), plain.rfind(","))
+    if last >= 0:
+        sign = plain[last]
+        grouped = len(plain) - last - 1 == 3 and plain[:last].replace(".", "").replace(",", "").isdigit()
+        several = plain.count(sign) > 1
+        thousands = grouped and (several or counted or sign != decimal) and not plain.startswith("0")
+        if thousands and plain[:last].count("." if sign == "," else ",") == 0:
+            plain = plain.replace(sign, "")
+        else:
+            plain = plain[:last].replace(".", "").replace(",", "") + "." + plain[last + 1 :]
+    try:
+        value = Decimal(plain)
+    except InvalidOperation:
+        return None
+    return value if value < _LIMIT else None
+
+
+def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> list[Quantity]:
+    """Amounts in the text, the more telling pattern first. `change`: the message asks to change an order."""
+    grammar = _grammar(pack)
+    found: list[Quantity] = []
+    taken: list[tuple[int, int]] = []
+
+    def add(match: re.Match[str], *parts: tuple[str, int, int | None]) -> None:
+        start, end = match.span()
+        if any(start < b and a < end for a, b in taken):
+            return
+        units = [match[group] for _, _, group in parts if group and match[group]]
+        uom = _UNIT_OF.get(units[-1], "") if units else ""
+        amounts = []
+        for role, group, _ in parts:
+            value = parse_number(match[group], decimal=grammar.decimal, counted=uom in COUNTED or not uom)
+            if value is None:
+                return
+            amounts.append(Quantity(role, value, uom, Span(start, end, original[start:end])))
+        taken.append((start, end))
+        found.extend(amounts)
+
+    if change:
+        for match in grammar.from_to.finditer(masked):
+            groups = [index for index in range(1, (match.re.groups or 0) + 1, 4) if match[index]]
+            if groups:
+                first = groups[0]
+                add(match, ("from", first, first + 1), ("to", first + 2, first + 3))
+        for match in grammar.to.finditer(masked):
+            add(match, ("to", 1, 2))
+    for match in grammar.part_of.finditer(masked):
+        after = re.findall(r"\w+(?: in)?", masked[match.end() : match.end() + 14])[:1]
+        add(match, ("received" if after and after[0] in grammar.received else "part", 1, 2), ("total", 3, 4))
+    for match in grammar.left.finditer(masked):
+        add(match, ("left", 1, 2) if match[1] else ("left", 3, 4))
+    for match in grammar.good.finditer(masked):
+        add(match, ("good", 1, 2))
+    for match in grammar.scrap.finditer(masked):
+        add(match, ("scrap", 1, 2))
+    for match in grammar.counted.finditer(masked):
+        add(match, ("quantity", 1, 2))
+    return sorted(found, key=lambda one: one.span.start)
