@@ -101,17 +101,13 @@ def _deliveries() -> Iterable[MasterRow]:
 
 
 def _customers() -> Iterable[MasterRow]:
-    return (
-        MasterRow("customer", code, name, pk, "", ())
-        for code, name, pk in Customer.objects.values_list("code", "name", "pk")
-    )
+    rows = Customer.objects.values_list("code", "name", "pk")
+    return (MasterRow("customer", code, name, pk, "", ()) for code, name, pk in rows)
 
 
 def _suppliers() -> Iterable[MasterRow]:
-    return (
-        MasterRow("supplier", code, name, pk, "", ())
-        for code, name, pk in Supplier.objects.values_list("code", "name", "pk")
-    )
+    rows = Supplier.objects.values_list("code", "name", "pk")
+    return (MasterRow("supplier", code, name, pk, "", ()) for code, name, pk in rows)
 
 
 def _people() -> Iterable[MasterRow]:
