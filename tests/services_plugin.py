@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from execlayer.launcher.temporary import Services
+from tests import migrated_cluster
 
 PREFIX = "execlayer-test-"
 OWN_REDIS = "EXECLAYER_TEST_OWN_REDIS"
@@ -37,7 +38,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
     _services = Services(PREFIX)
     try:
         if not os.environ.get("DATABASE_URL"):
-            os.environ["DATABASE_URL"] = _services.start_postgres()
+            os.environ["DATABASE_URL"] = _start_postgres(_services)
         if not os.environ.get("REDIS_URL") or os.environ.get(OWN_REDIS):
             os.environ["REDIS_URL"] = _services.start_valkey()
             os.environ[OWN_REDIS] = "1"
@@ -48,9 +49,20 @@ def pytest_load_initial_conftests() -> Generator[None]:
         raise
 
 
+def _start_postgres(services: Services) -> str:
+    cluster = services.folder / "postgres"
+    if os.environ.get("EXECLAYER_TEST_CACHE") == "0" or not migrated_cluster.copy_to(cluster):
+        return services.start_postgres()
+    os.environ["EXECLAYER_TEST_TEMPLATE"] = migrated_cluster.DATABASE
+    return services.start_postgres(cluster, migrated_cluster.PASSWORD)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    if os.environ.get("EXECLAYER_TEST_TEMPLATE"):
+        # The database is there already; pytest-django then only checks that nothing is left to apply.
+        config.option.reuse_db = True
 
 
 @pytest.hookimpl(trylast=True)

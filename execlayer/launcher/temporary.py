@@ -24,11 +24,17 @@ class Services:
         self.folder.chmod(0o711)  # the database's user passes through to its own folder
         self.home = self.folder / "home"
         self.home.mkdir(mode=0o711)
+        self._cluster: tuple[Path | None, str] = (None, "")
+        self._password = secrets.token_urlsafe(16)  # one for all tries, they share the folder
         self.postgres: Postgres | None = None
         self.valkey: Valkey | None = None
 
-    def start_postgres(self) -> str:
-        """The DATABASE_URL of a fresh, empty database whose owner may make more."""
+    def start_postgres(self, cluster: Path | None = None, superuser_password: str = "") -> str:
+        """The DATABASE_URL of a fresh, empty database whose owner may make more.
+
+        `cluster`, with its superuser's password, is used as it is instead of making one.
+        """
+        self._cluster = (cluster, superuser_password)
         start_with_retries(self._start_postgres)
         if self.postgres is None:
             raise ServerFailed("PostgreSQL is not there")
@@ -44,7 +50,10 @@ class Services:
         return self.valkey.url()
 
     def _start_postgres(self) -> None:
-        self.postgres = Postgres(self.folder / "postgres", secrets.token_urlsafe(16), durable=self.durable)
+        directory, password = self._cluster
+        self.postgres = Postgres(
+            directory or self.folder / "postgres", password or self._password, durable=self.durable
+        )
         self.postgres.create()
         with (self.folder / "postgres.log").open("ab") as log:
             self.postgres.start(log)
