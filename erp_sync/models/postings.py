@@ -23,7 +23,7 @@ HELD_CHOICES = [
     (lifecycle.HeldReason.MAPPING_MISSING.value, "A code has no ERP counterpart"),
     (lifecycle.HeldReason.CIRCUIT_OPEN.value, "ERP does not answer"),
 ]
-_SETTLED = [status.value for status in lifecycle.SETTLED]
+_SETTLED = sorted(status.value for status in lifecycle.SETTLED)
 
 
 class PostingQuerySet(models.QuerySet["Posting"]):
@@ -102,11 +102,6 @@ class Posting(models.Model):
 
     class Meta:
         ordering = ("-pk",)
-        permissions = [
-            ("post_without_decision", "Can post to ERP without a decision"),
-            ("operate_posting", "Can retry, edit, cancel and settle postings by hand"),
-            ("approve_posting", "Can approve postings"),
-        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["connection", "business_key"], name="posting_key_once", nulls_distinct=False

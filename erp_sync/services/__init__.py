@@ -1,0 +1,41 @@
+"""Every state change of the ERP side; import the verbs from here.
+
+`queue_posting` is called inside the deciding transaction. `send_due`, `handle_settled`, `pull_due` and `reconcile`
+work off tables and must run outside any transaction.
+"""
+
+from erp_sync.services.circuit import check_connection
+from erp_sync.services.connecting import connection_for, ensure_demo_connections
+from erp_sync.services.operating import (
+    approve,
+    cancel,
+    edit_and_retry,
+    mark_local,
+    note_number,
+    retry,
+    take_back,
+)
+from erp_sync.services.queueing import check_payload, find_posting, posting_key, queue_posting
+from erp_sync.services.sending import send_due
+from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
+
+__all__ = [
+    "approve",
+    "cancel",
+    "check_connection",
+    "check_payload",
+    "connection_for",
+    "edit_and_retry",
+    "ensure_demo_connections",
+    "find_posting",
+    "handle_settled",
+    "mark_handled",
+    "mark_local",
+    "note_number",
+    "posting_key",
+    "queue_posting",
+    "retry",
+    "send_due",
+    "settled_unhandled",
+    "take_back",
+]

@@ -1,0 +1,187 @@
+"""Taking hold of one posting: the first short transaction of every try, committed before anything is sent.
+
+Owns who may go: due, not behind an unsettled posting of its chain, its connection willing. A posting is taken for a
+lease; when the lease ends without an answer its sender is given up on and the posting becomes unclear, never queued.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from core import clock, keys
+from core.due import claim
+from erp_sync import lifecycle
+from erp_sync.models import AttemptAction, AttemptOutcome, ErpConnection, Posting, PostingAttempt
+from erp_sync.models.postings import PostingQuerySet
+from erp_sync.services.commands import command_of
+from erp_sync.services.connecting import address_of
+from erp_sync.services.moves import lock, move
+from erp_sync.services.outcomes import finish_attempt
+
+Status = lifecycle.Status
+#: Longer than a worker is allowed to live on one task, so that a lease never ends under a live sender.
+LEASE = timedelta(seconds=180)
+LEASE_BATCH = 100
+CHAIN_TRIES = 12
+_SETTLED = sorted(status.value for status in lifecycle.SETTLED)
+_IN_FLIGHT = sorted(status.value for status in lifecycle.IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A posting in hand: what to do with it, and the token that proves the hold. `was_due` is when it was due."""
+
+    posting: Posting
+    attempt_id: int
+    action: AttemptAction
+    token: str
+    was_due: datetime
+
+
+def willing_connections() -> list[int]:
+    """Connections something may be sent to now: enabled, address known, circuit closed.
+
+    The ledger moves only inside a moved clock and living ERPs only outside, so a rehearsed past and the present never
+    work on each other's postings.
+    """
+    rows = ErpConnection.objects.filter(
+        enabled=True, open_until__isnull=True, is_ledger=clock.moved()
+    )
+    return [row.pk for row in rows if address_of(row).ready]
+
+
+@transaction.atomic
+def claim_next(connections: list[int]) -> Claim | None:
+    """Take the posting due longest, or None. Locks its row only; skips rows others hold, and never waits.
+
+    One writer per chain: of two workers only the holder of the chain's advisory lock looks again, in a fresh statement,
+    whether the posting really is the chain's next.
+    """
+    passed: list[int] = []
+    for _ in range(CHAIN_TRIES):
+        found = claim(_due(connections).exclude(pk__in=passed).order_by("due_at", "pk"), 1)
+        if not found:
+            return None
+        posting = found[0]
+        if posting.status == Status.UNKNOWN or not posting.chain:
+            return _take(posting)
+        if _lock_chain(posting) and not Posting.objects.filter(pk=posting.pk).filter(_blocked()).exists():
+            return _take(posting)
+        passed.append(posting.pk)
+    return None
+
+
+@transaction.atomic
+def claim_again(held: Claim) -> Claim | None:
+    """Turn a look-up that allows it into a send of the same posting and key; None when the claim was lost."""
+    posting = lock(held.posting.pk)
+    if posting.claim_token != held.token or posting.status != Status.UNKNOWN:
+        return None
+    return _start_send(posting, held.was_due)
+
+
+@transaction.atomic
+def expire_leases() -> int:
+    """Give up on senders that never came back: their postings may have been sent, so they become unclear.
+
+    Locks the rows it changes, skipping those others hold. Returns how many.
+    """
+    now = clock.now()
+    late = claim(
+        Posting.objects.filter(
+            status=Status.SENDING, due_at__lte=now, connection__is_ledger=clock.moved()
+        ).order_by("due_at"),
+        LEASE_BATCH,
+    )
+    for posting in late:
+        _close_open_attempts(posting)
+        move(
+            posting,
+            Status.UNKNOWN,
+            unknown_since=now,
+            due_at=now,
+            claim_token="",
+            failures=posting.failures + 1,
+            error_code="erp.sender_lost",
+            error_message="The sender ended before the answer came; looking it up in ERP.",
+        )
+    return len(late)
+
+
+def _due(connections: list[int]) -> PostingQuerySet:
+    return Posting.objects.select_related("connection").filter(
+        Q(status=Status.UNKNOWN) | Q(status=Status.QUEUED) & ~_blocked(),
+        due_at__lte=clock.now(),
+        connection_id__in=connections,
+    )
+
+
+def _blocked() -> Q:
+    """Behind an unsettled posting of its chain, or beside one that is in flight."""
+    siblings = Posting.objects.filter(
+        connection_id=OuterRef("connection_id"), chain=OuterRef("chain")
+    ).exclude(pk=OuterRef("pk"))
+    ahead = siblings.filter(pk__lt=OuterRef("pk")).exclude(status__in=_SETTLED)
+    return ~Q(chain="") & (Q(Exists(ahead)) | Q(Exists(siblings.filter(status__in=_IN_FLIGHT))))
+
+
+def _lock_chain(posting: Posting) -> bool:
+    """Whether this transaction is the one that may decide for the chain. Never waits; ends with the transaction."""
+    name = f"erp_sync.chain:{posting.connection_id}:{posting.chain}"
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _take(posting: Posting) -> Claim:
+    if posting.status == Status.QUEUED:
+        return _start_send(posting, posting.due_at)
+    now = clock.now()
+    was_due = posting.due_at
+    _close_open_attempts(posting)
+    token = keys.new_token(18)
+    move(posting, Status.UNKNOWN, claimed_at=now, claim_token=token, due_at=now + LEASE)
+    attempt = _begin(posting, AttemptAction.LOOK_UP)
+    return Claim(posting, attempt.pk, AttemptAction.LOOK_UP, token, was_due)
+
+
+def _start_send(posting: Posting, was_due: datetime) -> Claim:
+    now = clock.now()
+    token = keys.new_token(18)
+    move(
+        posting,
+        Status.SENDING,
+        claimed_at=now,
+        claim_token=token,
+        due_at=now + LEASE,
+        attempts=posting.attempts + 1,
+    )
+    attempt = _begin(posting, AttemptAction.SEND)
+    return Claim(posting, attempt.pk, AttemptAction.SEND, token, was_due)
+
+
+def _begin(posting: Posting, action: AttemptAction) -> PostingAttempt:
+    last = posting.tries.order_by("-number").values_list("number", flat=True).first()
+    command = command_of(posting)
+    return PostingAttempt.objects.create(
+        posting=posting,
+        number=(last or 0) + 1,
+        action=action,
+        request={
+            "kind": command.kind,
+            "business_key": command.business_key,
+            "payload": command.payload,
+            "occurred_at": command.occurred_at,
+            "posting_date": command.posting_date,
+            "text": command.text,
+        },
+    )
+
+
+def _close_open_attempts(posting: Posting) -> None:
+    for attempt_id in posting.tries.filter(outcome="").values_list("pk", flat=True):
+        finish_attempt(attempt_id, AttemptOutcome.LOST.value, error="the sender ended before the answer came")

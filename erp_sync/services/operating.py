@@ -1,0 +1,221 @@
+"""What a person may do to a posting: approve, retry, edit, cancel, settle by hand, reverse.
+
+Owns those verbs and their record of who and why. Whether the person may is the caller's question. A posting that is
+being sent, or may have taken effect, can't be cancelled or edited: the lifecycle refuses it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from core import clock
+from core.errors import InvalidInput, TransitionRefused
+from core.wake import wake
+from erp_sync import lifecycle
+from erp_sync.models import Posting, PostingEdit
+from erp_sync.services.moves import REFUSAL_HINTS, lock, move
+from erp_sync.services.queueing import LOCAL_REASON_LIMIT, TEXT_LIMIT, announce, check_payload, queue_posting
+from plant_app.models import User
+
+Status = lifecycle.Status
+Verb = PostingEdit.Verb
+#: Changing these would make it another posting: cancel it and post anew.
+FIXED_FIELDS = ("site", "work_order", "reverses")
+
+
+@transaction.atomic
+def approve(*, posting_id: int, actor: User, version: int | None = None) -> Posting:
+    """Let a posting that waits for approval go. Locks it. Raises TransitionRefused in any other status."""
+    posting = lock(posting_id, version=version)
+    _refuse_unless(posting, "approved", Status.APPROVAL)
+    _note(posting, Verb.APPROVE, actor, "")
+    move(posting, Status.QUEUED, due_at=clock.now())
+    wake("postings")
+    return posting
+
+
+@transaction.atomic
+def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None = None) -> Posting:
+    """Try a posting again now: a rejected or held one is queued, a waiting one goes at once, an unclear one is looked
+    up at once (never sent blindly). Locks it. Raises TransitionRefused in any other status."""
+    posting = lock(posting_id, version=version)
+    _refuse_unless(posting, "sent again", Status.REJECTED, Status.HELD, Status.QUEUED, Status.UNKNOWN)
+    _note(posting, Verb.RETRY, actor, reason)
+    if posting.status == Status.UNKNOWN:
+        # A look-up under way keeps its claim; it answers by itself.
+        move(posting, Status.UNKNOWN, **({} if posting.claim_token else {"due_at": clock.now()}))
+    else:
+        move(posting, Status.QUEUED, due_at=clock.now(), failures=0)
+    wake("postings")
+    return posting
+
+
+@transaction.atomic
+def edit_and_retry(
+    *,
+    posting_id: int,
+    payload: Mapping[str, Any],
+    actor: User,
+    reason: str,
+    text: str | None = None,
+    version: int | None = None,
+) -> Posting:
+    """Change what is sent and send it under the same business key. Locks the posting.
+
+    One waiting for approval goes on waiting. Raises InvalidInput for a payload that can't be posted, a missing reason
+    or a changed identity (site, work order, what it reverses); TransitionRefused once it may have been sent.
+    """
+    _need_reason(reason)
+    posting = lock(posting_id, version=version)
+    _refuse_unless(posting, "edited", Status.APPROVAL, Status.QUEUED, Status.REJECTED, Status.HELD)
+    clean = check_payload(posting.kind, payload, site=posting.site)
+    changed_identity = [name for name in FIXED_FIELDS if clean.get(name) != posting.payload.get(name)]
+    if changed_identity:
+        raise InvalidInput(
+            "erp.identity_fixed",
+            f"{', '.join(changed_identity)} can't be changed on a posting.",
+            "Cancel this posting and post anew.",
+        )
+    names = sorted({*clean, *posting.payload})
+    before = {name: posting.payload.get(name) for name in names if posting.payload.get(name) != clean.get(name)}
+    after = {name: clean.get(name) for name in before}
+    fields: dict[str, Any] = {"payload": clean, "reason_code": str(clean.get("reason_code", "")), "failures": 0}
+    if text is not None and text[:TEXT_LIMIT] != posting.text:
+        before["text"], after["text"] = posting.text, text[:TEXT_LIMIT]
+        fields["text"] = text[:TEXT_LIMIT]
+    _note(posting, Verb.EDIT, actor, reason, before=before, after=after)
+    if posting.status == Status.APPROVAL:
+        return move(posting, Status.APPROVAL, **fields)
+    move(posting, Status.QUEUED, due_at=clock.now(), **fields)
+    wake("postings")
+    return posting
+
+
+@transaction.atomic
+def cancel(*, posting_id: int, reason: str, actor: User | None = None, version: int | None = None) -> Posting:
+    """Call a posting off before ERP has it; its chain goes on. Locks it.
+
+    Raises InvalidInput without a reason; TransitionRefused once it is being sent, unclear or settled.
+    """
+    _need_reason(reason)
+    posting = lock(posting_id, version=version)
+    _note(posting, Verb.CANCEL, actor, reason)
+    move(posting, Status.CANCELLED)
+    wake("postings")
+    return posting
+
+
+@transaction.atomic
+def mark_local(
+    *,
+    posting_id: int,
+    reason: str,
+    actor: User | None = None,
+    erp_number: str = "",
+    version: int | None = None,
+) -> Posting:
+    """Settle a posting by hand, because somebody keyed it or looked it up in ERP; `erp_number` if known. Locks it.
+
+    Raises InvalidInput without a reason; TransitionRefused while it is being sent or once it is settled.
+    """
+    _need_reason(reason)
+    posting = lock(posting_id, version=version)
+    _note(posting, Verb.MARK_LOCAL, actor, reason, after={"erp_number": erp_number} if erp_number else {})
+    move(
+        posting,
+        Status.LOCAL,
+        local_reason=reason[:LOCAL_REASON_LIMIT],
+        erp_number=erp_number[:80] or posting.erp_number,
+        claim_token="",
+    )
+    wake("postings")
+    return posting
+
+
+@transaction.atomic
+def note_number(*, posting_id: int, erp_number: str, actor: User) -> Posting:
+    """Add the ERP number found later to a local posting that has none. Locks it. Raises TransitionRefused else."""
+    posting = lock(posting_id)
+    if posting.status != Status.LOCAL or posting.erp_number:
+        raise TransitionRefused(
+            "erp.number_refused", "Only a posting settled by hand and without a number takes one."
+        )
+    _note(posting, Verb.NOTE_NUMBER, actor, "", before={"erp_number": ""}, after={"erp_number": erp_number})
+    move(posting, Status.LOCAL, erp_number=erp_number[:80])
+    announce(posting)
+    return posting
+
+
+@transaction.atomic
+def take_back(
+    *, posting_id: int, reason: str, reason_code: str, actor: User | None = None, text: str = ""
+) -> Posting:
+    """Undo a posting's effect, whatever state it is in: one not sent yet is cancelled (and returned), a confirmed one
+    gets a reversal posting, once (and that is returned). Locks the posting.
+
+    A local one gets a local reversal that reminds a person. Raises TransitionRefused while its effect is unclear.
+    """
+    posting = lock(posting_id)
+    if posting.status == Status.CANCELLED:
+        return posting
+    if lifecycle.allowed(posting.status, Status.CANCELLED.value):
+        return cancel(posting_id=posting_id, reason=reason, actor=actor)
+    _refuse_unless(posting, "reversed", Status.CONFIRMED, Status.LOCAL)
+    return queue_posting(
+        kind="reversal",
+        site=posting.site,
+        payload={
+            "reverses": posting.business_key,
+            "reverses_kind": posting.kind,
+            "reverses_number": posting.erp_number,
+            "original": posting.payload,
+            "reason_code": reason_code,
+            "work_order": posting.payload.get("work_order"),
+        },
+        occurred_at=clock.now(),
+        origin_ref=posting.origin_ref,
+        key_parts=(posting.pk, posting.business_key),
+        chain=posting.chain,
+        actor=actor,
+        text=text or f"reverses {posting.business_key}",
+        reason_code=reason_code,
+        connection=posting.connection,
+        reversal_of=posting,
+        local_reason="" if posting.status == Status.CONFIRMED else f"as what it reverses: {posting.local_reason}",
+    )
+
+
+def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
+    if posting.status not in {status.value for status in statuses}:
+        raise TransitionRefused(
+            "erp.transition_refused",
+            f"A posting that is {posting.status} can't be {what}.",
+            REFUSAL_HINTS.get(posting.status, ""),
+            status_now=posting.status,
+        )
+
+
+def _need_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput("erp.reason_missing", "Say why.", "A reason is kept with every change made by hand.")
+
+
+def _note(
+    posting: Posting,
+    verb: Verb,
+    actor: User | None,
+    reason: str,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    PostingEdit.objects.create(
+        posting=posting,
+        verb=verb,
+        actor=actor,
+        reason=reason[:300],
+        status_before=posting.status,
+        before=before or {},
+        after=after or {},
+    )

@@ -1,0 +1,134 @@
+"""What an answer of the ERP means for a posting: the second short transaction of every try.
+
+Owns the reading of outcomes into statuses and due times, and the finishing of attempts. An answer that comes after
+its claim was taken over changes nothing: whoever holds the claim finds out for himself.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from core import clock
+from core.due import backoff_seconds
+from erp_sync import lifecycle
+from erp_sync.adapters.port import Outcome
+from erp_sync.models import AttemptOutcome, Posting, PostingAttempt
+from erp_sync.services.moves import lock, move
+
+Status = lifecycle.Status
+#: First look after an unclear answer; further ones wait longer each time.
+FIRST_LOOK_SECONDS = 2.0
+RETRY_CEILING_SECONDS = 300.0
+#: Codes end in these where the ERP was there and working, only not for this row at this moment.
+BUSY_SUFFIXES = (".stale", ".busy")
+
+
+def is_outage(outcome: Outcome) -> bool:
+    """Whether an outcome speaks of the connection rather than of the posting."""
+    return outcome.status in ("retry", "unknown") and not outcome.error_code.endswith(BUSY_SUFFIXES)
+
+
+@transaction.atomic
+def record_send(*, posting_id: int, attempt_id: int, token: str, outcome: Outcome) -> Posting:
+    """Write what became of a sent posting. Locks the posting; does nothing to it when the claim is no longer `token`."""
+    posting = lock(posting_id)
+    mine = posting.claim_token == token and posting.status == Status.SENDING
+    finish_attempt(attempt_id, outcome.status, outcome)
+    return _apply(posting, outcome) if mine else posting
+
+
+@transaction.atomic
+def record_look_up(
+    *, posting_id: int, attempt_id: int, token: str, outcome: Outcome | None, settle_after: timedelta
+) -> bool:
+    """Write what a look-up of an unclear posting found; True when it may now be sent (again).
+
+    Absent, or half done, proves something only once `settle_after` has passed since the last moment a request may
+    have been on its way: before that a late one can still land, so the posting is looked up again then.
+    """
+    posting = lock(posting_id)
+    mine = posting.claim_token == token and posting.status == Status.UNKNOWN
+    absent = outcome is None
+    half_done = outcome is not None and bool(outcome.raw.get("half_done"))
+    finish_attempt(attempt_id, AttemptOutcome.ABSENT.value if outcome is None else outcome.status, outcome)
+    if not mine:
+        return False
+    if outcome is not None and outcome.status in ("confirmed", "rejected"):
+        _apply(posting, outcome)
+        return False
+    now = clock.now()
+    if absent or half_done:
+        since = posting.unknown_since or posting.status_at
+        if now >= since + settle_after:
+            return True
+        # Never a third look before the moment that counts.
+        move(posting, Status.UNKNOWN, due_at=since + settle_after + timedelta(seconds=1), claim_token="")
+        return False
+    assert outcome is not None  # noqa: S101 - narrowed above; only an unclear answer is left
+    move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now))
+    return False
+
+
+def finish_attempt(attempt_id: int, outcome: str, found: Outcome | None = None, error: str = "") -> None:
+    """Complete an attempt, once. One already completed (its sender was given up on) stays as it is."""
+    PostingAttempt.objects.filter(pk=attempt_id, outcome="").update(
+        outcome=outcome,
+        finished_at=clock.now(),
+        response={} if found is None else {"erp_number": found.erp_number, **found.raw},
+        error_code="" if found is None else found.error_code[:60],
+        error=error or ("" if found is None else found.message),
+    )
+
+
+def _apply(posting: Posting, outcome: Outcome) -> Posting:
+    now = clock.now()
+    fields: dict[str, Any] = {
+        "claim_token": "",
+        "error_code": outcome.error_code[:60],
+        "error_message": outcome.message,
+    }
+    if outcome.erp_number:
+        fields["erp_number"] = outcome.erp_number[:80]
+    if outcome.status == "confirmed":
+        fields |= {
+            "erp_confirmed_at": outcome.confirmed_at or now,
+            "failures": 0,
+            "error_code": "",
+            "error_message": "",
+            "unknown_since": None,
+        }
+        return move(posting, Status.CONFIRMED, **fields)
+    if outcome.status == "local":
+        fields["local_reason"] = (outcome.message or "the connected ERP does not take it")[:300]
+        return move(posting, Status.LOCAL, **fields)
+    if outcome.status == "rejected":
+        held = _held_reason(outcome.error_code)
+        if held and posting.status == Status.SENDING:
+            return move(posting, Status.HELD, held_reason=held.value, failures=0, **fields)
+        return move(posting, Status.REJECTED, failures=0, **fields)
+    if outcome.status == "retry":
+        pause = backoff_seconds(posting.failures + 1, ceiling=RETRY_CEILING_SECONDS)
+        fields |= {"failures": posting.failures + 1, "due_at": now + timedelta(seconds=pause)}
+        return move(posting, Status.QUEUED, **fields)
+    return move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now), unknown_since=now)
+
+
+def _unclear(posting: Posting, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    failures = posting.failures + 1
+    pause = backoff_seconds(failures, first=FIRST_LOOK_SECONDS, ceiling=RETRY_CEILING_SECONDS)
+    return {
+        "failures": failures,
+        "due_at": now + timedelta(seconds=pause),
+        "claim_token": "",
+        "error_code": outcome.error_code[:60],
+        "error_message": outcome.message,
+    }
+
+
+def _held_reason(error_code: str) -> lifecycle.HeldReason | None:
+    """A definite no that a person mends outside the posting: `*.mapping_missing`, `*.drifted`."""
+    suffix = error_code.rsplit(".", 1)[-1]
+    if suffix in (lifecycle.HeldReason.MAPPING_MISSING.value, lifecycle.HeldReason.DRIFTED.value):
+        return lifecycle.HeldReason(suffix)
+    return None
