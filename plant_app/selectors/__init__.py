@@ -1,6 +1,7 @@
 """Reads of the plant for every app above: who is on duty, what is in force, what runs, who may."""
 
 from plant_app.selectors.access import Reader, can, forget_grants, roles_of, visible_site_ids, visible_sites
+from plant_app.selectors.confirmation import ConfirmationDue, confirmation_due
 from plant_app.selectors.duty import (
     Holder,
     ShiftBook,
@@ -38,6 +39,7 @@ from plant_app.selectors.floor import (
 from plant_app.selectors.words import MasterRow, master_rows, master_version
 
 __all__ = [
+    "ConfirmationDue",
     "Holder",
     "MasterRow",
     "Reader",
@@ -47,6 +49,7 @@ __all__ = [
     "StockPlace",
     "Via",
     "can",
+    "confirmation_due",
     "constraints_on_unit",
     "current_shift",
     "current_states",

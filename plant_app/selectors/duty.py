@@ -205,3 +205,18 @@ def duties_without_holder(*, site: Site, start: datetime, end: datetime) -> list
                 break
             moment = book.next_start(moment)
     return gaps
+
+
+def duties_of(*, user: User, site: Site, at: datetime | None = None) -> frozenset[str]:
+    """The duties `user` is assigned to at `site`; with `at`, covers for others then count too. One or two queries."""
+    own = DutyAssignment.objects.filter(person=user, site=site).values_list("duty", flat=True)
+    duties = set(own)
+    if at is not None:
+        covered = DutyAssignment.objects.filter(
+            site=site,
+            person__absences__cover=user,
+            person__absences__start__lte=at,
+            person__absences__end__gt=at,
+        )
+        duties |= set(covered.values_list("duty", flat=True))
+    return frozenset(duties)

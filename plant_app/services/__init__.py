@@ -1,1 +1,71 @@
-"""Every state change of the plant, one module per room; import verbs from the module that owns them."""
+"""Every state change of the plant, one module per room; other apps import the verbs from here."""
+
+from plant_app.services.access import (
+    Answer,
+    check_badge,
+    device_for,
+    forget_answers,
+    issue_badge,
+    issue_token,
+    pair_device,
+    remember_answer,
+    request_digest,
+    revoke_device,
+    revoke_token,
+    token_for,
+)
+from plant_app.services.catalogue import load_catalogue, load_functions
+from plant_app.services.live import (
+    impose_constraint,
+    lift_constraints,
+    request_resequence,
+    restate_constraint,
+    set_unit_state,
+)
+from plant_app.services.mirror import Drift, PullResult, apply_pull
+from plant_app.services.overlay import (
+    clear_overlay,
+    clear_stock_overlay,
+    overlay_stock,
+    overlay_value,
+    settle_overlay,
+    settle_stock_overlay,
+)
+from plant_app.services.plan import PlanRow, publish_plan
+from plant_app.services.progress import note_confirmed, report_progress, stop_operation
+
+__all__ = [
+    "Answer",
+    "Drift",
+    "PlanRow",
+    "PullResult",
+    "apply_pull",
+    "check_badge",
+    "clear_overlay",
+    "clear_stock_overlay",
+    "device_for",
+    "forget_answers",
+    "impose_constraint",
+    "issue_badge",
+    "issue_token",
+    "lift_constraints",
+    "load_catalogue",
+    "load_functions",
+    "note_confirmed",
+    "overlay_stock",
+    "overlay_value",
+    "pair_device",
+    "publish_plan",
+    "remember_answer",
+    "report_progress",
+    "request_digest",
+    "request_resequence",
+    "restate_constraint",
+    "revoke_device",
+    "revoke_token",
+    "set_unit_state",
+    "settle_overlay",
+    "settle_stock_overlay",
+    "stop_operation",
+    "token_for",
+]

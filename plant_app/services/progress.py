@@ -1,7 +1,7 @@
 """What the floor says of its work: started, stopped, counted, finished.
 
 The only writer of an operation's status and counts. The confirmation ERP gets is made by the caller above from
-`confirmation_due`, and noted with `mark_confirmed` in the same transaction.
+`confirmation_due`, and noted with `note_confirmed` in the same transaction.
 """
 
 from datetime import datetime, timedelta
@@ -113,7 +113,22 @@ def report_progress(
 
 
 @transaction.atomic
-def mark_confirmed(*, operation_id: int, good: Decimal, scrap: Decimal, until: datetime) -> Operation:
+def stop_operation(*, operation_id: int, at: datetime | None = None, person: User | None = None) -> Operation:
+    """Stop an operation that runs or is in changeover, because something is wrong at its unit; others stay as they are.
+
+    What the unit is said to do (down, on hold) is left alone. Locks the operation.
+    """
+    operation = Operation.objects.select_for_update(of=("self",)).get(pk=operation_id)
+    if operation.status not in (_S.RUNNING, _S.SETUP):
+        return operation
+    moment = min(at or clock.now(), clock.now())
+    report_progress(operation_id=operation_id, kind=_Kind.STOP, at=moment, person=person)
+    operation.refresh_from_db()
+    return operation
+
+
+@transaction.atomic
+def note_confirmed(*, operation_id: int, good: Decimal, scrap: Decimal, until: datetime) -> Operation:
     """Note that `good` and `scrap` more pieces, and times up to `until`, are on their way to ERP. Locks the operation.
 
     Raises InvalidInput when that is more than was made. Negative quantities take back a cancelled confirmation.
