@@ -1,7 +1,7 @@
 """The words playbooks may use: plant effects, posting templates, kinds of input.
 
-Pure names with a sentence each, shown in the admin and checked on saving; what they do lies in `services/effects.py` and
-`posting_templates`, and a test holds the two against each other.
+Pure names with a sentence each, shown in the admin and checked on saving; what they do lies in `services/effects.py`
+and `posting_templates`, and a test holds the two against each other.
 """
 
 EFFECTS: dict[str, str] = {

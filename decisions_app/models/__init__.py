@@ -1,4 +1,4 @@
-"""Playbooks and what comes of them: options, decisions, tasks, the postings they asked for, and talk. Import from here."""
+"""Playbooks and what comes of them: decisions, tasks, their postings, and talk. Import from here."""
 
 from decisions_app.models.decisions import Comment, Decision, PostingLink, Task, TaskStatus
 from decisions_app.models.playbooks import Clears, Option, OptionPosting, OptionTask, Playbook, Trigger

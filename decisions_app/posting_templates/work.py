@@ -41,7 +41,7 @@ def maintenance_complete(situation: Situation) -> Intended | None:
     if exception.work_unit is None:
         return None
     ended = exception.cleared_at or situation.at
-    cause = cause(situation)
+    found = cause(situation)
     payload = {
         "site": exception.site.code,
         "action": "complete",
@@ -51,18 +51,20 @@ def maintenance_complete(situation: Situation) -> Intended | None:
         "start": exception.occurred_at.isoformat(),
         "end": ended.isoformat(),
         "priority": PRIORITIES.get(exception.urgency, 3),
-        "cause_code": cause if cause != "UNK" else "OTHER",
+        "cause_code": found if found != "UNK" else "OTHER",
         "opened_by": exception.ref,
     }
     return intend(situation, "maintenance_notification", payload, ended)
 
 
 def confirm_part(situation: Situation) -> Intended | None:
-    """Counts and machine time of the linked operation up to the stop."""
+    """What was counted and worked on the linked operation up to the stop, and not yet sent."""
     exception, operation = situation.exception, situation.exception.operation
     if operation is None:
         return None
-    good, scrap = amount(situation.values, "good"), amount(situation.values, "scrap")
+    operation.refresh_from_db()
+    good = operation.good - operation.confirmed_good
+    scrap = operation.scrap - operation.confirmed_scrap
     stopped = exception.occurred_at
     started = operation.confirmed_until or operation.started_at
     unit = exception.work_unit or operation.actual_unit or operation.work_unit

@@ -1,0 +1,168 @@
+"""What an option's form starts with: the best guess the plant's state allows, marked as such by being editable.
+
+Reads models, writes nothing. Values are the plain JSON `inputs.read_inputs` returns.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F
+
+from decisions_app.models import Option
+from decisions_app.posting_templates.situation import plain, remaining
+from decisions_app.posting_templates.stock import held_stock
+from exceptions_app.models import ExceptionRecord
+from plant_app.models import Constraint, PlannedOperation, StockLayer, StockLocation, StockRow, StockStatus
+
+STEP = timedelta(minutes=5)
+
+
+def rounded(moment: datetime) -> datetime:
+    """Up to the next five minutes: nobody plans to the second."""
+    floor = moment.replace(second=0, microsecond=0) - timedelta(minutes=moment.minute % 5)
+    return floor if floor >= moment else floor + STEP
+
+
+def estimated_end(exception: ExceptionRecord, at: datetime) -> datetime:
+    """When the condition is assumed to end: the imposed constraint's end, else an hour from now."""
+    ends = (
+        Constraint.objects.filter(origin_ref=f"exception:{exception.pk}", lifted_at=None, ends_at__gt=at)
+        .order_by("-ends_at")
+        .values_list("ends_at", flat=True)
+        .first()
+    )
+    return rounded(ends or at + timedelta(hours=1))
+
+
+def free_from(unit_id: int, at: datetime) -> datetime:
+    """When a unit's running work is planned to end."""
+    running = (
+        PlannedOperation.objects.filter(work_unit_id=unit_id, start__lte=at, end__gt=at)
+        .order_by("-end")
+        .values_list("end", flat=True)
+        .first()
+    )
+    return running or at
+
+
+def prefill(option: Option, exception: ExceptionRecord, at: datetime) -> dict[str, Any]:
+    """Values for the option's inputs; only those the state of the plant suggests."""
+    values: dict[str, Any] = {
+        entry["name"]: entry["default"] for entry in option.inputs if entry.get("default") not in (None, "")
+    }
+    names = {entry["name"] for entry in option.inputs}
+    if "expected_up_at" in names:
+        values["expected_up_at"] = estimated_end(exception, at).isoformat()
+    if "to_unit" in names:
+        values |= _alternate(exception, at)
+    if "not_before" in names:
+        values["not_before"] = rounded(max(estimated_end(exception, at), at + timedelta(hours=2))).isoformat()
+    if "arrival" in names:
+        values["arrival"] = _arrival(exception, at).isoformat()
+    if "quantity" in names and "quantity" not in values:
+        quantity = _quantity(option, exception)
+        if quantity is not None:
+            values["quantity"] = plain(quantity)
+    if "from_location" in names:
+        values |= _locations(exception)
+    if "substitute" in names and exception.item is not None:
+        alternate = exception.item.alternates.filter(approved=True).select_related("substitute").first()
+        if alternate is not None:
+            values["substitute"] = alternate.substitute.code
+    if "purchase_line" in names and exception.item is not None and option.code == "return_to_supplier":
+        line = (
+            exception.purchase_line
+            or exception.item.purchase_lines.select_related("order").order_by("promised_at").first()
+        )
+        if line is not None:
+            values["purchase_line"] = str(line)
+    if (
+        "commit_at" in names
+        and exception.sales_line is not None
+        and option.code in {"accept", "accept_with_change"}
+    ):
+        asked = exception.details.get("new_date") or exception.sales_line.commit_at.isoformat()
+        values["commit_at"] = str(asked)
+    if "valid_until" in names:
+        values["valid_until"] = rounded(at + timedelta(hours=24)).isoformat()
+    if "due" in names:
+        values["due"] = rounded(at + timedelta(hours=8)).isoformat()
+    if "until" in names:
+        values["until"] = rounded(at + timedelta(hours=8)).isoformat()
+    return values
+
+
+def _alternate(exception: ExceptionRecord, at: datetime) -> dict[str, Any]:
+    operation = exception.operation
+    if operation is None:
+        return {}
+    alternates = list(operation.alternates.filter(approved=True).select_related("work_unit"))
+    if not alternates:
+        return {}
+    down = set(
+        Constraint.objects.filter(kind="unit_down", lifted_at=None, work_unit__isnull=False).values_list(
+            "work_unit_id", flat=True
+        )
+    )
+    ready = [alternate for alternate in alternates if alternate.work_unit_id not in down] or alternates
+    best = min(ready, key=lambda alternate: (free_from(alternate.work_unit_id, at), alternate.setup_minutes))
+    return {
+        "to_unit": best.work_unit.code,
+        "setup": plain(best.setup_minutes),
+        "start": rounded(max(free_from(best.work_unit_id, at), at)).isoformat(),
+        "quantity": plain(remaining(exception)),
+    }
+
+
+def _arrival(exception: ExceptionRecord, at: datetime) -> datetime:
+    if exception.item is None:
+        return rounded(at + timedelta(hours=4))
+    line = (
+        exception.item.purchase_lines.filter(received__lt=F("quantity"), promised_at__gt=at)
+        .order_by("promised_at")
+        .first()
+    )
+    return rounded(line.promised_at if line else at + timedelta(hours=4))
+
+
+def _quantity(option: Option, exception: ExceptionRecord) -> Any:
+    if option.by_quantity:
+        taken = [
+            decision.quantity
+            for decision in exception.decisions.filter(reversed_at__isnull=True)
+            if decision.quantity is not None
+        ]
+        whole = exception.quantity
+        if whole is None:
+            row = held_stock(exception)
+            whole = row.quantity if row else None
+        return whole - sum(taken) if whole is not None else None
+    if exception.sales_line is not None and option.code in {"accept", "accept_with_change"}:
+        return exception.details.get("new_quantity") or exception.sales_line.quantity
+    return exception.quantity or (remaining(exception) if exception.operation is not None else None)
+
+
+def _locations(exception: ExceptionRecord) -> dict[str, Any]:
+    if exception.item is None:
+        return {}
+    source = (
+        StockRow.objects.filter(
+            item=exception.item,
+            layer=StockLayer.ERP,
+            status=StockStatus.FREE,
+            quantity__gt=0,
+            location__kind=StockLocation.Kind.STORAGE,
+        )
+        .select_related("location")
+        .order_by("-quantity")
+        .first()
+    )
+    target = (
+        exception.site.stock_locations.filter(kind=StockLocation.Kind.PRODUCTION).order_by("code").first()
+    )
+    values: dict[str, Any] = {}
+    if source is not None:
+        values["from_location"] = source.location.code
+    if target is not None:
+        values["to_location"] = target.code
+    return values

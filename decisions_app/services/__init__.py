@@ -1,0 +1,38 @@
+"""Every verb of decisions, from containment to closing; import from here."""
+
+from decisions_app.services.closing import cancel, clear, reopen, resolve, restore, settle
+from decisions_app.services.containment import contain, contain_due
+from decisions_app.services.deciding import check_decider, decide, reverse_decision
+from decisions_app.services.finishing import complete_task
+from decisions_app.services.loading import load_default_playbooks
+from decisions_app.services.merging import merge, split
+from decisions_app.services.progress import report_progress
+from decisions_app.services.settled import handle_settled
+from decisions_app.services.talk import comment
+from decisions_app.services.tasks import add_task, take_task
+from decisions_app.services.windows import lapse_of, refresh
+
+__all__ = [
+    "add_task",
+    "cancel",
+    "check_decider",
+    "clear",
+    "comment",
+    "complete_task",
+    "contain",
+    "contain_due",
+    "decide",
+    "handle_settled",
+    "lapse_of",
+    "load_default_playbooks",
+    "merge",
+    "refresh",
+    "reopen",
+    "report_progress",
+    "resolve",
+    "restore",
+    "reverse_decision",
+    "settle",
+    "split",
+    "take_task",
+]

@@ -1,0 +1,251 @@
+"""Deciding, and taking a decision back.
+
+Owns who may decide what (duties, money limits, four eyes) and the one transaction in which a decision, its tasks, its
+plant effects and its postings come to be together.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from core import clock
+from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
+from core.hints import hint
+from decisions_app.inputs import amount, read_inputs
+from decisions_app.models import Decision, Option, TaskStatus, Trigger
+from decisions_app.posting_templates import Situation
+from decisions_app.services import effects
+from decisions_app.services.postings import queue_for
+from decisions_app.services.tasks import hand_out, next_step_after
+from erp_sync import services as erp
+from erp_sync.models import Posting
+from exceptions_app import services as exceptions
+from exceptions_app.lifecycle import Status
+from exceptions_app.models import EventKind, ExceptionRecord
+from plant_app.models import User
+from plant_app.selectors.duty import duties_of
+
+# What a duty may spend by one decision, in the site's currency; shipped defaults of the playbooks.
+LEAD = Decimal(2500)
+MONEY_LIMITS: dict[str, Decimal] = {
+    "shift_supervisor": Decimal(500),
+    "maintenance_lead": LEAD,
+    "quality_engineer": LEAD,
+    "logistics_lead": LEAD,
+    "purchasing_lead": LEAD,
+    "planning_lead": LEAD,
+    "cs_lead": LEAD,
+    "engineering_lead": LEAD,
+    "area_manager": Decimal(5000),
+    "plant_manager": Decimal(25000),
+    "operations_director": Decimal("Infinity"),
+}
+# Reporting a quantity and alone approving what it costs is not for one person.
+FOUR_EYES = {"scrap", "use_as_is"}
+
+
+@transaction.atomic
+def decide(
+    *,
+    exception_id: int,
+    option_code: str,
+    inputs: Mapping[str, Any],
+    actor: User,
+    reason: str = "",
+    expected_version: int | None = None,
+    via: str = "",
+) -> Decision:
+    """Take an option: record it, hand out its tasks, change the plant's state, queue its postings.
+
+    The record moves from acknowledged to decided (an open one is acknowledged by deciding, when the decider belongs to
+    the owner's function or plans). Options that share a quantity may be decided one after the other; the record is
+    decided once nothing suspect is left. Raises NotFound (`decisions.option`), NotAllowed (`decisions.not_a_decider`,
+    `decisions.over_limit`, `decisions.four_eyes`), InvalidInput (`decisions.inputs`, `decisions.quantity`),
+    TransitionRefused, StaleVersion. Locks the exception.
+    """
+    exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
+    option = (
+        Option.objects.filter(playbook__type=exception.type, code=option_code, active=True)
+        .select_related("playbook")
+        .first()
+    )
+    if option is None:
+        raise NotFound("decisions.option", f"{exception.type} has no option {option_code}.")
+    values = read_inputs(option.inputs, inputs, zone=exception.site.timezone)
+    cost = amount(values, "cost")
+    check_decider(exception=exception, option=option, actor=actor, cost=cost)
+    at = clock.now()
+    quantity = _share(exception, option, values)
+    _make_ready(exception, actor, via)
+    number = (exception.decisions.aggregate(top=Max("number"))["top"] or 0) + 1
+    decision = Decision.objects.create(
+        exception=exception,
+        number=number,
+        option=option,
+        inputs=values,
+        quantity=quantity,
+        cost=cost,
+        decided_by=actor,
+        decided_at=at,
+        reason=reason[:300],
+    )
+    hand_out(decision=decision, at=at)
+    situation = Situation(exception=exception, at=at, decision=decision, values=values)
+    effects.apply(list(option.effects), situation)
+    queue_for(
+        exception=exception, trigger=Trigger.DECIDE, at=at, actor=actor, decision=decision, values=values
+    )
+    exceptions.record_event(
+        exception=exception,
+        kind=EventKind.DECIDED,
+        actor=actor,
+        via=via,
+        text=f"{option.name}{': ' + reason if reason else ''}"[:300],
+        data={"option": option.code, "decision": decision.number, "inputs": values},
+    )
+    if exception.status == Status.ACKNOWLEDGED and _complete(exception):
+        exceptions.move(
+            exception=exception,
+            to=Status.DECIDED,
+            actor=actor,
+            via=via,
+            decided_at=at,
+            next_escalation_at=None,
+        )
+    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
+    hint(*exceptions.groups_of(exception), kind="decided", ref=exception.ref)
+    return decision
+
+
+@transaction.atomic
+def reverse_decision(
+    *,
+    exception_id: int,
+    number: int,
+    actor: User,
+    reason: str,
+    via: str = "",
+    expected_version: int | None = None,
+) -> Decision:
+    """Take a decision back: its open tasks and unsent postings end, confirmed postings get reversals queued.
+
+    Raises NotFound (`decisions.decision`), InvalidInput when no reason is given, TransitionRefused once resolved.
+    Locks the exception, then the postings.
+    """
+    exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
+    if not reason.strip():
+        raise InvalidInput("decisions.reason", "Say why the decision is taken back.")
+    decision = (
+        exception.decisions.filter(number=number, reversed_at__isnull=True).select_related("option").first()
+    )
+    if decision is None:
+        raise NotFound("decisions.decision", f"{exception.ref} has no decision {number} in force.")
+    if exception.status not in {Status.ACKNOWLEDGED, Status.DECIDED}:
+        raise TransitionRefused(
+            "decisions.too_late", f"{exception.ref} is {exception.status}.", "Reopen it first."
+        )
+    check_decider(exception=exception, option=decision.option, actor=actor, cost=decision.cost)
+    at = clock.now()
+    decision.reversed_at, decision.reversed_by, decision.reverse_reason = at, actor, reason[:300]
+    decision.save(update_fields=["reversed_at", "reversed_by", "reverse_reason"])
+    decision.tasks.filter(status=TaskStatus.OPEN).update(
+        status=TaskStatus.CANCELLED, done_at=at, done_by=actor
+    )
+    undo_postings(
+        exception=exception,
+        postings=Posting.objects.filter(link__decision=decision),
+        actor=actor,
+        reason=reason,
+    )
+    effects.undo(decision.option.effects, exception)
+    exceptions.record_event(
+        exception=exception,
+        kind=EventKind.DECISION_REVERSED,
+        actor=actor,
+        via=via,
+        text=reason[:300],
+        data={"decision": decision.number, "option": decision.option.code},
+    )
+    if exception.status == Status.DECIDED:
+        exceptions.move(exception=exception, to=Status.ACKNOWLEDGED, actor=actor, via=via, decided_at=None)
+    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
+    hint(*exceptions.groups_of(exception), kind="decision_reversed", ref=exception.ref)
+    return decision
+
+
+def undo_postings(*, exception: ExceptionRecord, postings: Any, actor: User | None, reason: str) -> None:
+    """Cancel what has not been sent and queue reversals for what ERP confirmed, last in, first out."""
+    for posting in postings.order_by("-pk"):
+        erp.withdraw(posting_id=posting.pk, actor=actor, reason=reason)
+
+
+def check_decider(*, exception: ExceptionRecord, option: Option, actor: User, cost: Decimal) -> None:
+    """Refuse who may not take this option here: duty, money limit, four eyes."""
+    if actor.is_superuser:
+        return
+    duties = duties_of(user=actor, site=exception.site, at=clock.now())
+    holding = duties & set(option.deciders)
+    if not holding:
+        names = ", ".join(duty.replace("_", " ") for duty in option.deciders)
+        raise NotAllowed("decisions.not_a_decider", f"{option.name} is decided by: {names}.")
+    limit = max((MONEY_LIMITS.get(duty, Decimal(0)) for duty in duties), default=Decimal(0))
+    if cost > limit:
+        raise NotAllowed(
+            "decisions.over_limit",
+            f"{cost} {exception.site.currency} is over your limit of {limit}.",
+            "The next level up has to decide.",
+        )
+    if option.code in FOUR_EYES and exception.reported_by_id == actor.pk:
+        raise NotAllowed(
+            "decisions.four_eyes",
+            "Who reported the quantity may not alone decide this.",
+            "Ask a second person.",
+        )
+
+
+def _share(exception: ExceptionRecord, option: Option, values: Mapping[str, Any]) -> Decimal | None:
+    """The quantity this decision takes of what is suspect. Refuses more than is left."""
+    taken = amount(values, "quantity") or None
+    if not option.by_quantity:
+        if exception.decisions.filter(reversed_at__isnull=True).exists():
+            raise TransitionRefused(
+                "decisions.decided", f"{exception.ref} is already decided.", "Reverse that decision first."
+            )
+        return taken
+    if exception.quantity is not None and taken is not None:
+        left = exception.quantity - decided_quantity(exception)
+        if taken > left:
+            raise InvalidInput("decisions.quantity", f"Only {left.normalize():f} are still undecided.")
+    return taken
+
+
+def decided_quantity(exception: ExceptionRecord) -> Decimal:
+    """What decisions in force have taken of the suspect quantity."""
+    quantities = exception.decisions.filter(reversed_at__isnull=True).values_list("quantity", flat=True)
+    return sum((quantity for quantity in quantities if quantity is not None), Decimal(0))
+
+
+def _complete(exception: ExceptionRecord) -> bool:
+    decisions = exception.decisions.filter(reversed_at__isnull=True).select_related("option")
+    if not all(decision.option.by_quantity for decision in decisions) or exception.quantity is None:
+        return True
+    return decided_quantity(exception) >= exception.quantity
+
+
+def _make_ready(exception: ExceptionRecord, actor: User, via: str) -> None:
+    """A decision is also the owner's yes: an open record is acknowledged by whoever decides it."""
+    if exception.status == Status.OPEN:
+        exceptions.acknowledge_by_deciding(exception=exception, actor=actor, via=via)
+    if exception.status not in {Status.ACKNOWLEDGED, Status.DECIDED}:
+        raise TransitionRefused(
+            "decisions.not_open",
+            f"{exception.ref} is {exception.status} and can't be decided.",
+            "Reload the page.",
+        )
+    if exception.status == Status.DECIDED and _complete(exception):
+        raise TransitionRefused(
+            "decisions.decided", f"{exception.ref} is already decided.", "Reverse that decision first."
+        )

@@ -1,0 +1,75 @@
+"""Merging records that are one, and splitting one that is two. Both keep every word of both stories."""
+
+from django.db import transaction
+
+from core import clock
+from core.errors import InvalidInput, TransitionRefused
+from core.hints import hint
+from decisions_app.services.closing import cancel
+from exceptions_app import services as exceptions
+from exceptions_app.models import EventKind, ExceptionRecord, SignalReading
+from plant_app.models import User
+
+
+@transaction.atomic
+def merge(*, exception_id: int, into_id: int, actor: User, reason: str, via: str = "") -> ExceptionRecord:
+    """Make `exception_id` part of `into_id`: its signals count there, itself is cancelled (and can be restored).
+
+    The surviving record takes the earlier occurrence. Raises InvalidInput (with itself, other site),
+    TransitionRefused. Locks both, lower key first.
+    """
+    if exception_id == into_id:
+        raise InvalidInput("exceptions.merge_self", "A record can't be merged with itself.")
+    first, second = sorted((exception_id, into_id))
+    locked = {pk: exceptions.locked(exception_id=pk) for pk in (first, second)}
+    exception, target = locked[exception_id], locked[into_id]
+    if exception.site_id != target.site_id:
+        raise InvalidInput("exceptions.merge_site", "Records of two sites stay apart; link them instead.")
+    if not exception.is_live or not target.is_live:
+        raise TransitionRefused("exceptions.merge_ended", "Both records must be open.")
+    cancel(exception_id=exception.pk, actor=actor, reason=reason or f"Merged into {target.ref}", via=via)
+    exception.refresh_from_db()
+    exception.merged_into = target
+    exception.save(update_fields=["merged_into"])
+    SignalReading.objects.filter(exception=exception).update(exception=target, opened=False, outcome="joined")
+    if exception.occurred_at < target.occurred_at:
+        target.occurred_at = exception.occurred_at
+        target.save(update_fields=["occurred_at"])
+    for record, other in ((exception, target), (target, exception)):
+        exceptions.record_event(
+            exception=record,
+            kind=EventKind.MERGED,
+            actor=actor,
+            via=via,
+            text=reason[:300],
+            data={"with": other.ref},
+        )
+    hint(*exceptions.groups_of(target), *exceptions.groups_of(exception), kind="merged", ref=target.ref)
+    return target
+
+
+@transaction.atomic
+def split(
+    *, exception_id: int, signal_ids: list[int], actor: User, reason: str, via: str = ""
+) -> ExceptionRecord:
+    """Take joined signals out into a record of their own, routed anew; the rest stays.
+
+    Raises InvalidInput when none or all of the record's signals are named. Locks the exception.
+    """
+    exception = exceptions.locked(exception_id=exception_id)
+    mine = set(SignalReading.objects.filter(exception=exception).values_list("signal_id", flat=True))
+    chosen = set(signal_ids)
+    if not chosen or not chosen < mine:
+        raise InvalidInput("exceptions.split", "Choose some, but not all, of the record's signals.")
+    fresh = exceptions.open_from_signals(signal_ids=sorted(chosen), actor=actor, split_from=exception)
+    for record, other in ((exception, fresh), (fresh, exception)):
+        exceptions.record_event(
+            exception=record,
+            kind=EventKind.SPLIT,
+            actor=actor,
+            via=via,
+            text=reason[:300],
+            data={"with": other.ref, "at": clock.now().isoformat()},
+        )
+    hint(*exceptions.groups_of(exception), *exceptions.groups_of(fresh), kind="split", ref=exception.ref)
+    return fresh

@@ -1,0 +1,164 @@
+"""Tasks: handed out by decisions, added by people, taken; and the next step they make."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from core.errors import InvalidInput, NotAllowed, TransitionRefused
+from core.hints import hint
+from decisions_app.inputs import applies, moment
+from decisions_app.models import Decision, Task, TaskStatus
+from exceptions_app import services as exceptions
+from exceptions_app.lifecycle import Status
+from exceptions_app.models import EventKind, ExceptionRecord
+from plant_app.models import AccessRole, Function, User
+from plant_app.selectors.access import roles_of
+from plant_app.selectors.duty import duty_holders
+
+
+def words_of(exception: ExceptionRecord, values: Mapping[str, Any]) -> dict[str, str]:
+    """What a task's title may name."""
+    return {
+        "unit": exception.work_unit.code if exception.work_unit else "the unit",
+        "centre": exception.work_centre.name if exception.work_centre else "the work centre",
+        "place": str(exception.work_unit or exception.work_centre or exception.area or exception.site),
+        "order": exception.work_order.number if exception.work_order else "the order",
+        "item": exception.item.code if exception.item else "the item",
+        "lot": f"lot {exception.lot.code}" if exception.lot else "the parts",
+        "customer": exception.customer.name if exception.customer else "the customer",
+        "po": str(exception.purchase_line) if exception.purchase_line else "the purchase order",
+        "to_unit": str(values.get("to_unit") or "the other unit"),
+        "substitute": str(values.get("substitute") or "the substitute"),
+        "quantity": str(values.get("quantity") or exception.quantity or "the quantity"),
+    }
+
+
+def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
+    """Create the option's tasks, each with its person on duty now and its clock. The caller holds the exception."""
+    exception = decision.exception
+    words = words_of(exception, decision.inputs)
+    tasks = []
+    for template in decision.option.tasks.select_related("function"):
+        if not applies(template.only_if, decision.inputs):
+            continue
+        due_at = moment(decision.inputs, template.due_input) if template.due_input else None
+        holders = duty_holders(
+            site=exception.site,
+            duty=template.role,
+            function=template.function,
+            area=exception.area,
+            work_centre=exception.work_centre,
+            at=at,
+        )
+        tasks.append(
+            Task(
+                exception=exception,
+                decision=decision,
+                code=template.code,
+                title=template.title.format(**words)[:120],
+                function=template.function,
+                role=template.role,
+                person=holders[0] if holders else None,
+                due_at=due_at if due_at and due_at > at else at + timedelta(minutes=template.due_minutes),
+                blocking=template.blocking,
+                clears=template.clears,
+                asks=template.asks,
+                created_at=at,
+            )
+        )
+    created = Task.objects.bulk_create(tasks)
+    for task in created:
+        exceptions.tell(
+            exception=exception,
+            function=task.function,
+            role=task.role,
+            person=task.person,
+            text=f"Task: {task.title}",
+        )
+    return created
+
+
+@transaction.atomic
+def take_task(*, task_id: int, actor: User) -> Task:
+    """Make a task one's own. Raises NotAllowed, TransitionRefused. Locks the exception, then the task."""
+    exception_id = Task.objects.values_list("exception_id", flat=True).get(pk=task_id)
+    exception = exceptions.locked(exception_id=exception_id)
+    task = Task.objects.select_for_update(of=("self",)).select_related("function").get(pk=task_id)
+    check_doer(task, actor)
+    if task.status != TaskStatus.OPEN:
+        raise TransitionRefused("tasks.ended", f"This task is already {task.get_status_display().lower()}.")
+    task.person = actor
+    task.save(update_fields=["person"])
+    exceptions.record_event(
+        exception=exception,
+        kind=EventKind.TASK_CHANGED,
+        actor=actor,
+        text=f"{actor} takes: {task.title}"[:300],
+        data={"task": task.pk},
+    )
+    hint(*exceptions.groups_of(exception), kind="task_changed", ref=exception.ref)
+    return task
+
+
+@transaction.atomic
+def add_task(
+    *, exception_id: int, title: str, function_code: str, due_at: datetime, blocking: bool, actor: User
+) -> Task:
+    """Hand out one more task on a live record (a follow-up may also be added later). Locks the exception."""
+    exception = exceptions.locked(exception_id=exception_id)
+    if not title.strip():
+        raise InvalidInput("tasks.title", "Say what is to be done.")
+    if blocking and not exception.is_live:
+        raise TransitionRefused(
+            "tasks.record_ended", f"{exception.ref} is {exception.status}.", "Add a follow-up."
+        )
+    function = Function.objects.filter(code=function_code).first()
+    if function is None:
+        raise InvalidInput("tasks.function", f"No function {function_code}.")
+    task = Task.objects.create(
+        exception=exception, title=title.strip()[:120], function=function, due_at=due_at, blocking=blocking
+    )
+    exceptions.record_event(
+        exception=exception, kind=EventKind.TASK_CHANGED, actor=actor, text=f"New task: {task.title}"[:300]
+    )
+    exceptions.tell(exception=exception, function=function, role="", person=None, text=f"Task: {task.title}")
+    hint(*exceptions.groups_of(exception), kind="task_changed", ref=exception.ref)
+    return task
+
+
+def open_blocking(exception: ExceptionRecord) -> list[Task]:
+    """Tasks the record still waits for, soonest first."""
+    return list(
+        exception.tasks.filter(status=TaskStatus.OPEN, blocking=True).select_related("person", "function")
+    )
+
+
+def next_step_after(exception: ExceptionRecord) -> str:
+    """The next step of a record people have begun to act on, in the plant's words."""
+    if exception.status in {Status.DECIDED, Status.ACKNOWLEDGED}:
+        waiting = open_blocking(exception)
+        if waiting:
+            task = waiting[0]
+            who = str(task.person or task.function)
+            more = f" (+{len(waiting) - 1})" if len(waiting) > 1 else ""
+            return f"{who}: {task.title}{more}"[:160]
+        if exception.status == Status.DECIDED and exception.cleared_at is None:
+            return f"{exception.owner or exception.owner_function}: say when the condition is gone"[:160]
+        return f"{exception.owner or exception.owner_function} decides"[:160]
+    if exception.status == Status.RESOLVED:
+        return "Waits for ERP"
+    return exception.next_step
+
+
+def check_doer(task: Task, actor: User) -> None:
+    """Refuse whose task this is not: its person, its function on this site, planners and administrators may."""
+    if actor.is_superuser or task.person_id == actor.pk:
+        return
+    roles = roles_of(actor, task.exception.site)
+    if AccessRole.PLANNER in roles or AccessRole.ADMINISTRATOR in roles:
+        return
+    if actor.function_id == task.function_id and roles:
+        return
+    raise NotAllowed("tasks.not_yours", f"This task is {task.function}'s.")

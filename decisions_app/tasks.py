@@ -1,0 +1,17 @@
+"""What wakes and sweeps decisions: id in (or nothing), one service call."""
+
+from celery import shared_task
+
+from decisions_app import services
+
+
+@shared_task(name="decisions_app.tasks.contain_due")
+def contain_due() -> int:
+    """Contain what has opened."""
+    return services.contain_due()
+
+
+@shared_task(name="decisions_app.tasks.handle_settled")
+def handle_settled() -> int:
+    """Look at what ERP has settled."""
+    return services.handle_settled()
