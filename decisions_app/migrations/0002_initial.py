@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("decisions_app", "0001_initial"),
-        ("erp_sync", "0002_remove_posting_posting_settled_has_moment_and_more"),
+        ("erp_sync", "0001_initial"),
         ("exceptions_app", "0001_initial"),
         ("plant_app", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
