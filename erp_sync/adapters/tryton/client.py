@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -42,12 +45,13 @@ class Client:
 
     Each request opens its own connection, so a refused one proves that nothing was sent; a kept-alive
     connection that Tryton closed in between would leave that open. `writes` counts calls that may have
-    changed something, answered or not.
+    changed something: answered, refused by a rule, or unclear, but not those that certainly never arrived.
     """
 
     def __init__(self, access: Access, *, transport: httpx.BaseTransport | None = None) -> None:
         self.access = access
         self.writes = 0
+        self.server_time: datetime | None = None
         self._ids = itertools.count(1)
         self._session = ""
         self._context: Row = {}
@@ -90,16 +94,31 @@ class Client:
         full = {**self._context, **(context or {})}
         if timestamps:
             full["_timestamp"] = dict(timestamps)
-        if method not in _READS:
-            self.writes += 1
-        name = f"model.{model}.{method}"
+        writes = method not in _READS
+        try:
+            result = self._call(f"model.{model}.{method}", [*params, full])
+        except ErpUnavailable as error:
+            self.writes += writes and error.sent
+            raise
+        except ErpRejected:
+            self.writes += writes
+            raise
+        self.writes += writes
+        return result
+
+    def _call(self, name: str, params: list[Any]) -> Any:
         path = f"/{self.access.database}/rpc/"
         try:
-            return self._post(path, name, [*params, full])
+            return self._post(path, name, params)
         except _SessionGone:
             self._session = ""
             self._ensure_session()
-            return self._post(path, name, [*params, full])
+        try:
+            return self._post(path, name, params)
+        except _SessionGone:
+            raise ErpUnavailable(
+                "Tryton ends every session at once", code="tryton.login", sent=False
+            ) from None
 
     def search(
         self,
@@ -225,6 +244,8 @@ class Client:
 
     def _result(self, response: httpx.Response) -> Any:
         status = response.status_code
+        with suppress(ValueError, KeyError):
+            self.server_time = parsedate_to_datetime(response.headers["date"])
         if status == httpx.codes.OK:
             try:
                 answer = wire.decode(response.content)

@@ -18,7 +18,6 @@ from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.canonical_base import Payload
 from erp_sync.errors import ErpRejected
 
-
 P = TypeVar("P", bound=Payload)
 
 

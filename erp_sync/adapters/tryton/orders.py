@@ -1,0 +1,254 @@
+"""Changes of orders that Tryton already holds: dates, quantities, cancellations.
+
+Owns the write to a production under its timestamp, and amendments of confirmed sales and purchases (a plain
+write there would leave the planned stock moves behind). Amendments carry the key in their description; a
+production's own value is its look-up. Must not know: the outbox, HTTP.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from erp_sync.adapters.tryton.catalogue import rounded
+from erp_sync.adapters.tryton.client import Row
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, moment, plain
+from erp_sync.adapters.tryton.production import ORDER, order_by_id
+from erp_sync.canonical_kinds import Change, ChangeCancel, ChangeDate, ChangeQuantity
+from erp_sync.errors import ErpRejected
+
+LINES = {"so_line": "sale.line", "po_line": "purchase.line"}
+OPEN_ORDER = ("request", "draft", "waiting", "assigned")
+LOOSE = ("draft", "quotation")
+
+
+class ChangeDateHandler:
+    """A new date for a work order, a purchase line, or a sale."""
+
+    def find(self, desk: Desk, job: Job[ChangeDate]) -> Found | None:
+        if job.payload.target == "work_order":
+            order = desk.catalogue.production(job.payload.number)
+            return _order_found(order, True) if order[_order_field(job.payload)] == job.payload.new else None
+        line = _line(desk, job.payload)
+        return Amendments(desk, job.payload.target).find(job, line)
+
+    def drive(self, desk: Desk, job: Job[ChangeDate], found: Found | None) -> Found:
+        payload = job.payload
+        if payload.target == "work_order":
+            return self._order(desk, payload)
+        line = _line(desk, payload)
+        _not_closed(line, payload.target)
+        if found is None:
+            self._write_line(desk, payload, line)
+        return Amendments(desk, payload.target).apply(job, line, found, Decimal(str(line["quantity"])))
+
+    @staticmethod
+    def _order(desk: Desk, payload: ChangeDate) -> Found:
+        order = desk.catalogue.production(payload.number)
+        name = _order_field(payload)
+        if order["state"] not in (*OPEN_ORDER, "running"):
+            raise ErpRejected("tryton.order_closed", f"order {payload.number} is {order['state']} in Tryton")
+        if name == "planned_start_date" and order["state"] == "running":
+            raise ErpRejected("tryton.order_running", f"order {payload.number} has already started in Tryton")
+        _still(order[name], payload.old, payload.new, payload.number)
+        values: Row = {name: payload.new}
+        start = order["planned_start_date"]
+        if name == "planned_date" and start and payload.new < start:
+            values["planned_start_date"] = payload.new
+        desk.client.write(ORDER, order["id"], values, timestamp=order["_timestamp"])
+        return _order_found(order_by_id(desk, order["id"]), True)
+
+    @staticmethod
+    def _write_line(desk: Desk, payload: ChangeDate, line: Row) -> None:
+        if payload.target == "po_line":
+            _still(line["delivery_date"], payload.old, payload.new, payload.number)
+            values = {"delivery_date_edit": True, "delivery_date_store": payload.new}
+            desk.client.write("purchase.line", line["id"], values, timestamp=line["_timestamp"])
+            return
+        sale = line["sale."]
+        if payload.which == "requested":
+            raise NotHere("Tryton keeps no requested date, only the date it ships")
+        if len(sale["lines"]) > 1:
+            raise NotHere("Tryton keeps one shipping date per sale, and this sale has several lines")
+        _still(sale["shipping_date"], payload.old, payload.new, payload.number)
+        desk.client.write(
+            "sale.sale", sale["id"], {"shipping_date": payload.new}, timestamp=sale["_timestamp"]
+        )
+
+
+class ChangeQuantityHandler:
+    """A new quantity for a work order not yet started, or for an order line."""
+
+    def find(self, desk: Desk, job: Job[ChangeQuantity]) -> Found | None:
+        if job.payload.target == "work_order":
+            order = desk.catalogue.production(job.payload.number)
+            same = Decimal(str(order["quantity"])) == job.payload.new
+            return _order_found(order, True) if same else None
+        return Amendments(desk, job.payload.target).find(job, _line(desk, job.payload))
+
+    def drive(self, desk: Desk, job: Job[ChangeQuantity], found: Found | None) -> Found:
+        payload = job.payload
+        if payload.target == "work_order":
+            return self._order(desk, payload)
+        line = _line(desk, payload)
+        _not_closed(line, payload.target)
+        if found is None:
+            _still(Decimal(str(line["quantity"])), payload.old, payload.new, payload.number)
+            delivered = Amendments(desk, payload.target).delivered(line)
+            if payload.new < delivered:
+                raise ErpRejected("erp.delivered", f"{plain(delivered)} are already delivered in Tryton")
+        return Amendments(desk, payload.target).apply(job, line, found, payload.new)
+
+    @staticmethod
+    def _order(desk: Desk, payload: ChangeQuantity) -> Found:
+        """Header, components and output in one write: Tryton does not re-explode the bill over HTTP."""
+        order = desk.catalogue.production(payload.number)
+        if order["state"] not in OPEN_ORDER:
+            raise ErpRejected(
+                "tryton.order_running",
+                f"order {payload.number} is {order['state']} in Tryton; its quantity stands",
+            )
+        old = Decimal(str(order["quantity"]))
+        _still(old, payload.old, payload.new, payload.number)
+        digits = (order["unit."] or {}).get("digits")
+        if order["state"] == "assigned":
+            desk.client.button(ORDER, "wait", order["id"])
+            order = order_by_id(desk, order["id"])
+        values: Row = {"quantity": rounded(payload.new, digits)}
+        for name in ("inputs", "outputs"):
+            rows = desk.client.search("stock.move", [["id", "in", order[name]]], ["quantity", "unit.digits"])
+            values[name] = [
+                ["write", [row["id"]], {"quantity": _scaled(row, payload.new / old)}] for row in rows
+            ]
+        desk.client.write(ORDER, order["id"], values, timestamp=order["_timestamp"])
+        return _order_found(order_by_id(desk, order["id"]), True)
+
+
+class ChangeCancelHandler:
+    """A work order, or what is left of an order line, is no longer wanted."""
+
+    def find(self, desk: Desk, job: Job[ChangeCancel]) -> Found | None:
+        if job.payload.target == "work_order":
+            order = desk.catalogue.production(job.payload.number)
+            return _order_found(order, True) if order["state"] == "cancelled" else None
+        return Amendments(desk, job.payload.target).find(job, _line(desk, job.payload))
+
+    def drive(self, desk: Desk, job: Job[ChangeCancel], found: Found | None) -> Found:
+        payload = job.payload
+        if payload.target == "work_order":
+            order = desk.catalogue.production(payload.number)
+            if order["state"] not in OPEN_ORDER:
+                raise ErpRejected(
+                    "tryton.order_running",
+                    f"order {payload.number} is {order['state']} in Tryton, not cancellable",
+                )
+            desk.client.button(ORDER, "cancel", order["id"])
+            after = order_by_id(desk, order["id"])
+            if after["state"] != "cancelled":
+                raise ErpRejected(
+                    "tryton.state", f"Tryton leaves order {payload.number} in {after['state']!r}"
+                )
+            return _order_found(after, True)
+        line = _line(desk, payload)
+        _not_closed(line, payload.target)
+        books = Amendments(desk, payload.target)
+        return books.apply(job, line, found, books.delivered(line))
+
+
+class Amendments:
+    """One amendment of one line per posting; the key stands first in its description."""
+
+    def __init__(self, desk: Desk, target: str) -> None:
+        self.desk = desk
+        self.head = "sale" if target == "so_line" else "purchase"
+        self.model = f"{self.head}.amendment"
+
+    def find(self, job: Job[Any], line: Row) -> Found | None:
+        domain = [[self.head, "=", self._order(line)["id"]], ["description", "like", f"{job.key}%"]]
+        fields = ["state", "write_date", "create_date", "lines"]
+        row = self.desk.client.first(self.model, domain, fields, order=[["id", "ASC"]])
+        if row is None:
+            return None
+        number = f"{self._order(line)['number']}/A{row['id']}"
+        return Found(self.model, row["id"], row["state"], number, row["state"] == "validated", moment(row))
+
+    def apply(self, job: Job[Any], line: Row, found: Found | None, quantity: Decimal) -> Found:
+        """Amend the line to `quantity` and let Tryton rebuild its open stock moves from the line."""
+        if found is not None and not found.final:
+            # Half done and perhaps edited since: a draft amendment has had no effect, so it is made anew.
+            self.desk.client.call(self.model, "delete", [found.record])
+            found = None
+        if found is None:
+            if self._order(line)["state"] in (*LOOSE, "confirmed"):
+                raise ErpRejected(
+                    "tryton.order_open", "Tryton has not processed this order yet; change it there"
+                )
+            record = self.desk.client.create(self.model, self._values(job, line, quantity))
+            self.desk.client.button(self.model, "validate_amendment", record)
+        done = self.find(job, line)
+        if done is None or not done.final:
+            raise ErpRejected(
+                "tryton.state", f"Tryton did not validate the amendment of {self._order(line)['number']}"
+            )
+        return done
+
+    def delivered(self, line: Row) -> Decimal:
+        """What has already moved for the line."""
+        domain = [["origin", "=", f"{self.head}.line,{line['id']}"], ["state", "=", "done"]]
+        rows = self.desk.client.search("stock.move", domain, ["quantity"])
+        return sum((Decimal(str(row["quantity"])) for row in rows), Decimal(0))
+
+    def _order(self, line: Row) -> Row:
+        order: Row = line[f"{self.head}."]
+        return order
+
+    def _values(self, job: Job[Any], line: Row, quantity: Decimal) -> Row:
+        change = {
+            "action": "line",
+            "line": line["id"],
+            "product": line["product"],
+            "quantity": float(quantity),
+            "unit": line["unit"],
+            "unit_price": line["unit_price"],
+            "description": line["description"],
+        }
+        return {
+            self.head: self._order(line)["id"],
+            "date": job.command.posting_date,
+            "description": job.caption(),
+            "lines": [["create", [change]]],
+        }
+
+
+def _line(desk: Desk, payload: Change) -> Row:
+    return desk.catalogue.order_line(LINES[payload.target], payload.number, payload.line)
+
+
+def _not_closed(line: Row, target: str) -> None:
+    order = line["sale."] if target == "so_line" else line["purchase."]
+    if order["state"] in ("done", "cancelled"):
+        raise ErpRejected("tryton.order_closed", f"order {order['number']} is {order['state']} in Tryton")
+
+
+def _order_field(payload: ChangeDate) -> str:
+    return "planned_start_date" if payload.which == "planned_start" else "planned_date"
+
+
+def _still(now: Any, old: date | Decimal | None, new: date | Decimal, number: str) -> None:
+    """Refuse when somebody else changed the value: a person must look, not the machine."""
+    if old is not None and now not in (old, new):
+        raise ErpRejected("erp.drifted", f"order {number}: Tryton now says {now}, the posting expected {old}")
+
+
+def _scaled(row: Row, factor: Decimal) -> float:
+    digits = row["unit."]["digits"]
+    step = Decimal(1).scaleb(-(digits or 0))
+    exact = Decimal(str(row["quantity"])) * factor
+    return float(-(-exact // step) * step)
+
+
+def _order_found(order: Row, final: bool) -> Found:
+    return Found(
+        ORDER, order["id"], order["state"], str(order["number"] or order["id"]), final, moment(order)
+    )
