@@ -1,10 +1,31 @@
-"""What a settled posting means to the layers above: the registry they fill.
+"""Posting kinds by name, and what a settled posting means to the layers above: the registry they fill.
 
-Owns the list of handlers. A handler is called with a posting's id, opens its own transaction, locks what it owns
-first and the posting after it. Must not know: what any handler does.
+Owns the words people read for each kind, and the list of handlers. A handler is called with a posting's id, opens its
+own transaction, locks what it owns first and the posting after it. Must not know: what any handler does.
 """
 
 from collections.abc import Callable
+
+#: One entry per canonical kind, in the order an exception's postings usually go.
+KIND_NAMES: dict[str, str] = {
+    "movement.block": "Stock blocked",
+    "movement.issue": "Goods issue",
+    "movement.transfer": "Stock transfer",
+    "quality_event": "Quality event",
+    "confirmation": "Confirmation",
+    "movement.receipt": "Goods receipt",
+    "movement.scrap": "Scrap",
+    "movement.return": "Return",
+    "movement.unblock": "Stock unblocked",
+    "change.date": "Date change",
+    "change.quantity": "Quantity change",
+    "change.cancel": "Cancellation",
+    "operation.move": "Operation moved",
+    "maintenance_notification": "Maintenance notification",
+    "cost": "Cost",
+    "customer_answer": "Answer to the customer",
+    "reversal": "Reversal",
+}
 
 SettledHandler = Callable[[int], None]
 _handlers: list[SettledHandler] = []

@@ -4,7 +4,7 @@ The database itself refuses a move the lifecycle does not know, a second outcome
 settled posting, and deletion.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from core import clock
 from erp_sync import lifecycle
+from erp_sync.kinds import KIND_NAMES
 from erp_sync.models.connections import ErpConnection
 from plant_app.models import Site
 
@@ -23,6 +24,7 @@ HELD_CHOICES = [
     (lifecycle.HeldReason.MAPPING_MISSING.value, "A code has no ERP counterpart"),
     (lifecycle.HeldReason.CIRCUIT_OPEN.value, "ERP does not answer"),
 ]
+KIND_CHOICES = list(KIND_NAMES.items())
 _SETTLED = sorted(status.value for status in lifecycle.SETTLED)
 
 
@@ -44,12 +46,6 @@ class PostingQuerySet(models.QuerySet["Posting"]):
         """Without the books of a rehearsed past."""
         return self.exclude(connection__is_ledger=True)
 
-    def for_user(self, user: Any) -> "PostingQuerySet":
-        """What this person may see: postings of the sites they hold a grant for."""
-        if user.is_superuser:
-            return self
-        return self.filter(site__in=user.grants.values("site_id"))
-
 
 class Posting(models.Model):
     """One intended ERP transaction. It takes effect in ERP at most once per business key.
@@ -62,7 +58,7 @@ class Posting(models.Model):
     )
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="postings")
     business_key = models.CharField(max_length=16, editable=False, help_text="reference the ERP document carries")
-    kind = models.CharField(max_length=30)
+    kind = models.CharField(max_length=30, choices=KIND_CHOICES)
     status = models.CharField(max_length=10, choices=STATUS_CHOICES, default=lifecycle.Status.QUEUED.value)
     status_at = models.DateTimeField(default=clock.now, help_text="since when it has this status")
     held_reason = models.CharField(max_length=16, choices=HELD_CHOICES, blank=True)
@@ -80,6 +76,10 @@ class Posting(models.Model):
     reversal_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversals"
     )
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="cancelled or reversed as soon as it is known which"
+    )
+    withdrawn_code = models.CharField(max_length=40, blank=True, help_text="reason code of the reversal")
     version = models.PositiveIntegerField(default=0, help_text="raised by every change; a stale save is refused")
 
     created_at = models.DateTimeField(default=clock.now)
@@ -235,6 +235,7 @@ class PostingEdit(models.Model):
         CANCEL = "cancel", "Cancelled"
         MARK_LOCAL = "mark_local", "Settled by hand"
         NOTE_NUMBER = "note_number", "ERP number noted"
+        WITHDRAW = "withdraw", "Taken back"
 
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="edits")
     verb = models.CharField(max_length=12, choices=Verb.choices)

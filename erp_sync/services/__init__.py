@@ -13,11 +13,11 @@ from erp_sync.services.operating import (
     mark_local,
     note_number,
     retry,
-    take_back,
 )
 from erp_sync.services.queueing import check_payload, find_posting, posting_key, queue_posting
 from erp_sync.services.sending import send_due
 from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
+from erp_sync.services.withdrawing import withdraw
 
 __all__ = [
     "approve",
@@ -37,5 +37,5 @@ __all__ = [
     "retry",
     "send_due",
     "settled_unhandled",
-    "take_back",
+    "withdraw",
 ]

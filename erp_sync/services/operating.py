@@ -1,4 +1,4 @@
-"""What a person may do to a posting: approve, retry, edit, cancel, settle by hand, reverse.
+"""What a person may do to a posting: approve, retry, edit, cancel, settle by hand.
 
 Owns those verbs and their record of who and why. Whether the person may is the caller's question. A posting that is
 being sent, or may have taken effect, can't be cancelled or edited: the lifecycle refuses it.
@@ -15,7 +15,7 @@ from core.wake import wake
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
 from erp_sync.services.moves import REFUSAL_HINTS, lock, move
-from erp_sync.services.queueing import LOCAL_REASON_LIMIT, TEXT_LIMIT, announce, check_payload, queue_posting
+from erp_sync.services.queueing import LOCAL_REASON_LIMIT, TEXT_LIMIT, announce, check_payload
 from plant_app.models import User
 
 Status = lifecycle.Status
@@ -29,7 +29,7 @@ def approve(*, posting_id: int, actor: User, version: int | None = None) -> Post
     """Let a posting that waits for approval go. Locks it. Raises TransitionRefused in any other status."""
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "approved", Status.APPROVAL)
-    _note(posting, Verb.APPROVE, actor, "")
+    note_edit(posting, Verb.APPROVE, actor, "")
     move(posting, Status.QUEUED, due_at=clock.now())
     wake("postings")
     return posting
@@ -41,7 +41,7 @@ def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None
     up at once (never sent blindly). Locks it. Raises TransitionRefused in any other status."""
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "sent again", Status.REJECTED, Status.HELD, Status.QUEUED, Status.UNKNOWN)
-    _note(posting, Verb.RETRY, actor, reason)
+    note_edit(posting, Verb.RETRY, actor, reason)
     if posting.status == Status.UNKNOWN:
         # A look-up under way keeps its claim; it answers by itself.
         move(posting, Status.UNKNOWN, **({} if posting.claim_token else {"due_at": clock.now()}))
@@ -84,7 +84,7 @@ def edit_and_retry(
     if text is not None and text[:TEXT_LIMIT] != posting.text:
         before["text"], after["text"] = posting.text, text[:TEXT_LIMIT]
         fields["text"] = text[:TEXT_LIMIT]
-    _note(posting, Verb.EDIT, actor, reason, before=before, after=after)
+    note_edit(posting, Verb.EDIT, actor, reason, before=before, after=after)
     if posting.status == Status.APPROVAL:
         return move(posting, Status.APPROVAL, **fields)
     move(posting, Status.QUEUED, due_at=clock.now(), **fields)
@@ -100,7 +100,8 @@ def cancel(*, posting_id: int, reason: str, actor: User | None = None, version: 
     """
     _need_reason(reason)
     posting = lock(posting_id, version=version)
-    _note(posting, Verb.CANCEL, actor, reason)
+    _refuse_unless(posting, "cancelled", Status.APPROVAL, Status.QUEUED, Status.REJECTED, Status.HELD)
+    note_edit(posting, Verb.CANCEL, actor, reason)
     move(posting, Status.CANCELLED)
     wake("postings")
     return posting
@@ -121,7 +122,7 @@ def mark_local(
     """
     _need_reason(reason)
     posting = lock(posting_id, version=version)
-    _note(posting, Verb.MARK_LOCAL, actor, reason, after={"erp_number": erp_number} if erp_number else {})
+    note_edit(posting, Verb.MARK_LOCAL, actor, reason, after={"erp_number": erp_number} if erp_number else {})
     move(
         posting,
         Status.LOCAL,
@@ -141,49 +142,10 @@ def note_number(*, posting_id: int, erp_number: str, actor: User) -> Posting:
         raise TransitionRefused(
             "erp.number_refused", "Only a posting settled by hand and without a number takes one."
         )
-    _note(posting, Verb.NOTE_NUMBER, actor, "", before={"erp_number": ""}, after={"erp_number": erp_number})
+    note_edit(posting, Verb.NOTE_NUMBER, actor, "", before={"erp_number": ""}, after={"erp_number": erp_number})
     move(posting, Status.LOCAL, erp_number=erp_number[:80])
     announce(posting)
     return posting
-
-
-@transaction.atomic
-def take_back(
-    *, posting_id: int, reason: str, reason_code: str, actor: User | None = None, text: str = ""
-) -> Posting:
-    """Undo a posting's effect, whatever state it is in: one not sent yet is cancelled (and returned), a confirmed one
-    gets a reversal posting, once (and that is returned). Locks the posting.
-
-    A local one gets a local reversal that reminds a person. Raises TransitionRefused while its effect is unclear.
-    """
-    posting = lock(posting_id)
-    if posting.status == Status.CANCELLED:
-        return posting
-    if lifecycle.allowed(posting.status, Status.CANCELLED.value):
-        return cancel(posting_id=posting_id, reason=reason, actor=actor)
-    _refuse_unless(posting, "reversed", Status.CONFIRMED, Status.LOCAL)
-    return queue_posting(
-        kind="reversal",
-        site=posting.site,
-        payload={
-            "reverses": posting.business_key,
-            "reverses_kind": posting.kind,
-            "reverses_number": posting.erp_number,
-            "original": posting.payload,
-            "reason_code": reason_code,
-            "work_order": posting.payload.get("work_order"),
-        },
-        occurred_at=clock.now(),
-        origin_ref=posting.origin_ref,
-        key_parts=(posting.pk, posting.business_key),
-        chain=posting.chain,
-        actor=actor,
-        text=text or f"reverses {posting.business_key}",
-        reason_code=reason_code,
-        connection=posting.connection,
-        reversal_of=posting,
-        local_reason="" if posting.status == Status.CONFIRMED else f"as what it reverses: {posting.local_reason}",
-    )
 
 
 def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
@@ -201,7 +163,7 @@ def _need_reason(reason: str) -> None:
         raise InvalidInput("erp.reason_missing", "Say why.", "A reason is kept with every change made by hand.")
 
 
-def _note(
+def note_edit(
     posting: Posting,
     verb: Verb,
     actor: User | None,

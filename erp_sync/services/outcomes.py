@@ -15,6 +15,7 @@ from erp_sync import lifecycle
 from erp_sync.adapters.port import Outcome
 from erp_sync.models import AttemptOutcome, Posting, PostingAttempt
 from erp_sync.services.moves import lock, move
+from erp_sync.services.withdrawing import complete_withdrawal
 
 Status = lifecycle.Status
 #: First look after an unclear answer; further ones wait longer each time.
@@ -35,7 +36,10 @@ def record_send(*, posting_id: int, attempt_id: int, token: str, outcome: Outcom
     posting = lock(posting_id)
     mine = posting.claim_token == token and posting.status == Status.SENDING
     finish_attempt(attempt_id, outcome.status, outcome)
-    return _apply(posting, outcome) if mine else posting
+    if mine:
+        _apply(posting, outcome)
+        complete_withdrawal(posting)
+    return posting
 
 
 @transaction.atomic
@@ -56,12 +60,23 @@ def record_look_up(
         return False
     if outcome is not None and outcome.status in ("confirmed", "rejected"):
         _apply(posting, outcome)
+        complete_withdrawal(posting)
         return False
     now = clock.now()
     if absent or half_done:
         since = posting.unknown_since or posting.status_at
         if now >= since + settle_after:
-            return True
+            if posting.withdrawn_at is None:
+                return True
+            move(
+                posting,
+                Status.REJECTED,
+                claim_token="",
+                error_code="erp.withdrawn",
+                error_message="It never took effect in ERP, and was withdrawn meanwhile.",
+            )
+            complete_withdrawal(posting)
+            return False
         # Never a third look before the moment that counts.
         move(posting, Status.UNKNOWN, due_at=since + settle_after + timedelta(seconds=1), claim_token="")
         return False

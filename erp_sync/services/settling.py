@@ -4,22 +4,19 @@ Owns the hand-over to the layers above: each handler opens its own transaction, 
 posting after them, and says `mark_handled` in it.
 """
 
-from django.db import transaction
-
 from core import clock
 from erp_sync.kinds import settled_handlers
 from erp_sync.models import Posting
-from erp_sync.services.moves import lock
 
 
-def settled_unhandled(limit: int = 50) -> list[Posting]:
-    """Postings that came to rest and were not handled, first settled first. No lock: handlers lock for themselves.
+def settled_unhandled(limit: int = 50) -> list[int]:
+    """Ids of postings that came to rest and were not handled, first settled first. No lock: handlers lock for themselves.
 
     Inside a moved clock those of the ledger (and without an ERP) up to that moment, outside all but the ledger's.
     """
     rows = Posting.objects.filter(settled_at__lte=clock.now(), handled_at__isnull=True)
     rows = rows.exclude(connection__is_ledger=False) if clock.moved() else rows.live()
-    return list(rows.order_by("settled_at", "pk")[:limit])
+    return list(rows.order_by("settled_at", "pk").values_list("pk", flat=True)[:limit])
 
 
 def handle_settled(limit: int = 50) -> int:
@@ -29,20 +26,16 @@ def handle_settled(limit: int = 50) -> int:
     again by the next one.
     """
     handlers = settled_handlers()
-    postings = settled_unhandled(limit) if handlers else []
-    for posting in postings:
+    found = settled_unhandled(limit) if handlers else []
+    for posting_id in found:
         for handler in handlers:
-            handler(posting.pk)
-        mark_handled(posting)
-    return len(postings)
+            handler(posting_id)
+        mark_handled(Posting(pk=posting_id))
+    return len(found)
 
 
-@transaction.atomic
 def mark_handled(posting: Posting) -> bool:
-    """Note that a settled posting's meaning has been drawn; False when it had been. Locks the posting."""
-    row = lock(posting.pk)
-    if row.settled_at is None or row.handled_at is not None:
-        return False
-    row.handled_at = clock.now()
-    row.save(update_fields=["handled_at"])
-    return True
+    """Note that a settled posting's meaning has been drawn; False when it had been. Locks the posting's row."""
+    now = clock.now()
+    rows = Posting.objects.filter(pk=posting.pk, settled_at__isnull=False, handled_at__isnull=True)
+    return rows.update(handled_at=now) == 1

@@ -1,0 +1,108 @@
+"""What can be wrong between this product and its ERPs, each under its own code with its cure."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+
+from core import clock
+from core.doctor import Finding, Level, check
+from erp_sync import access, lifecycle
+from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark
+from erp_sync.selectors import connection_states, sites_without_erp
+
+DEAD_AFTER = timedelta(hours=4)
+UNCLEAR_AFTER = timedelta(minutes=15)
+WAITING_AFTER = timedelta(minutes=15)
+UNHANDLED_AFTER = timedelta(minutes=10)
+
+
+@check
+def connections() -> Iterator[Finding]:
+    """Each living ERP: reachable as far as known, being built, or silent with a backlog."""
+    now = clock.now()
+    states = connection_states()
+    for state in states:
+        name = state.connection.name
+        if state.connection.password_source == access.INSTALLATION:
+            address = access.installation_address(settings.ERP_STATE_FILE)
+            if not address.ready:
+                yield Finding(
+                    "XL-E005", Level.INFO, f"{name}: {address.detail}; {state.waiting} postings wait for it",
+                    "Nothing to do while it is being built. Postings are sent once it answers.", state.waiting,
+                )  # fmt: skip
+                continue
+        else:
+            _password, wrong = access.read_password(state.connection.password_source)
+            if wrong:
+                yield Finding("XL-E006", Level.ERROR, f"{name}: {wrong}", "Provide it; no restart is needed.")
+                continue
+        if state.silent:
+            since = f" since {state.connection.last_ok_at:%Y-%m-%d %H:%M} UTC" if state.connection.last_ok_at else ""
+            yield Finding(
+                "XL-E003", Level.ERROR,
+                f"{name} has not answered{since}: {state.connection.last_error}; {state.waiting} postings wait",
+                "Bring the ERP or the way to it back. Postings go by themselves once it answers.", state.waiting,
+            )  # fmt: skip
+        elif state.oldest_waiting is not None and state.oldest_waiting < now - WAITING_AFTER:
+            yield Finding(
+                "XL-E004", Level.WARNING,
+                f"{name}: {state.waiting} postings wait, the oldest since {state.oldest_waiting:%Y-%m-%d %H:%M} UTC",
+                "See that a worker runs (heartbeat `erp.sender`) and what the oldest waits behind.", state.waiting,
+            )  # fmt: skip
+        else:
+            yield Finding("XL-E000", Level.OK, f"{name}: {state.waiting} postings on their way")
+    if not states:
+        yield Finding("XL-E001", Level.INFO, "No ERP is connected; postings are kept local")
+    lonely = list(sites_without_erp()) if states else []
+    if lonely:
+        names = ", ".join(site.name for site in lonely)
+        yield Finding(
+            "XL-E008", Level.INFO, f"Postings of {names} stay local", "Link the site to a connection.", len(lonely)
+        )
+
+
+@check
+def stuck_postings() -> Iterator[Finding]:
+    """Dead letters nobody took up, answers that stay unclear, settled ones nobody drew from."""
+    now = clock.now()
+    dead = Posting.objects.dead().live().filter(status_at__lt=now - DEAD_AFTER).count()
+    if dead:
+        yield Finding(
+            "XL-E010", Level.ERROR, f"{dead} postings were refused by ERP or are held for more than 4 hours",
+            "Open the postings page: edit and send again, cancel, or settle by hand.", dead,
+        )  # fmt: skip
+    unclear = Posting.objects.filter(
+        status=lifecycle.Status.UNKNOWN, unknown_since__lt=now - UNCLEAR_AFTER, connection__is_ledger=False
+    ).count()
+    if unclear:
+        yield Finding(
+            "XL-E011", Level.WARNING, f"{unclear} postings may or may not have reached ERP",
+            "They are looked up until it is known. If the ERP stays away, look there and settle them by hand.", unclear,
+        )  # fmt: skip
+    unhandled = (
+        Posting.objects.live().filter(settled_at__lt=now - UNHANDLED_AFTER, handled_at__isnull=True).count()
+    )
+    if unhandled:
+        yield Finding(
+            "XL-E012", Level.WARNING, f"{unhandled} settled postings have not reached their exceptions",
+            "See that a worker runs and what its log says of settled postings.", unhandled,
+        )  # fmt: skip
+
+
+@check
+def reading() -> Iterator[Finding]:
+    """Master data that can't be read, and documents that do not fit the outbox."""
+    for mark in Watermark.objects.filter(connection__enabled=True).exclude(error="").select_related("connection"):
+        yield Finding(
+            "XL-E020", Level.WARNING, f"{mark.connection.name}: {mark.entity} can't be read: {mark.error}",
+            "Rows read before stay valid; it is tried again by itself.",
+        )  # fmt: skip
+    for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False):
+        run = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False).first()
+        count = run.findings.count() if run is not None else 0
+        if count:
+            yield Finding(
+                "XL-E021", Level.WARNING, f"{connection.name}: {count} documents and postings do not fit each other",
+                "Open the last reconciliation in the admin.", count,
+            )  # fmt: skip
