@@ -15,8 +15,6 @@ from exceptions_app.models import ExceptionRecord
 from plant_app.models import (
     Constraint,
     ConstraintKind,
-    OperationStatus,
-    ProgressReport,
     UnitState,
     WorkUnit,
 )
@@ -97,14 +95,8 @@ def unit_down(situation: Situation) -> None:
         note=exception.title[:120],
         origin_ref=origin(exception),
     )
-    operation = exception.operation
-    if operation is not None and operation.status in {OperationStatus.RUNNING, OperationStatus.SETUP}:
-        progress.report_progress(
-            operation_id=operation.pk,
-            kind=ProgressReport.Kind.STOP,
-            at=max(exception.occurred_at, operation.started_at or exception.occurred_at),
-            work_unit=unit,
-        )
+    if exception.operation is not None:
+        progress.stop_operation(operation_id=exception.operation.pk, at=exception.occurred_at)
 
 
 def _restate(situation: Situation, kind: ConstraintKind, until: datetime | None) -> None:

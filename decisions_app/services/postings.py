@@ -112,7 +112,7 @@ def _queue(
             data={"posting": posting.pk, "kind": posting.kind, "status": posting.status},
         )
         if intended.kind == "confirmation" and exception.operation is not None:
-            progress.mark_confirmed(
+            progress.note_confirmed(
                 operation_id=exception.operation.pk,
                 good=Decimal(intended.payload.get("yield_qty", "0")),
                 scrap=Decimal(intended.payload.get("scrap_qty", "0")),

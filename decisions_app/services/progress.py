@@ -95,5 +95,5 @@ def _confirm(operation: Operation, report: ProgressReport, reason_code: str) -> 
         reason_code=reason_code,
     )
     PostingLink.objects.get_or_create(posting=posting, defaults={"template": "progress"})
-    plant.mark_confirmed(operation_id=operation.pk, good=report.good, scrap=report.scrap, until=report.at)
+    plant.note_confirmed(operation_id=operation.pk, good=report.good, scrap=report.scrap, until=report.at)
     return posting

@@ -1,0 +1,130 @@
+"""Handing notices over: claim (transaction), provider (none), outcome (transaction); retries lie in the row."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from smtplib import SMTPException, SMTPRecipientsRefused
+
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.db import transaction
+from django.template.loader import render_to_string
+
+from core import clock, due
+from core.transports import TransportError
+from exceptions_app import services as exceptions
+from notify_app.models import DeliveryAttempt, Notice, NoticeChannel, NoticeStatus
+from notify_app.services.links import answer_url
+from notify_app.services.telling import record_told, take_tellings
+
+BATCH = 20
+MOST_ATTEMPTS = 8
+# A sender that died holding a notice gives it back after this.
+LEASE = timedelta(minutes=2)
+IN_HAND = (NoticeStatus.QUEUED, NoticeStatus.SENDING)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one try came to."""
+
+    notice: Notice
+    started_at: datetime
+    error: TransportError | None
+
+
+def send_due(*, limit: int = 500) -> int:
+    """Take due tellings, record who is told, and send due mail; returns notices sent. Safe to run many at once."""
+    take_tellings(limit=limit)
+    record_told(limit=limit)
+    sent = 0
+    while sent < limit:
+        batch = _claim(min(BATCH, limit - sent))
+        if not batch:
+            break
+        for handed in _hand_over(batch):
+            _record(handed)
+        sent += len(batch)
+    return sent
+
+
+@transaction.atomic
+def _claim(limit: int) -> list[Notice]:
+    now = clock.now()
+    notices = due.claim(
+        Notice.objects.filter(status__in=IN_HAND, channel=NoticeChannel.EMAIL, due_at__lte=now)
+        .select_related("person", "exception__site", "exception__type", "response__function", "telling")
+        .order_by("urgency_rank", "due_at", "pk"),
+        limit,
+    )
+    for notice in notices:
+        notice.status = NoticeStatus.SENDING
+        notice.attempts += 1
+        notice.due_at = now + LEASE
+    Notice.objects.bulk_update(notices, ["status", "attempts", "due_at"])
+    return notices
+
+
+def _hand_over(notices: list[Notice]) -> list[Handed]:
+    """One mail connection for the batch; a refusal of one message leaves the others alone."""
+    results = []
+    connection = get_connection()
+    try:
+        connection.open()
+    except (SMTPException, OSError) as error:
+        away = TransportError(f"mail server away: {error}"[:300])
+        return [Handed(notice, clock.now(), away) for notice in notices]
+    try:
+        for notice in notices:
+            started = clock.now()
+            try:
+                connection.send_messages([_message(notice)])
+            except SMTPRecipientsRefused as error:
+                results.append(Handed(notice, started, TransportError(str(error)[:300], permanent=True)))
+            except (SMTPException, OSError) as error:
+                results.append(Handed(notice, started, TransportError(str(error)[:300])))
+            else:
+                results.append(Handed(notice, started, None))
+    finally:
+        connection.close()
+    return results
+
+
+def _message(notice: Notice) -> EmailMultiAlternatives:
+    context = {"notice": notice, "exception": notice.exception, "answer_url": answer_url(notice)}
+    message = EmailMultiAlternatives(
+        subject=notice.subject,
+        body=render_to_string("notify_app/mail.txt", context),
+        to=[notice.person.email],
+        headers={
+            "Message-ID": f"<notice-{notice.pk}@execution-layer>",
+            "References": f"<{notice.exception.ref}@execution-layer>",
+            "X-Exception": notice.exception.ref,
+        },
+    )
+    message.attach_alternative(render_to_string("notify_app/mail.html", context), "text/html")
+    return message
+
+
+@transaction.atomic
+def _record(handed: Handed) -> None:
+    notice, error, now = handed.notice, handed.error, clock.now()
+    row = Notice.objects.select_for_update(of=("self",)).get(pk=notice.pk)
+    DeliveryAttempt.objects.create(
+        notice=row,
+        number=row.deliveries.count() + 1,
+        started_at=handed.started_at,
+        finished_at=now,
+        delivered=error is None,
+        permanent=bool(error and error.permanent),
+        detail=str(error or "accepted by the mail server")[:300],
+    )
+    if error is None:
+        row.status, row.sent_at, row.error = NoticeStatus.SENT, now, ""
+        if row.response_id is not None:
+            exceptions.mark_delivered(response_id=row.response_id)
+    elif error.permanent or row.attempts >= MOST_ATTEMPTS:
+        row.status, row.error = NoticeStatus.FAILED, str(error)[:200]
+    else:
+        row.status, row.error = NoticeStatus.QUEUED, str(error)[:200]
+        row.due_at = now + timedelta(seconds=due.backoff_seconds(row.attempts, first=5, ceiling=600))
+    row.recorded_at = row.recorded_at or now
+    row.save(update_fields=["status", "sent_at", "error", "due_at", "recorded_at"])

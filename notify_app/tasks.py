@@ -1,0 +1,11 @@
+"""What wakes and sweeps telling."""
+
+from celery import shared_task
+
+from notify_app import services
+
+
+@shared_task(name="notify_app.tasks.send_due")
+def send_due() -> int:
+    """Tell who is due to be told."""
+    return services.send_due()
