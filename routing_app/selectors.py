@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Min, Prefetch
+from django.db.models import F, Func, Min, OuterRef, Prefetch, QuerySet
 
 from core import clock
 from plant_app.models import (
@@ -241,16 +241,15 @@ def unpublished_since() -> datetime | None:
     return min((edit for edit in edits if edit is not None), default=None)
 
 
-def case_counts(days: int = 30) -> dict[str, int]:
-    """Openings each rule decided in the last `days`, by rule code."""
+def decided_cases(rule_code: OuterRef, days: int = 30) -> QuerySet[Any, Any]:
+    """For a subquery: how many openings of the last `days` a rule decided."""
     since = clock.now() - timedelta(days=days)
-    rows = (
-        RoutingCase.objects.filter(created_at__gte=since, opening__isnull=True)
+    return (
+        RoutingCase.objects.filter(rule_code=rule_code, created_at__gte=since, opening__isnull=True)
         .order_by()
-        .values("rule_code")
-        .annotate(count=Count("pk"))
+        .annotate(count=Func(F("pk"), function="COUNT"))
+        .values("count")
     )
-    return {row["rule_code"]: row["count"] for row in rows}
 
 
 def _codes(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -8,10 +8,11 @@ from routing_app.services.drafting import (
     set_enabled,
 )
 from routing_app.services.publishing import load_default_rules, publish, roll_back
-from routing_app.services.routing import Routed, reevaluate, route, try_facts
+from routing_app.services.routing import Routed, Tried, reevaluate, route, try_facts
 
 __all__ = [
     "Routed",
+    "Tried",
     "apply_ruleset",
     "clone_rule",
     "load_default_rules",

@@ -11,12 +11,13 @@ from typing import Any
 from django.db import transaction
 
 from core import clock
-from core.errors import NotFound
+from core.errors import NotFound, TransitionRefused
 from routing_app import engine, urgency
 from routing_app import facts as catalogue
 from routing_app.models import RoutingCase, RuleVersion
 from routing_app.outcome import Outcome
-from routing_app.selectors import compiled, draft_spec, latest_evaluation, latest_version
+from routing_app.ruleset import RuleSpec
+from routing_app.selectors import compiled, draft_spec, latest_evaluation, latest_version, spec_of
 from routing_app.services.publishing import load_default_rules
 
 
@@ -63,21 +64,45 @@ def reevaluate(*, case: RoutingCase, facts: Mapping[str, Any]) -> Routed:
     return Routed(_store(version, merged, outcome, opening.origin_ref, opening), outcome)
 
 
-def try_facts(*, facts: Mapping[str, Any], draft: bool = False, number: int | None = None) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An outcome that was only tried: `source` names the rules used, `rules` are their specs by number, `lines` hold
+    every enabled rule with every condition answered."""
+
+    outcome: Outcome
+    source: str
+    rules: Mapping[int, RuleSpec]
+    lines: tuple[dict[str, Any], ...]
+
+
+def try_facts(*, facts: Mapping[str, Any], draft: bool = False, number: int | None = None) -> Tried:
     """What would be routed, by the published version, an earlier one, or the draft; stores nothing.
 
-    NotFound `routing.version_missing`. `engine.RulesetInvalid` for a draft without a usable catch-all.
+    NotFound `routing.version_missing`; TransitionRefused `routing.draft_unusable` for a draft without a catch-all.
     """
     if draft:
-        return engine.evaluate(facts, engine.compile_rules(draft_spec()))
-    version = latest_version() if number is None else RuleVersion.objects.filter(number=number).first()
-    if version is None:
-        raise NotFound(
-            "routing.version_missing",
-            "No such version of the rules is published.",
-            "Publish the draft first.",
-        )
-    return engine.evaluate(facts, compiled(version))
+        spec, source = draft_spec(), "draft"
+        try:
+            ready = engine.compile_rules(spec)
+        except engine.RulesetInvalid as problem:
+            raise TransitionRefused(
+                "routing.draft_unusable", f"The draft can't be tried. {problem}"
+            ) from None
+    else:
+        version = latest_version() if number is None else RuleVersion.objects.filter(number=number).first()
+        if version is None:
+            raise NotFound(
+                "routing.version_missing",
+                "No such version of the rules is published.",
+                "Publish the draft first.",
+            )
+        spec, source, ready = spec_of(version), f"version {version.number}", compiled(version)
+    return Tried(
+        outcome=engine.evaluate(facts, ready),
+        source=source,
+        rules={rule.number: rule for rule in spec.rules},
+        lines=tuple(engine.explain_all(facts, ready)),
+    )
 
 
 def _decision(outcome: Outcome) -> dict[str, Any]:

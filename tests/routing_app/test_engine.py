@@ -122,7 +122,9 @@ def test_the_owners_function_holds_no_second_response() -> None:
     outcome = run(
         {"type": "machine_downtime"},
         add_rule("all", functions=[affects("maintenance", "maintenance_lead")]),
-        route_rule("down", DOWN, functions=[affects("maintenance", "technician"), affects("planning", "planner")]),
+        route_rule(
+            "down", DOWN, functions=[affects("maintenance", "technician"), affects("planning", "planner")]
+        ),
     )
 
     assert [one.function for one in outcome.functions] == ["planning"]
@@ -217,7 +219,9 @@ def test_a_rule_set_that_cannot_route_everything_does_not_compile(_case: str, sp
 
 
 def test_conditions_under_the_catch_all_are_ignored() -> None:
-    compiled = compile_rules(ruleset(catch_all={**CATCH_ALL, "conditions": [condition("site", "is", "MOON")]}))
+    compiled = compile_rules(
+        ruleset(catch_all={**CATCH_ALL, "conditions": [condition("site", "is", "MOON")]})
+    )
 
     assert evaluate({"site": "RHF"}, compiled).rule_code == "rest"
 
@@ -261,7 +265,10 @@ def test_an_add_rule_raises_the_start_and_the_owner_is_told_with_it() -> None:
     )
 
     assert outcome.start_level == 3
-    assert (outcome.ladder[0].roles, outcome.ladder[0].after_minutes) == (("technician", "shift_supervisor"), 0)
+    assert (outcome.ladder[0].roles, outcome.ladder[0].after_minutes) == (
+        ("technician", "shift_supervisor"),
+        0,
+    )
 
 
 def test_a_level_can_be_told_early() -> None:
@@ -277,8 +284,14 @@ def test_fixed_minutes_and_a_start_above_the_top() -> None:
     steps = (Step(1, ("shift_supervisor",), None, 0), Step(2, ("safety_duty",), None, 0),
              Step(4, ("operations_director",), None, 30))  # fmt: skip
 
-    assert [one.after_minutes for one in climb(steps, acknowledge=2, owner_role="shift_supervisor")] == [0, 0, 30]
-    assert climb(steps, acknowledge=2, owner_role="x", start_level=9) == (Level(4, ("x", "operations_director"), 0),)
+    assert [one.after_minutes for one in climb(steps, acknowledge=2, owner_role="shift_supervisor")] == [
+        0,
+        0,
+        30,
+    ]
+    assert climb(steps, acknowledge=2, owner_role="x", start_level=9) == (
+        Level(4, ("x", "operations_director"), 0),
+    )
 
 
 def test_limits_fall_back_to_the_nearest_more_urgent_band_then_to_any_type() -> None:
@@ -318,7 +331,9 @@ def test_a_standing_band_falls_slowly() -> None:
     standing = Settled("critical", 0)
     first = run({"type": "machine_downtime"}, route_rule("down", DOWN), standing=standing)
     second = run(
-        {"type": "machine_downtime"}, route_rule("down", DOWN), standing=Settled(first.urgency, first.low_count)
+        {"type": "machine_downtime"},
+        route_rule("down", DOWN),
+        standing=Settled(first.urgency, first.low_count),
     )
 
     assert (first.urgency, first.low_count) == ("critical", 1)
@@ -350,7 +365,9 @@ def test_outcome_goes_through_json_and_back_unchanged() -> None:
 
 
 def test_rule_set_goes_through_json_and_back_unchanged() -> None:
-    spec = ruleset(add_rule("b", condition("bottleneck", "yes"), acknowledge_factor="2.5"), route_rule("d", DOWN))
+    spec = ruleset(
+        add_rule("b", condition("bottleneck", "yes"), acknowledge_factor="2.5"), route_rule("d", DOWN)
+    )
 
     assert RulesetSpec.from_dict(json.loads(json.dumps(spec.as_dict()))) == spec
     with pytest.raises(ValueError, match="format"):

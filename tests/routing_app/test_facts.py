@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from routing_app import facts
-from routing_app.facts import CATALOGUE, OPERATORS, Kind, prepare, read_expected, comparison
+from routing_app.facts import CATALOGUE, OPERATORS, Kind, comparison, prepare, read_expected
 
 _WANTED = (
     "type site area work_centre work_unit reason kind severity item_group item_source customer_tier hours_to_due "
@@ -66,7 +66,13 @@ def test_what_cannot_be_read_is_broken_and_not_unknown(code: str, value: object)
 
 
 def test_the_stored_form_reads_back_to_the_same_values() -> None:
-    given = {"quantity": Decimal("12.50"), "window_min": 30, "shipped": True, "skills": {"x", "y"}, "site": "RHF"}
+    given = {
+        "quantity": Decimal("12.50"),
+        "window_min": 30,
+        "shipped": True,
+        "skills": {"x", "y"},
+        "site": "RHF",
+    }
     once = prepare(given)
 
     assert prepare(once.raw).values == once.values

@@ -103,7 +103,9 @@ def test_built_in_caps_and_a_floor_wins_over_a_cap() -> None:
 
 
 def test_a_band_rises_at_once() -> None:
-    assert settle(standing=Settled("normal", 1), total=Decimal(70), floors=[], caps=[]) == Settled("critical", 0)
+    assert settle(standing=Settled("normal", 1), total=Decimal(70), floors=[], caps=[]) == Settled(
+        "critical", 0
+    )
 
 
 def test_a_band_falls_only_after_two_evaluations_five_points_under_it() -> None:
@@ -128,4 +130,6 @@ def test_a_rise_in_between_starts_the_count_again() -> None:
 def test_a_floor_keeps_a_band_up() -> None:
     floors = [Bound("high", "a suspect lot has shipped")]
 
-    assert settle(standing=Settled("high", 1), total=Decimal(10), floors=floors, caps=[]) == Settled("high", 0)
+    assert settle(standing=Settled("high", 1), total=Decimal(10), floors=floors, caps=[]) == Settled(
+        "high", 0
+    )

@@ -1,0 +1,149 @@
+"""Pages of the rule editor beside the plain admin forms: try with facts, publish, move.
+
+Parses, calls a service, renders. State changes only by POST. Must not be reachable but through the admin site, which
+checks the login; each page checks that it is an administrator's.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from core.errors import DomainError
+from plant_app.models import User
+from routing_app import services
+from routing_app.forms import TryForm
+from routing_app.models import Rule, RuleVersion
+from routing_app.ruleset import RulesetSpec
+from routing_app.selectors import draft_changes, draft_spec, latest_version, may_edit_rules, problems_of
+from routing_app.sentences import explain_line, sentence
+
+CHANGELIST = "admin:routing_app_rule_changelist"
+
+
+def administrator(request: HttpRequest) -> User:
+    """The signed-in administrator, or PermissionDenied."""
+    if not isinstance(request.user, User) or not may_edit_rules(request.user):
+        raise PermissionDenied
+    return request.user
+
+
+def draft_state() -> dict[str, Any]:
+    """What the head of the rule list says about draft and version."""
+    changes = draft_changes()
+    version = latest_version()
+    spec = draft_spec()
+    return {"version": version, "changes": changes, "problems": problems_of(spec), "count": len(spec.rules)}
+
+
+@require_GET
+def try_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Facts in, route and full trace out; the address holds the facts, so that it can be passed on."""
+    administrator(request)
+    form = TryForm(request.GET or None)
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        "title": "Try with facts",
+        "opts": Rule._meta,
+        "form": form,
+        "lists": form.lists,
+    }
+    if form.is_bound and form.is_valid():
+        try:
+            tried = services.try_facts(facts=form.facts(), draft=form.cleaned_data["rules"] != "published")
+        except DomainError as refusal:
+            context["refusal"] = refusal
+        else:
+            context |= _result(tried)
+    return TemplateResponse(request, "admin/routing_app/try.html", context)
+
+
+def _result(tried: services.Tried) -> dict[str, Any]:
+    outcome = tried.outcome
+    lines = [
+        {
+            **line,
+            "sentence": sentence(tried.rules[line["number"]]),
+            "state": _state(line, outcome.rule_number),
+            "said": [(one["result"], explain_line(one)) for one in line["conditions"]],
+        }
+        for line in tried.lines
+    ]
+    return {
+        "tried": tried,
+        "outcome": outcome,
+        "lines": lines,
+        "decider": sentence(tried.rules[outcome.rule_number]),
+        "adders": [sentence(tried.rules[number]) for number in outcome.added_by],
+    }
+
+
+def _state(line: dict[str, Any], decided_by: int) -> str:
+    if line["result"] == "error":
+        return "error"
+    if line["number"] == decided_by:
+        return "decides"
+    if line["number"] > decided_by:
+        return "not reached"
+    return "adds" if line["result"] == "matched" else "no"
+
+
+@require_http_methods(["GET", "POST"])
+def publish_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """What would change and what the checks say; a POST publishes."""
+    actor = administrator(request)
+    if request.method == "POST":
+        try:
+            version = services.publish(actor=actor, note=request.POST.get("note", "")[:300])
+        except DomainError as refusal:
+            messages.error(request, refusal.message)
+            return redirect("admin:routing_app_rule_publish")
+        messages.success(request, f"Version {version.number} routes from now on.")
+        return redirect(CHANGELIST)
+    context = {
+        **site.each_context(request),
+        "title": "Publish the draft",
+        "opts": Rule._meta,
+        **draft_state(),
+    }
+    context["blocked"] = any(problem.level == "error" for problem in context["problems"])
+    return TemplateResponse(request, "admin/routing_app/publish.html", context)
+
+
+@require_POST
+def move_view(request: HttpRequest, pk: int, direction: str) -> HttpResponse:
+    """One place up or down."""
+    administrator(request)
+    rule = get_object_or_404(Rule, pk=pk)
+    try:
+        moved = services.move_rule(rule=rule, up=direction == "up")
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        if not moved:
+            messages.info(request, f"“{rule.name}” can't go further {direction}.")
+    return redirect(CHANGELIST)
+
+
+@require_POST
+def roll_back_view(request: HttpRequest, number: int) -> HttpResponse:
+    """Take an earlier version back and publish it."""
+    actor = administrator(request)
+    try:
+        version = services.roll_back(number=number, actor=actor)
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"Version {version.number} routes from now on; it equals version {number}.")
+    return redirect("admin:routing_app_ruleversion_changelist")
+
+
+def version_sentences(version: RuleVersion) -> list[tuple[int, str, str, bool]]:
+    """Number, name, sentence and switch of every rule of a version."""
+    spec = RulesetSpec.from_dict(version.snapshot)
+    return [(rule.number, rule.name, sentence(rule), rule.enabled) for rule in spec.rules]
