@@ -99,7 +99,9 @@ class Demo:
     def _start_servers(self) -> None:
         options = self.options
         if not options.database_url or options.erp != "none":
-            postgres = Postgres(reachable_home(options.home / "postgres"), self.keys["postgres"])
+            postgres = Postgres(
+                reachable_home(options.home / "postgres", self.keys["postgres"]), self.keys["postgres"]
+            )
             if postgres.directory.parent != options.home:
                 self.console.say(
                     f"the database's data is in {postgres.directory} (its user cannot enter {options.home})"

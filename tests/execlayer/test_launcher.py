@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -77,11 +79,12 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("launcher") / "home"
-    yield folder
-    for pid in mentioning(folder):
-        os.kill(pid, signal.SIGKILL)
+def home():
+    with tempfile.TemporaryDirectory(prefix="execlayer-launcher-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # the database's own user must be able to pass
+        yield Path(folder) / "home"
+        for pid in mentioning(Path(folder)):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_comes_up_heals_keeps_its_data_and_leaves_nothing(home, tmp_path):
