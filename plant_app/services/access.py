@@ -5,6 +5,7 @@ A secret is shown once, to whoever made it, and is never stored. Who may make on
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +15,19 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.cache import cache
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q
+from redis.exceptions import RedisError
 
 from core import clock, keys
 from core.errors import DomainError, InvalidInput, NotAllowed, TooMany
 from plant_app.models import ApiToken, Area, Badge, Device, IdempotencyKey, Site, User, WorkCentre
 
+logger = logging.getLogger(__name__)
+
 SEEN_EVERY = timedelta(minutes=1)
 BADGE_TRIES = 5
 BADGE_PAUSE_SECONDS = 300
 KEY_LENGTH = 200
+SCOPE_LENGTH = 80
 KEPT_DAYS = 7
 
 
@@ -128,7 +133,7 @@ def check_badge(*, code: str, pin: str = "", device: Device | None = None) -> Us
     counters = [f"badge-tries:{keys.digest(code.strip())}"]
     if device is not None:
         counters.append(f"badge-tries-device:{device.pk}")
-    if any((cache.get(counter) or 0) >= BADGE_TRIES for counter in counters):
+    if _tries(counters) >= BADGE_TRIES:
         raise TooMany(
             "badge.too_many_tries",
             "Too many wrong tries.",
@@ -141,12 +146,28 @@ def check_badge(*, code: str, pin: str = "", device: Device | None = None) -> Us
         .first()
     )
     if badge is None or (badge.pin and not check_password(pin, badge.pin)):
+        _count_try(counters)
+        raise NotAllowed("badge.refused", "Badge and PIN do not fit.")
+    return badge.person
+
+
+def _tries(counters: list[str]) -> int:
+    try:
+        return max([int(count) for count in cache.get_many(counters).values()], default=0)
+    except (RedisError, OSError) as error:
+        logger.warning("badge tries not known: %s", error)
+        return 0
+
+
+def _count_try(counters: list[str]) -> None:
+    try:
         for counter in counters:
             cache.add(counter, 0, BADGE_PAUSE_SECONDS)
             cache.incr(counter)
-        raise NotAllowed("badge.refused", "Badge and PIN do not fit.")
-    cache.delete_many(counters)
-    return badge.person
+    except ValueError:  # it ran out between the two calls: the pause is over
+        return
+    except (RedisError, OSError) as error:
+        logger.warning("badge try not counted: %s", error)
 
 
 @dataclass(frozen=True)
@@ -183,9 +204,10 @@ def remember_answer(
             "request.idempotency_key_invalid", f"An Idempotency-Key has 1 to {KEY_LENGTH} characters."
         )
     digest = request_digest(body)
+    scope = scope if len(scope) <= SCOPE_LENGTH else f"{scope[:15]}:{keys.digest(scope)}"
     with transaction.atomic():
-        if not _claim(scope[:80], key, digest, wait_seconds):
-            row = IdempotencyKey.objects.get(scope=scope[:80], key=key)
+        if not _claim(scope, key, digest, wait_seconds):
+            row = IdempotencyKey.objects.get(scope=scope, key=key)
             if row.request_digest != digest:
                 raise InvalidInput(
                     "request.idempotency_mismatch",
@@ -194,9 +216,7 @@ def remember_answer(
                 )
             return Answer(row.status or 200, row.body, replayed=True)
         answer = produce()
-        IdempotencyKey.objects.filter(scope=scope[:80], key=key).update(
-            status=answer.status, body=answer.body
-        )
+        IdempotencyKey.objects.filter(scope=scope, key=key).update(status=answer.status, body=answer.body)
     return answer
 
 

@@ -67,7 +67,8 @@ def apply_pull(
     result = PullResult(name)
     for record in records:
         try:
-            written = WRITERS[name](record, book)
+            with transaction.atomic():  # a record that can't be used leaves nothing half written
+                written = WRITERS[name](record, book)
         except Unknown as missing:
             result.unknown.append(f"{record.code}: {missing}")
             continue
