@@ -4,6 +4,7 @@ Section rules of the cue packs live here; what the remaining cues add up to is `
 """
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _MARKS = {"de": "äöüß", "es": "ñ¿¡", "pt": "ãõç", "pl": "ąćęłńś�
 _REACH = 2
 _SAFETY_REACH = 1
 _CLEAR_SENTENCE = 3.0
+#: More cues than any message has; a flood of words is read up to here.
+MAX_HITS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +52,19 @@ class Cues:
         return next(iter(self.intents.get(name, ())), None)
 
 
-def read_cues(text: Text, packs: PackSet, *, covered: Sequence[Span] = (), prior: str = "en") -> Cues:
-    """Find the cues of a message. `covered` are words already linked to master data: a cue inside them is a name."""
-    hits = [hit for hit in packs.find(text) if not _inside(text.from_key(hit.start, hit.end), covered)]
+def read_cues(text: Text, packs: PackSet, *, masked: str = "", prior: str = "en") -> Cues:
+    """Find the cues of a message. In `masked`, words linked to master data are blanked: a cue in them is a name."""
+    hits = [hit for hit in packs.find(text) if not _is_name(text.from_key(hit.start, hit.end), masked)][
+        :MAX_HITS
+    ]
     language, evidence = detect_language(text, hits, packs, prior)
     spoken = _speaking(hits, language, prior, evidence)
-    main = _longest([hit for hit in spoken if any(role.kind in ("type", "intent") for role in hit.roles)])
-    negators = [hit for hit in main if _has(hit, "negator")]
-    cancelled = {hit for hit in main if _negated(text, hit, negators, packs, language)}
+    main, negators, cancelled = _resolve(text, spoken, packs, language)
     denied = [hit for hit in cancelled if _has(hit, "recovery")]
     if denied:
-        rest = [hit for hit in spoken if hit not in denied]
-        main = _longest([hit for hit in rest if any(role.kind in ("type", "intent") for role in hit.roles)])
-        negators = [hit for hit in main if _has(hit, "negator")]
-        cancelled = {hit for hit in main if _negated(text, hit, negators, packs, language)}
+        main, negators, cancelled = _resolve(
+            text, [hit for hit in spoken if hit not in denied], packs, language
+        )
     cancelled |= {hit for hit in main if _has(hit, "planned") and _not_planned(text, hit, packs, language)}
     kept = [hit for hit in main if hit not in cancelled]
     intents: dict[str, list[Cue]] = defaultdict(list)
@@ -75,14 +77,43 @@ def read_cues(text: Text, packs: PackSet, *, covered: Sequence[Span] = (), prior
                 types.append(_cue(text, hit, role))
     for hit in denied:
         intents["still"] += [_cue(text, hit, role) for role in hit.roles if role.value == "recovery"]
+    deniers = sorted(negators + [hit for hit in main if _has(hit, "denial")], key=lambda hit: hit.end)
     return Cues(
         language=language,
         types=tuple(_once(types)),
         intents={name: tuple(_once(found)) for name, found in intents.items()},
-        reasons=_side(text, spoken, "reason", negators, packs, language),
-        states=_side(text, spoken, "state", negators, packs, language),
+        reasons=_side(text, spoken, "reason", deniers, packs, language),
+        states=_side(text, spoken, "state", deniers, packs, language),
         negated=tuple(_cue(text, hit, role) for hit in cancelled for role in hit.roles),
     )
+
+
+def _resolve(
+    text: Text, hits: Sequence[Hit], packs: PackSet, language: str
+) -> tuple[list[Hit], list[Hit], set[Hit]]:
+    """The hits that stand, the negators among them, and those a negator cancels.
+
+    A *still* cue stands beside the fault it keeps alive ("ainda não liga"), in place of a negator or all-clear in it.
+    """
+    said = [hit for hit in hits if any(role.kind in ("type", "intent") for role in hit.roles)]
+    stills = _longest([_only(hit, still=True) for hit in said if _has(hit, "still")])
+    main = _longest(
+        [_only(hit, still=False) for hit in said if any(role.value != "still" for role in hit.roles)]
+    )
+    main = [
+        hit
+        for hit in main
+        if any(role.kind == "type" for role in hit.roles)
+        or not any(hit.start < still.end and still.start < hit.end for still in stills)
+    ]
+    negators = [hit for hit in main if _has(hit, "negator")]
+    cancelled = {hit for hit in main if _negated(text, hit, negators, packs, language)}
+    return sorted(main + stills, key=lambda hit: hit.start), negators, cancelled
+
+
+def _only(hit: Hit, *, still: bool) -> Hit:
+    roles = tuple(role for role in hit.roles if (role.value == "still") is still)
+    return Hit(hit.start, hit.end, hit.phrase, roles, hit.is_prefix)
 
 
 def detect_language(text: Text, hits: Sequence[Hit], packs: PackSet, prior: str) -> tuple[str, float]:
@@ -174,9 +205,8 @@ def _negated(text: Text, hit: Hit, negators: Sequence[Hit], packs: PackSet, lang
         return False
     reach = _SAFETY_REACH if any(role.type_code == "safety_stop" for role in hit.roles) else _REACH
     clause = packs.packs[language].clause
-    for negator in negators:
-        if negator.end > hit.start:
-            continue
+    last = bisect_right(negators, hit.start, key=lambda negator: negator.end)
+    for negator in negators[max(0, last - 3) : last]:
         words = text.key[negator.end : hit.start].split()
         if len(words) > reach or any(word in clause for word in words):
             continue
@@ -206,11 +236,7 @@ def _side(
         for hit in hits
         if any(role.kind == kind for role in hit.roles)
     ]
-    outside = [
-        hit
-        for hit in _longest(mine)
-        if not _negated(text, hit, [n for n in negators if n.end <= hit.start], packs, language)
-    ]
+    outside = [hit for hit in _longest(mine) if not _negated(text, hit, negators, packs, language)]
     return tuple(_once([_cue(text, hit, role) for hit in outside for role in hit.roles]))
 
 
@@ -226,5 +252,5 @@ def _once(cues: Sequence[Cue]) -> list[Cue]:
     return list(seen.values())
 
 
-def _inside(span: Span, covered: Sequence[Span]) -> bool:
-    return any(other.start <= span.start and span.end <= other.end for other in covered)
+def _is_name(span: Span, masked: str) -> bool:
+    return bool(masked) and not masked[span.start : span.end].strip("\x01")

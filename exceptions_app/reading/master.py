@@ -39,6 +39,8 @@ _BY_NUMBER = ("work_order", "sales_order", "purchase_order", "lot", "sales_order
 _LINES_OF = {"sales_order": "sales_order_line", "purchase_order": "purchase_order_line"}
 _MIN_NUMBER = 5
 _MIN_NAME = 3
+#: More names than any message has.
+MAX_HITS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,11 @@ class MasterIndex:
         self._shapes: dict[str, tuple[str, int]] = {}
         self._by_kind: dict[tuple[str, str], list[MasterCode]] = defaultdict(list)
         names: dict[str, list[tuple[MasterCode, Method]]] = defaultdict(list)
+        self._kinds: set[str] = set()
         count = 0
         for row in rows:
             count += 1
+            self._kinds.add(row.kind)
             self._add_code(row)
             for name, method in ((row.name, "name"), *((alias, "alias") for alias in row.aliases)):
                 self._add_name(row, name, "name" if method == "name" else "alias", names)
@@ -158,6 +162,10 @@ class MasterIndex:
             if len(form) >= _MIN_NAME:
                 names[form].append((row, method))
 
+    def knows(self, kind: str) -> bool:
+        """Whether there is any row of that kind."""
+        return kind in self._kinds
+
     def lookup(self, kind: str, code: str) -> MasterCode | None:
         """The row of that kind with that code (case, dashes and blanks apart), or None."""
         rows = self._by_kind.get((kind, _squash(code)), [])
@@ -175,13 +183,9 @@ class MasterIndex:
                 self._unknown_at(text, parts, place, unknown)
             place += max(used, 1)
         hits = _longest(hits)
-        taken = [hit.span for hit in hits]
-        unknown = [
-            one
-            for one in unknown
-            if not any(one.span.start < s.end and s.start < one.span.end for s in taken)
-        ]
-        return hits, unknown
+        taken = {place for hit in hits for place in range(hit.span.start, hit.span.end)}
+        unknown = [one for one in unknown if not taken.intersection(range(one.span.start, one.span.end))]
+        return hits, unknown[:MAX_HITS]
 
     def _find_names(self, text: Text) -> list[MasterHit]:
         hits = []
@@ -358,7 +362,9 @@ def _longest(hits: list[MasterHit]) -> list[MasterHit]:
         hits, key=lambda hit: (hit.span.start - hit.span.end, order.get(hit.method, 3), hit.span.start)
     )
     kept: list[MasterHit] = []
+    taken: set[int] = set()
     for hit in ranked:
-        if not any(hit.span.start < other.span.end and other.span.start < hit.span.end for other in kept):
+        if hit.span.start not in taken and hit.span.end - 1 not in taken:
             kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.span.start)
+            taken.update(range(hit.span.start, hit.span.end))
+    return sorted(kept, key=lambda hit: hit.span.start)[:MAX_HITS]

@@ -16,14 +16,16 @@ from typing import Any, Literal
 from ahocorasick_rs import AhoCorasick
 
 from exceptions_app.reading.normalise import Text, key_of, spellings
+from exceptions_app.reading.units import UNITS
 
 PACKS_DIR = Path(__file__).resolve().parent.parent / "packs"
 LANGUAGES = ("en", "de", "es", "pt", "pl")
 
 RoleKind = Literal["type", "intent", "reason", "state"]
+_THINGS = "|".join(word for unit, words in UNITS.items() if unit != "person" for word in words)
 _HOLES = {
     "{n}": r"[0-9]{1,7}(?:[.,][0-9]{1,3})?(?: [a-z]{1,12}\.?)?",
-    "{d}": r"[0-9]{1,2}",
+    "{d}": rf"[0-9]{{1,2}}(?! ?(?:{_THINGS})(?!\w))",
     "{t}": r"[0-9]{1,2}(?:[:.h][0-9]{2})?",
 }
 
@@ -144,7 +146,12 @@ def _roles(document: dict[str, Any]) -> Iterator[tuple[str, Role]]:
     strong: list[tuple[str, str]] = [
         (type_code, phrase) for type_code, lists in document["types"].items() for phrase in lists["strong"]
     ]
-    strong += [(type_code, phrase) for type_code, also in document.get("also", {}).items() for phrase in also]
+    for type_code, also in document.get("also", {}).items():
+        if type_code == "denial":
+            for phrase in also:
+                yield phrase, Role(language, "intent", "denial")
+        else:
+            strong += [(type_code, phrase) for phrase in also]
     for type_code, phrase in strong:
         is_generic = type_code == "machine_downtime" and key_of(phrase) in generic
         yield phrase, Role(language, "type", type_code, type_code, generic=is_generic)

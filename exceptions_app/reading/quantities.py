@@ -13,35 +13,14 @@ from functools import lru_cache
 from exceptions_app.reading.normalise import fold
 from exceptions_app.reading.packs import Pack
 from exceptions_app.reading.types import Span
+from exceptions_app.reading.units import COUNTED, UNIT_OF
 
-#: Unit of measure -> the words people use, folded. Counted units take whole numbers only.
-UNITS: dict[str, tuple[str, ...]] = {
-    "pcs": (
-        "pcs", "pc", "pce", "pieces", "piece", "ea", "each", "units", "unit", "parts", "stk", "stck", "stueck", "stuck",
-        "teile", "piezas", "pieza", "pza", "pzas", "pz", "uds", "unidades", "pecas", "peca", "un", "szt", "sztuk",
-        "sztuki", "sztuka", "detali", "czesci",
-    ),
-    "box": ("boxes", "box", "kisten", "kiste", "kartons", "karton", "cajas", "caja", "caixas", "caixa", "pudel"),
-    "pallet": ("pallets", "pallet", "paletten", "palette", "tarimas", "tarima", "pales", "pale", "paletes", "palet"),
-    "roll": ("coils", "coil", "rolls", "roll", "rollen", "rolle", "rollos", "rollo", "bobinas", "bobina", "rolek"),
-    "set": ("sets", "set", "kits", "kit", "satz", "juegos", "juego", "jogos", "jogo", "kompletow", "komplety"),
-    "kg": ("kg", "kgs", "kilo", "kilos", "kilogram", "kilograms"),
-    "t": ("tons", "tonnes", "tonne", "tonnen", "toneladas", "ton"),
-    "l": ("l", "ltr", "liter", "litre", "litres", "liters", "litros", "litrow"),
-    "m": ("meter", "meters", "metre", "metres", "mtr", "metros", "metrow"),
-    "person": (
-        "operator", "operators", "people", "person", "persons", "men", "welders", "setters", "mann", "leute",
-        "bediener", "operadores", "operador", "personas", "pessoas", "operatorow", "operatora", "osob", "osoby",
-        "ludzi",
-    ),
-}  # fmt: skip
-COUNTED = frozenset({"pcs", "box", "pallet", "roll", "set", "person"})
-_UNIT_OF = {word: unit for unit, words in UNITS.items() for word in words}
 _NUMBER = r"(?:[0-9]{1,3}(?:[.,'\u2019][0-9]{3}){1,3}(?:[.,][0-9]{1,3})?|[0-9]{1,9}(?:[.,][0-9]{1,3})?)"
-_UNIT = "(?:" + "|".join(sorted(_UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
+_UNIT = "(?:" + "|".join(sorted(UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
 _EDGE = r"(?<![\w.,:+#/-])"
 _END = r"(?![\w%:]|[.,/-][0-9])"
 _LIMIT = Decimal("1e9")
+_MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +114,10 @@ def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> 
 
     def add(match: re.Match[str], *parts: tuple[str, int, int | None]) -> None:
         start, end = match.span()
-        if any(start < b and a < end for a, b in taken):
+        if len(taken) >= _MOST or any(start < b and a < end for a, b in taken):
             return
         units = [match[group] for _, _, group in parts if group and match[group]]
-        uom = _UNIT_OF.get(units[-1], "") if units else ""
+        uom = UNIT_OF.get(units[-1], "") if units else ""
         amounts = []
         for role, group, _ in parts:
             value = parse_number(match[group], decimal=grammar.decimal, counted=uom in COUNTED or not uom)
@@ -155,7 +134,8 @@ def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> 
                 first = groups[0]
                 add(match, ("from", first, first + 1), ("to", first + 2, first + 3))
         for match in grammar.to.finditer(masked):
-            add(match, ("to", 1, 2))
+            if match[2] or not re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", match[1]):  # "auf 4.12." is a day
+                add(match, ("to", 1, 2))
     for match in grammar.part_of.finditer(masked):
         after = re.findall(r"\w+(?: in)?", masked[match.end() : match.end() + 14])[:1]
         add(match, ("received" if after and after[0] in grammar.received else "part", 1, 2), ("total", 3, 4))

@@ -76,9 +76,10 @@ def grammar_of(pack: Pack) -> Grammar:
     halves = dict.fromkeys(lists["half_hour"], 30) | dict.fromkeys(lists["quarter_hour"], 15)
     halves |= dict.fromkeys(lists["one_half_hours"], 90)
     units = _any([*lists["minute"], *lists["hour"], *lists["day"], *lists["week"]])
-    counts = sorted(
-        {*lists["minute"], *lists["hour"], *lists["day"], *lists["week"]} - set(lists["clock_word"])
+    not_hours = {*lists["minute"], *lists["hour"], *lists["day"], *lists["week"], *months} - set(
+        lists["clock_word"]
     )
+    counts = rf"(?!(?:st|nd|rd|th|\.)?(?: de| of)? ?{_any(sorted(not_hours))}(?!\w))"
     count = rf"(?P<n>[0-9]{{1,4}}(?:[.,][0-9]{{1,2}})?|{_any([*numbers, *lists['single']])})"
     approx = rf"(?:{_any(lists['approx'])}\.? ?)?"
     duration = rf"(?:(?P<half>{_any(list(halves))})|{count} ?(?P<u>{units})\.?)(?!\w)"
@@ -86,7 +87,7 @@ def grammar_of(pack: Pack) -> Grammar:
     dial = rf"(?P<dial>{_any([*lists['half_past'], *lists['half_to'], *lists['quarter_past'], *lists['quarter_to']])})"
     word_hour = rf"(?P<hw>{_any(list(numbers))})(?!\w)"
     suffix = rf"(?:\s?(?P<suffix>{_any(lists['clock_word'])})(?!\w))?"
-    clock = rf"(?:{dial} )?(?:{_CLOCK}|{word_hour})(?! ?{_any(counts)}(?!\w)){suffix}"
+    clock = rf"(?:{dial} )?(?:{_CLOCK}|{word_hour}){counts}{suffix}"
     named = rf"(?P<named>{_any([*lists['noon'], *lists['midnight']])})(?!\w)"
     gap, head = r"[ ,]{1,2}", r"(?<!\w)"
     days = (

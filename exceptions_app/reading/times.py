@@ -18,16 +18,21 @@ _MAX_AHEAD = timedelta(days=550)
 _TOLERANCE = timedelta(minutes=5)
 #: "At 14:00" alone is a start only when it is this recent.
 _RECENT = timedelta(hours=12)
+_TO_A_DAY = re.compile(r"(?<!\w)(?:auf|bis|zum|am|na|do|para|ate|to|by)(?: den| el| o| dia)? $")
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A time read: `day` is set where only a day was named, then `at` is the end of that local day."""
+    """A time read: `day` is set where only a day was named, then `at` is the end of that local day.
+
+    `bound`: the words say until or within, not merely at.
+    """
 
     at: datetime
     span: Span
     approximate: bool
     day: date | None = None
+    bound: bool = False
 
 
 class TimeReader:
@@ -77,11 +82,11 @@ class TimeReader:
             tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[datetime, date | None] | None]], ...
         ] = (
             (ISO, self._iso_due),
-            (self.grammar.until, self._until),
-            (self.grammar.within, self._within),
             (self.grammar.day_month, self._named_day),
             (self.grammar.month_day, self._named_day),
             (NUMERIC, self._numeric_day),
+            (self.grammar.until, self._until),
+            (self.grammar.within, self._within),
             (self.grammar.week, self._week),
             (self.grammar.due_day, self._day_word),
             (self.grammar.at, self._at_next),
@@ -97,7 +102,8 @@ class TimeReader:
                     <= at
                     <= self.received + _MAX_AHEAD
                 ):
-                    return Moment(at, self._span(match), self._approximate(match), day)
+                    bound = match.re in (self.grammar.until, self.grammar.within)
+                    return Moment(at, self._span(match), self._approximate(match), day, bound)
         return None
 
     def _span(self, match: re.Match[str]) -> Span:
@@ -265,7 +271,8 @@ class TimeReader:
 
     def _numeric_day(self, match: re.Match[str]) -> tuple[datetime, date] | None:
         first, second, year = int(match["a"]), int(match["b"]), match["y"]
-        if match["sep"] == "." and not match[0].endswith(".") and year is None:
+        wanted = _TO_A_DAY.search(self.masked, max(0, match.start() - 12), match.start())
+        if match["sep"] == "." and not match[0].endswith(".") and year is None and not wanted:
             return None  # 3.5 is a number
         day, month = (second, first) if (self.mdy and match["sep"] == "/") or second > 12 else (first, second)
         return self._dated(day, month, None if year is None else 2000 + int(year[-2:]))

@@ -132,4 +132,8 @@ class Reading:
     @property
     def links(self) -> dict[str, str]:
         """Kind of master data -> code, for everything unambiguously linked."""
-        return {found.name: str(found.value) for found in self.fields if found.name in LINK_KINDS}
+        return {
+            found.name: str(found.value)
+            for found in self.fields
+            if found.name in LINK_KINDS and not found.candidates
+        }
