@@ -125,11 +125,12 @@ def detect_language(text: Text, hits: Sequence[Hit], packs: PackSet, prior: str)
         for language in spoken:
             small[language] += 1 / len(spoken)
     for hit in hits[:200]:
-        spoken = sorted(
-            {role.language for role in hit.roles if role.kind == "type" or role.value == "recovery"}
-        )
-        for language in spoken:
-            scores[language] += (0.8 + 0.4 * hit.phrase.count(" ")) / len(spoken)
+        telling = {role.language for role in hit.roles if role.kind == "type" or role.value == "recovery"}
+        telling = telling or {
+            role.language for role in hit.roles if role.kind == "intent" and role.value != "negator"
+        }
+        for language in sorted(telling):
+            scores[language] += (0.8 + 0.4 * hit.phrase.count(" ")) / len(telling)
     lowered = text.original[:2000].lower()
     for language, marks in _MARKS.items():
         if language in scores and any(mark in lowered for mark in marks):
