@@ -54,8 +54,8 @@ class TrytonAdapter:
     """One Tryton database over JSON-RPC.
 
     `settings`: url, database, username, password; connect_timeout and read_timeout in seconds (5, 60); `blocked`
-    maps a site's code to the location of its blocked stock; `cost_accounts` a cost class to an account code and
-    `cost_clearing` the account against it; `quality_control` names the control of floor findings;
+    maps a site's code to the location of its blocked stock; `cost_accounts` a cost class to an account code, and
+    `clearing` in it to the account against them; `quality_control` names the control of floor findings;
     `complete_earlier_operations` (true) gives operations nobody confirmed an empty cycle when an order closes.
     """
 

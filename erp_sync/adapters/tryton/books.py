@@ -29,8 +29,8 @@ class CostHandler:
         payload = job.payload
         if payload.basis != "real":
             raise NotHere("a statistical cost never leaves the product")
-        mapped = desk.catalogue.settings.get("cost_accounts", {}).get(payload.cost_class)
-        clearing = desk.catalogue.settings.get("cost_clearing")
+        accounts = desk.catalogue.settings.get("cost_accounts", {})
+        mapped, clearing = accounts.get(payload.cost_class), accounts.get("clearing")
         if not mapped or not clearing:
             raise ErpRejected(
                 "erp.mapping_missing", f"no account is mapped for cost class {payload.cost_class!r}"
