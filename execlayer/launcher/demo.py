@@ -186,7 +186,7 @@ class Demo:
                 self._answers("/login/")  # the first page compiles its templates for everyone
 
     def _start_workers(self) -> None:
-        celery = ["-m", "celery", "-A", "execlayer.celery"]
+        celery = ["-m", "celery", "--quiet", "-A", "execlayer.celery"]
         quiet = ["--loglevel", "WARNING"]
         alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         for queue, processes in WORKERS.items():

@@ -65,7 +65,7 @@ class Run:
             return self.facts.get("ready")
 
         until(probe, 240, "the first page")
-        until(lambda: "celery beat" in self.said(), 60, "beat")
+        until(lambda: any(" beat " in words for words in below(self.process.pid).values()), 60, "beat")
 
     def get(self, path):
         with urllib.request.urlopen(self.facts["url"] + path, timeout=20) as answer:
