@@ -172,15 +172,17 @@ class RuleAdmin(ConfigAdmin):
             extra = {**extra, **admin_pages.draft_state()}
         return super().changelist_view(request, extra_context=extra)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        object_id = kwargs.get("object_id") or (args[0] if args else None)
-        rule = Rule.objects.filter(pk=object_id).first() if object_id else None
-        kwargs["extra_context"] = {
-            **(kwargs.get("extra_context") or {}),
-            **operator_table(),
-            "sentence": sentence(rule_spec(rule, 0)) if rule else "",
-        }
-        return super().changeform_view(request, *args, **kwargs)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        rule = self.get_object(request, object_id) if object_id and may_edit_rules(request.user) else None
+        said = sentence(rule_spec(rule, 0)) if isinstance(rule, Rule) else ""
+        extra = {**(extra_context or {}), **operator_table(), "sentence": said}
+        return super().changeform_view(request, object_id, form_url, extra)
 
     def get_inlines(self, request: HttpRequest, obj: Rule | None) -> list[type[TabularInline]]:
         if obj is not None and obj.is_catch_all:
