@@ -19,7 +19,7 @@ from execlayer.launcher import certificate, children, progress, store
 from execlayer.launcher.console import Console
 from execlayer.launcher.erp import Erp
 from execlayer.launcher.options import ROOT, Options
-from execlayer.launcher.ports import free_port, listen
+from execlayer.launcher.ports import listen
 from execlayer.launcher.postgres import Postgres, reachable_home
 from execlayer.launcher.runfile import RunFile
 from execlayer.launcher.supervisor import Part, PartFailed, Supervisor
@@ -27,10 +27,7 @@ from execlayer.launcher.valkey import Valkey
 
 SERVERS, SERVING, BESIDE = 0, 1, 2  # stopped in the opposite order
 # What a shell beside the demo needs to reach the same servers (see execlayer/environment.py).
-SHARED = (
-    "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS", "HSTS_SECONDS",
-    "ERP", "ERP_URL", "ERP_PASSWORD",
-)  # fmt: skip
+SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS", "HSTS_SECONDS", "ERP")
 WORKERS = {"urgent": 2, "work": 2}  # queue -> processes
 
 
@@ -67,7 +64,7 @@ class Demo:
         self._start_workers()
         if self.options.simulate:
             self._add("simulate", ["manage.py", "simulate"], tier=BESIDE, nice=5)
-        if self.options.erp != "none" and self.postgres is not None:
+        if self.options.builds_erp and self.postgres is not None:
             Erp(self.options, self.console, self.run_file, self.environment).start(
                 self.supervisor, self.postgres, self.keys["tryton"], tier=BESIDE
             )
@@ -91,14 +88,11 @@ class Demo:
         self.environment.setdefault("HSTS_SECONDS", "0")
         self.environment.setdefault("SECRET_KEY", self.keys["secret_key"])
         self.environment["ERP"] = options.erp
-        if options.erp != "none":
-            self.environment["ERP_URL"] = f"http://127.0.0.1:{free_port()}"
-            self.environment["ERP_PASSWORD"] = self.keys["tryton"]
         self.run_file.begin(self.environment["PUBLIC_URL"], options.erp)
 
     def _start_servers(self) -> None:
         options = self.options
-        if not options.database_url or options.erp != "none":
+        if not options.database_url or options.builds_erp:
             postgres = Postgres(
                 reachable_home(options.home / "postgres", self.keys["postgres"]), self.keys["postgres"]
             )

@@ -7,11 +7,11 @@ Knows nothing of what is inside; the program is under its own licence and never 
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from execlayer.launcher import children, store
 from execlayer.launcher.console import Console
 from execlayer.launcher.options import ROOT, Options
+from execlayer.launcher.ports import free_port
 from execlayer.launcher.postgres import Postgres
 from execlayer.launcher.runfile import RunFile
 from execlayer.launcher.supervisor import Part, Supervisor
@@ -22,28 +22,36 @@ LOGIN = "integration"
 
 
 class Erp:
-    """Tryton beside the portal. Postings made before it is ready wait in their table."""
+    """Tryton beside the portal. Postings made before it is ready wait in their table.
+
+    `erp.json` is how the product learns where its ERP is now: address, login, whether it answers, and the ERP's own
+    codes for our words, which the ERP's program leaves in `connection.json`.
+    """
 
     def __init__(
         self, options: Options, console: Console, run_file: RunFile, environment: dict[str, str]
     ) -> None:
-        self._options = options
+        self._state_file = options.home / "erp.json"
+        self._home = options.home / "tryton"
         self._console = console
         self._run_file = run_file
         self._environment = environment
+        self._password = ""
         self._url = ""
 
     def start(self, supervisor: Supervisor, postgres: Postgres, password: str, *, tier: int) -> None:
         """Add the part. It builds itself on its first start, which takes minutes, and is quick afterwards."""
-        home = self._options.home / "tryton"
-        home.mkdir(mode=0o700, exist_ok=True)
-        words = home / "password"
+        self._password = password
+        self._home.mkdir(mode=0o700, exist_ok=True)
+        words = self._home / "password"
         words.touch(mode=0o600)
         words.write_text(password)
         postgres.ensure(user="tryton", password=password, database=None)
-        self._tell("building", "starting")
-        argv = self._argv(home, words, postgres.url("tryton", password, ""))
-        self._run_file.erp(database=DATABASE, username=LOGIN, password=password)
+        self._tell("building", "is starting")
+        argv = [
+            sys.executable, str(PROGRAM), "up", "--home", str(self._home), "--port", str(free_port()),
+            "--database-url", postgres.url("tryton", password, ""), "--password-file", str(words),
+        ]  # fmt: skip
         supervisor.add(
             Part(
                 "erp",
@@ -51,16 +59,9 @@ class Erp:
                 tier,
                 patience=15,
                 on_line=self._heard,
-                on_exit=lambda code: self._tell("stopped", f"ended with {code}"),
+                on_exit=lambda code: self._tell("stopped", f"the ERP's program ended with {code}"),
             )
         )
-
-    def _argv(self, home: Path, words: Path, database_url: str) -> list[str]:
-        port = urlsplit(self._environment["ERP_URL"]).port
-        return [
-            sys.executable, str(PROGRAM), "up", "--home", str(home), "--port", str(port),
-            "--database-url", database_url, "--password-file", str(words),
-        ]  # fmt: skip
 
     def _heard(self, line: str) -> None:
         verb, _, rest = line.partition(":")
@@ -68,11 +69,19 @@ class Erp:
             return
         state, _, detail = rest.strip().partition(" ")
         if state == "ready":
-            self._url = detail.strip()
+            self._url = detail.split()[0]
             self._console.say(f"ERP: Tryton is ready at {self._url}; waiting postings are on their way")
         self._tell(state, detail)
 
     def _tell(self, state: str, detail: str) -> None:
-        self._run_file.erp(url=self._url, ready=state == "ready")
-        content = {"kind": "tryton", "state": state, "detail": detail, "url": self._url, "database": DATABASE}
-        store.write(self._options.home / "erp.json", content)
+        known = {
+            "kind": "tryton",
+            "url": self._url,
+            "database": DATABASE,
+            "username": LOGIN,
+            "password": self._password,
+            "ready": state == "ready",
+        }
+        self._run_file.erp(**known)
+        settings = store.read(Path(self._home / "connection.json")).get("settings", {})
+        store.write(self._state_file, {**known, "state": state, "detail": detail, "settings": settings})

@@ -20,6 +20,7 @@ class Options:
     port: int
     tls: bool
     erp: str
+    erp_url: str
     simulate: bool
     database_url: str
     redis_url: str
@@ -40,11 +41,17 @@ class Options:
             port=int(port),
             tls=_flag(environ.get("TLS"), default=False),
             erp=erp,
+            erp_url=environ.get("ERP_URL", ""),
             simulate=_flag(environ.get("SIMULATE"), default=True),
             database_url=environ.get("DATABASE_URL", ""),
             redis_url=environ.get("REDIS_URL", ""),
             web_processes=max(1, int(environ.get("WEB_PROCESSES") or 2)),
         )
+
+    @property
+    def builds_erp(self) -> bool:
+        """Whether an ERP of our own is wanted; one with an address given runs elsewhere."""
+        return self.erp != "none" and not self.erp_url
 
     @property
     def probe_host(self) -> str:
