@@ -381,4 +381,8 @@ class Migration(migrations.Migration):
             model_name='telling',
             index=models.Index(condition=models.Q(('taken_at__isnull', True)), fields=['urgency_rank', 'due_at'], name='telling_due'),
         ),
+        migrations.AddIndex(
+            model_name='telling',
+            index=models.Index(condition=models.Q(('person__isnull', True)), fields=['due_at'], name='telling_held'),
+        ),
     ]

@@ -145,7 +145,8 @@ class Telling(models.Model):
         indexes = [
             models.Index(
                 fields=["urgency_rank", "due_at"], condition=Q(taken_at__isnull=True), name="telling_due"
-            )
+            ),
+            models.Index(fields=["due_at"], condition=Q(person__isnull=True), name="telling_held"),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,109 @@
+"""Every state change of exceptions: signals in, records, responses. Import verbs from here.
+
+`channels` takes signals in and reads them, `records` opens, corrects and moves exceptions, `responses` routes them to
+people and takes their answers. Higher apps compose their verbs of `locked`, `move`, `record_event` and the other
+primitives, holding the exception's lock.
+"""
+
+from exceptions_app.services.channels.read import read_due_signals, read_signal
+from exceptions_app.services.channels.receive import (
+    BODY_DIFFERS,
+    Received,
+    receive_later,
+    receive_signal,
+    redact_signal,
+)
+from exceptions_app.services.channels.sources import load_default_sources, source_code, source_of
+from exceptions_app.services.records.facts import facts_of
+from exceptions_app.services.records.moves import (
+    drop_tellings,
+    keep,
+    locked,
+    mark_cleared,
+    mark_contained,
+    mark_returned,
+    move,
+    release_key,
+    set_next_step,
+    set_reason,
+    stop_ladders,
+)
+from exceptions_app.services.records.opening import Opened, Report, open_or_join
+from exceptions_app.services.records.reopening import reopen_record
+from exceptions_app.services.records.story import announce, groups_of, record_event
+from exceptions_app.services.records.triage import correct, open_from_signals
+from exceptions_app.services.records.urgency import reconsider, set_limits, set_urgency, set_window
+from exceptions_app.services.responses.answers import (
+    acknowledge,
+    acknowledge_by_deciding,
+    act,
+    align,
+    arrived,
+    decline,
+    finish,
+    mark_delivered,
+    mark_seen,
+    mark_told,
+    may_answer,
+    on_my_way,
+)
+from exceptions_app.services.responses.board import add_function, reroute, take_over
+from exceptions_app.services.responses.escalation import escalate_due
+from exceptions_app.services.responses.tell import staff_held, tell, tell_change
+
+__all__ = [
+    "BODY_DIFFERS",
+    "Opened",
+    "Received",
+    "Report",
+    "acknowledge",
+    "acknowledge_by_deciding",
+    "act",
+    "add_function",
+    "align",
+    "announce",
+    "arrived",
+    "correct",
+    "decline",
+    "drop_tellings",
+    "escalate_due",
+    "facts_of",
+    "finish",
+    "groups_of",
+    "keep",
+    "load_default_sources",
+    "locked",
+    "mark_cleared",
+    "mark_contained",
+    "mark_delivered",
+    "mark_returned",
+    "mark_seen",
+    "mark_told",
+    "may_answer",
+    "move",
+    "on_my_way",
+    "open_from_signals",
+    "open_or_join",
+    "read_due_signals",
+    "read_signal",
+    "receive_later",
+    "receive_signal",
+    "reconsider",
+    "record_event",
+    "redact_signal",
+    "release_key",
+    "reopen_record",
+    "reroute",
+    "set_limits",
+    "set_next_step",
+    "set_reason",
+    "set_urgency",
+    "set_window",
+    "source_code",
+    "source_of",
+    "staff_held",
+    "stop_ladders",
+    "take_over",
+    "tell",
+    "tell_change",
+]

@@ -1,0 +1,206 @@
+"""Between a reading and a record: what surrounds a message, and the report that is made of what was read.
+
+Turns codes into rows, completes them from the plant, and computes the key by which signals meet. Decides nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exceptions_app.models import Signal
+from exceptions_app.reading.correlation import correlation_key
+from exceptions_app.reading.types import LINK_KINDS, Reading, ReadingContext
+from exceptions_app.services.records.links import Links, complete, from_codes
+from exceptions_app.services.records.opening import Report
+from exceptions_app.services.records.unsorted import unsorted_type
+from plant_app.models import Area, ExceptionType, PlannedOperation, ReasonCode, Site
+from plant_app.models.orders import Operation
+from plant_app.selectors import ShiftNow, current_shift
+from plant_app.selectors.floor import ON_UNIT
+
+#: Values of a reading that have a column of their own.
+_COLUMNS = frozenset({"type", "occurred_at", "cleared_at", "quantity", "uom", "reason"})
+_BY_SHIFT = frozenset({"labour_shortage", "safety_stop"})
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known besides the text: the site and the reader's context."""
+
+    site: Site
+    shift: ShiftNow | None
+    reading: ReadingContext
+
+
+def context_of(signal: Signal) -> Surroundings:
+    """The surroundings of a signal: its site, its shift, what runs there, the place of its device or form."""
+    site = _site_of(signal)
+    shift = current_shift(site, signal.received_at)
+    device = signal.device
+    centre = device.work_centre if device else None
+    running = {
+        unit: (number, item)
+        for unit, number, item in Operation.objects.filter(
+            status__in=ON_UNIT, actual_unit__work_centre__area__site=site
+        ).values_list("actual_unit__code", "work_order__number", "work_order__item__code")
+    }
+    named = any(char.isdigit() for char in signal.text)
+    return Surroundings(
+        site=site,
+        shift=shift,
+        reading=ReadingContext(
+            site_code=site.code,
+            work_centre=str(signal.fields.get("work_centre") or (centre.code if centre else "")),
+            work_unit=str(signal.fields.get("work_unit") or ""),
+            running_orders={unit: number for unit, (number, _) in running.items()},
+            open_orders=_open_orders(site) if named else {},
+            item_of_order=dict(running.values()),
+            language=(signal.reporter.language if signal.reporter else "") or site.language,
+            timezone=site.timezone,
+            channel=signal.channel,
+            date_order="mdy" if site.timezone.startswith("America/") else "dmy",
+            shift_start=shift.start if shift else None,
+        ),
+    )
+
+
+def _open_orders(site: Site) -> dict[str, frozenset[str]]:
+    """Unit -> orders planned on it, to check a named order against a named machine."""
+    found: dict[str, set[str]] = {}
+    rows = PlannedOperation.objects.filter(work_unit__work_centre__area__site=site).values_list(
+        "work_unit__code", "operation__work_order__number"
+    )
+    for unit, number in rows:
+        found.setdefault(unit, set()).add(number)
+    return {unit: frozenset(numbers) for unit, numbers in found.items()}
+
+
+def _site_of(signal: Signal) -> Site:
+    """The signal's site, its source's, its device's, its reporter's, else the first: a report never lacks one."""
+    found = signal.site or signal.source.site
+    if found is None and signal.device is not None:
+        found = signal.device.site
+    if found is None and signal.reporter is not None:
+        found = signal.reporter.home_site
+    return found or Site.objects.order_by("pk")[0]
+
+
+def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
+    """The report a reading amounts to, linked and keyed. A sender nobody trusts only raises a question."""
+    codes = {
+        field.name: str(field.value)
+        for field in found.fields
+        if field.name in LINK_KINDS and not field.candidates
+    }
+    type_ = ExceptionType.objects.filter(code=found.type_code).first() if found.type_code else None
+    reasons = list(found.triage_reasons)
+    triage = found.needs_triage
+    if type_ is None:
+        type_, triage = unsorted_type(), True
+        reasons = reasons or ["nobody could tell what it is"]
+    if not signal.source.trusted and not triage:
+        triage = True
+        reasons.append("the sender is not trusted to open records")
+    links = complete(from_codes(codes), type_code=type_.code)
+    _place_of_device(signal, links)
+    if links.site is not None and signal.site is not None and links.site.pk != signal.site.pk:
+        reasons.append(f"named a place of {links.site.code}")
+    links.site = links.site or around.site
+    reason_field = found.field("reason")
+    reason = (
+        ReasonCode.objects.filter(type=type_, code=found.reason_code).first() if found.reason_code else None
+    )
+    details = {
+        field.name: _json(field.value)
+        for field in found.fields
+        if field.name not in LINK_KINDS and field.name not in _COLUMNS
+    }
+    if found.due_at is not None and type_.code == "machine_downtime":
+        details.setdefault("expected_up_at", found.due_at.isoformat())
+    words = " ".join(reason_field.words.split()) if reason_field is not None else ""
+    return Report(
+        signal=signal,
+        type=type_,
+        links=links,
+        key=key_of(
+            type_code=found.type_code, links=links, site=links.site, occurred_at=found.occurred_at,
+            reason=found.reason_code, details=details, shift=around.shift,
+        ),
+        text=signal.text,
+        what=words.lower() if 2 < len(words) <= 60 else "",
+        details=details,
+        reason=reason,
+        quantity=found.quantity,
+        uom=found.uom,
+        occurred_at=found.occurred_at,
+        occurred_estimated=found.occurred_estimated,
+        confidence=found.confidence,
+        triage=triage,
+        triage_reasons=tuple(reasons),
+        recurrence=found.recurrence,
+        unconfirmed=found.unconfirmed,
+        reported_by=signal.reporter,
+    )  # fmt: skip
+
+
+def _place_of_device(signal: Signal, links: Links) -> None:
+    """A tablet stands somewhere: its place holds where the report names none."""
+    device = signal.device
+    if device is None or links.area is not None:
+        return
+    if device.work_centre is not None:
+        links.work_centre = links.work_centre or device.work_centre
+        links.area = device.work_centre.area
+    else:
+        links.area = device.area
+
+
+def raw_report(signal: Signal, *, why: str) -> Report:
+    """A triage report from nothing but the stored message."""
+    area = Area.objects.filter(code=str(signal.fields.get("area", ""))).first() if signal.fields else None
+    text = signal.text or str(signal.payload or signal.fields or "")[:500]
+    return Report(
+        signal=signal, type=unsorted_type(), links=Links(site=_site_of(signal), area=area), text=text, confidence=0.0,
+        triage=True, triage_reasons=(f"could not be read: {why}"[:200],), reported_by=signal.reporter,
+    )  # fmt: skip
+
+
+def key_of(
+    *, type_code: str | None, links: Links, site: Site, occurred_at: datetime, reason: str, details: dict[str, Any],
+    shift: ShiftNow | None,
+) -> str:  # fmt: skip
+    """The correlation key of linked rows; empty when what the type's key is made of is not known."""
+    codes = {
+        "work_unit": links.work_unit.code if links.work_unit else "",
+        "work_centre": links.work_centre.code if links.work_centre else "",
+        "area": links.area.code if links.area else "",
+        "item": links.item.code if links.item else "",
+        "lot": links.lot.code if links.lot else "",
+        "work_order": links.work_order.number if links.work_order else "",
+        "operation": str(links.operation.number) if links.operation else "",
+        "sales_order_line": str(links.sales_line) if links.sales_line else "",
+        "purchase_order_line": str(links.purchase_line) if links.purchase_line else "",
+        "customer": links.customer.code if links.customer else "",
+        "tool": links.tool,
+        "change_no": str(details.get("change_no", "")),
+        "customer_po": str(details.get("customer_po", "")),
+    }
+    by_shift = type_code in _BY_SHIFT and shift is not None
+    return correlation_key(
+        type_code,
+        {kind: code for kind, code in codes.items() if code},
+        site.code,
+        occurred_at.astimezone(ZoneInfo(site.timezone)),
+        shift=shift.shift.code if by_shift and shift else "",
+        shift_day=shift.day if by_shift and shift else None,
+        reason=reason,
+        skill=str(details.get("skill", "")),
+    )
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, date):  # a date-time is one too
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

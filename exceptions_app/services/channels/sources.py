@@ -1,0 +1,64 @@
+"""The senders a site starts with: its stations, its forms, its API clients, and a webhook to try things with."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from core.keys import new_token
+from exceptions_app.models import Channel, Source
+from plant_app.models import Site
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - a marker, not a secret
+_KINDS = (
+    ("station", Channel.STATION, "Stations"),
+    ("form", Channel.FORM, "Forms"),
+    ("api", Channel.API, "API"),
+    ("demo", Channel.WEBHOOK, "Demo webhook"),
+)
+# What the demo webhook's payload looks like: a flat event of a machine gateway.
+DEMO_MAPPING = {
+    "text": "message",
+    "external_id": "id",
+    "occurred_at": "time",
+    "reporter": "sender",
+    "type": "kind",
+    "work_unit": "machine.code",
+    "reason": "cause",
+}
+
+
+def source_code(kind: str, site: Site) -> str:
+    """Code of a site's own source of that kind: `api-rhf`."""
+    return f"{kind}-{site.code.lower()}"
+
+
+@transaction.atomic
+def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]:
+    """Make sure every site has its station, form, API and demo webhook source; returns them all. Changes none that is
+    there, so a secret or mapping somebody edited stays. No lock.
+    """
+    found = []
+    for site in sites if sites is not None else Site.objects.order_by("pk"):
+        for kind, channel, name in _KINDS:
+            webhook = channel == Channel.WEBHOOK
+            source, _ = Source.objects.get_or_create(
+                code=source_code(kind, site),
+                defaults={
+                    "name": f"{name} {site.name}"[:80],
+                    "channel": channel,
+                    "site": site,
+                    "secret": SECRET_PREFIX + new_token(32) if webhook else "",
+                    "mapping": DEMO_MAPPING if webhook else {},
+                },
+            )
+            found.append(source)
+    return found
+
+
+def source_of(*, kind: str, site: Site) -> Source:
+    """The site's own source of `kind` (station, form, api), added when it is missing."""
+    found = Source.objects.select_related("site").filter(code=source_code(kind, site)).first()
+    if found is None:
+        load_default_sources(sites=[site])
+        found = Source.objects.select_related("site").get(code=source_code(kind, site))
+    return found

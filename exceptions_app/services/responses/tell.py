@@ -1,0 +1,155 @@
+"""Due tellings beside an opening's: a change everybody should know, a response begun again, a person who came on duty.
+
+Leaves rows for the notifying layer and wakes it; sends nothing itself. The caller holds the exception's lock.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from core import clock
+from core.wake import wake
+from exceptions_app.models import ExceptionRecord, Response, ResponseStatus, Telling, TellingReason
+from exceptions_app.models.records import CORRELATES
+from exceptions_app.services.records.moves import drop_tellings, keep, locked
+from exceptions_app.services.records.story import announce
+from exceptions_app.services.responses.layout import first_tellings, telling
+from exceptions_app.services.responses.presence import Presence
+from plant_app.models import Duty, Function, User
+from routing_app.words import DUTY_OF
+
+HELD_AGAIN = timedelta(minutes=5)
+# What the notifying layer writes on a telling it finds without a person.
+NOBODY = "nobody on duty"
+
+
+def tell_change(*, exception: ExceptionRecord, text: str, without: Collection[int] = ()) -> int:
+    """Tell the person of every response of an exception that something changed; returns how many.
+
+    `without` are ids of people who know already (whoever did it). Wakes the notifying layer.
+    """
+    now = clock.now()
+    rows = []
+    told = set(without)
+    for response in exception.responses.exclude(status=ResponseStatus.DECLINED).select_related("person"):
+        if response.person is None or response.person.pk in told:
+            continue
+        told.add(response.person.pk)
+        rows.append(
+            telling(
+                exception=exception, response=response, reason=TellingReason.CHANGE, role=response.role,
+                person=response.person, level=response.level, at=now, text=text,
+            )  # fmt: skip
+        )
+    Telling.objects.bulk_create(rows)
+    if rows:
+        wake("notices")
+    return len(rows)
+
+
+def tell(
+    *, exception: ExceptionRecord, text: str, function: Function | None = None, role: str = "", person: User | None = None,
+    reason: str = TellingReason.CHANGE,
+) -> Telling:  # fmt: skip
+    """Tell one person of a locked exception something, or whoever holds `role` (the function's own duty when empty) now.
+
+    With nobody on duty the telling is held visibly. Wakes the notifying layer.
+    """
+    now = clock.now()
+    role = role or (DUTY_OF.get(function.code, Duty.SHIFT_SUPERVISOR) if function else "")
+    if person is None and role:
+        presence = Presence.of(exception, now)
+        person = presence.choose(role, function=function) or presence.choose(role)
+    row = telling(exception=exception, reason=reason, role=role, person=person, at=now, text=text)
+    row.save()
+    wake("notices")
+    return row
+
+
+def begin_again(*, exception: ExceptionRecord, reason: str = TellingReason.CHANGE) -> Response:
+    """Start the owner's response over: due to be told now, its own clock and ladder from the beginning, to whoever
+    holds the duty now (the same person if still there). Wakes the notifying layer.
+    """
+    now = clock.now()
+    response = exception.responses.select_related("function", "site", "person").get(is_owner=True)
+    drop_tellings(exception, because="begun again", response=response)
+    presence = Presence.of(exception, now)
+    holders = presence.people(response.role, site=response.site)
+    if response.person is None or response.person not in holders:
+        response.person = presence.choose(response.role, function=response.function, site=response.site)
+    response.exception = exception
+    response.status = ResponseStatus.DUE
+    response.due_at, response.acknowledge_due_at = now, now + timedelta(minutes=response.limit_minutes)
+    response.told_at = response.delivered_at = response.seen_at = response.acknowledged_at = None
+    response.acknowledged_by = None
+    response.on_the_way_at = response.eta_at = response.arrived_at = response.acting_at = response.done_at = None
+    rows = first_tellings(response, presence=presence, reason=reason)
+    response.save()
+    Telling.objects.bulk_create(rows)
+    if exception.owner_id != response.person_id:
+        exception.owner = response.person
+    keep(exception, "owner")
+    wake("notices")
+    return response
+
+
+@transaction.atomic
+def staff_held(*, limit: int = 20) -> int:
+    """Tell whoever has come on duty since of what nobody was there for; returns how many found a person.
+
+    The first telling of a response brings its person along, the owner's also the exception's owner. A held telling is
+    looked at every five minutes. Locks the exceptions, skipping those others work on.
+    """
+    now = clock.now()
+    held = list(
+        Telling.objects.filter(person=None, response__isnull=False, due_at__lte=now)
+        .filter(Q(dropped="", taken_at=None) | Q(dropped=NOBODY))
+        .order_by("due_at", "pk")
+        .values_list("pk", "exception_id")[:limit]
+    )
+    free = set(
+        ExceptionRecord.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(pk__in={exception_id for _, exception_id in held})
+        .values_list("pk", flat=True)
+    )
+    found = 0
+    for pk, exception_id in held:
+        if exception_id not in free:
+            continue
+        row = Telling.objects.select_related("response__function", "response__site").get(pk=pk)
+        found += _staff(row, locked(exception_id), now)
+    if found:
+        wake("notices")
+    return found
+
+
+def _staff(row: Telling, exception: ExceptionRecord, now: datetime) -> int:
+    """Look once for the person a held telling waits for; returns 1 when found."""
+    response = row.response
+    if response is None or exception.status not in CORRELATES or response.answered:
+        _settle(row, "over before anybody came on duty", now)
+        return 0
+    person = Presence.of(exception, now).choose(row.role, site=response.site)
+    if person is None:
+        Telling.objects.filter(pk=row.pk).update(due_at=now + HELD_AGAIN)
+        return 0
+    _settle(row, "told once somebody was on duty", now)
+    minutes = int((now - response.due_at) / timedelta(minutes=1))
+    telling(
+        exception=exception, response=response, reason=row.reason, level=row.level, role=row.role, person=person,
+        at=now, text=f"You came on duty; it waits for {minutes} min",
+    ).save()  # fmt: skip
+    if response.person_id is None and row.role == response.role:
+        response.person = person
+        response.save(update_fields=["person"])
+        if response.is_owner:
+            exception.owner = person
+            keep(exception, "owner")
+    announce(exception, kind="told", people=[person.pk])
+    return 1
+
+
+def _settle(row: Telling, words: str, now: datetime) -> None:
+    Telling.objects.filter(pk=row.pk).update(dropped=words, taken_at=row.taken_at or now)

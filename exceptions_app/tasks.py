@@ -1,0 +1,17 @@
+"""Celery tasks of exceptions: the name in, one service call, nothing else."""
+
+from celery import shared_task
+
+from exceptions_app import services
+
+
+@shared_task(name="exceptions_app.tasks.read_signals")
+def read_signals() -> int:
+    """Read waiting signals."""
+    return services.read_due_signals()
+
+
+@shared_task(name="exceptions_app.tasks.escalate_due")
+def escalate_due() -> int:
+    """Escalate what is due."""
+    return services.escalate_due()
