@@ -270,6 +270,8 @@ class _Limits:
     def _take(self, constraint: Constraint) -> None:
         end = self.snapshot.minutes(constraint.ends_at) if constraint.ends_at else inf
         if constraint.kind == ConstraintKind.PINNED and constraint.operation_id:
+            if end <= 0:
+                return
             if constraint.work_unit_id:
                 self.pins[constraint.operation_id] = constraint.work_unit_id
             self.starts[constraint.operation_id] = max(0.0, self.snapshot.minutes(constraint.starts_at))

@@ -53,6 +53,7 @@ def resequence_due(*, limit: int = 10) -> int:
             site, causes = rows[0].site, list(rows[0].causes)
             rows[0].delete()
             propose(site=site, causes=causes)
+        refresh_windows(site=site)
         done += 1
     return done
 
@@ -61,8 +62,7 @@ def resequence_due(*, limit: int = 10) -> int:
 def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     """Compute the site's sequence now, store it, publish slid times, recommend changed order.
 
-    Supersedes open recommendations that no longer hold. Refreshes the response windows of the site's live exceptions.
-    Locks the site's row.
+    Supersedes open recommendations that no longer hold. Locks the site's row.
     """
     Site.objects.select_for_update().get(pk=site.pk)
     at = clock.now()
@@ -77,7 +77,6 @@ def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     else:
         _slide(snapshot, slots, version)
         _recommend(snapshot, slots, version)
-    _refresh_windows(site, at)
     _trim(site)
     hint(f"site.{site.pk}", "sequence", kind="sequence", version=version.number)
     return version
@@ -347,13 +346,19 @@ def _fingerprint(changes: list[dict[str, Any]]) -> str:
     return hashlib.sha256(json.dumps(essence).encode()).hexdigest()
 
 
-def _refresh_windows(site: Site, at: datetime) -> None:
-    """The new plan moves the moments at which options lapse."""
-    for pk in (
-        ExceptionRecord.objects.live().filter(site=site, decided_at__isnull=True).values_list("pk", flat=True)
-    ):
-        exception = exceptions.locked(pk)
-        decisions.refresh(exception=exception, at=at)
+def refresh_windows(*, site: Site) -> int:
+    """Recompute the response windows of the site's undecided exceptions after a new plan; returns how many.
+
+    One transaction per exception and never inside one that holds the site: whoever contains an exception locks the
+    exception first and the site second.
+    """
+    undecided = ExceptionRecord.objects.live().filter(site=site, decided_at__isnull=True)
+    count = 0
+    for pk in undecided.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            decisions.refresh(exception=exceptions.locked(pk), at=clock.now())
+        count += 1
+    return count
 
 
 def _trim(site: Site) -> None:

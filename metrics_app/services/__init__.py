@@ -1,0 +1,5 @@
+"""Every verb of the metrics: build a month, freeze the past ones, note late data; import from here."""
+
+from metrics_app.services.months import build_month, freeze_month, freeze_months, note_late_data
+
+__all__ = ["build_month", "freeze_month", "freeze_months", "note_late_data"]
