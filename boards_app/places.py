@@ -1,0 +1,58 @@
+"""The pages of the product a person can go to, as the side bar and the phone bar list them.
+
+Pure. Owns their order, address, glyph and words, and which of them an address belongs to. What each counts comes from
+the page that shows it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page of the side bar. `also`: addresses of pages that belong under it."""
+
+    key: str
+    address: str
+    icon: str
+    words: str
+    also: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        mine = path == "/" if self.address == "/" else path.startswith(self.address)
+        return mine or path.startswith(self.also)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A place as one reader sees it now: `count` is what waits there, `bad` what is wrong there."""
+
+    place: Place
+    count: int | None
+    bad: int | None
+    here: bool
+
+
+PLACES: Final = (
+    Place("desk", "/", "inbox", "Desk", also=("/exceptions/",)),
+    Place("inbox", "/inbox/", "user", "My inbox"),
+    Place("boards", "/boards/", "layout-grid", "Boards", also=("/stations/",)),
+    Place("sequence", "/sequence/", "list-ordered", "Sequence"),
+    Place("postings", "/postings/", "send", "ERP postings"),
+    Place("reports", "/reports/", "chart-column", "Reports"),
+    Place("rules", "/admin/routing_app/", "route", "Rules"),
+)
+ON_PHONES: Final = ("inbox", "desk", "boards", "sequence", "reports")
+
+
+def shown(
+    path: str, nav: Mapping[str, Any], *, hidden: Collection[str] = (), only: Sequence[str] = ()
+) -> list[Shown]:
+    """The places a reader may go to, in order; `nav` may hold `counts`, `bad` and `hidden` by place key."""
+    counts, bad = nav.get("counts") or {}, nav.get("bad") or {}
+    away = {*hidden, *(nav.get("hidden") or ())}
+    kept = [place for place in PLACES if place.key not in away and (not only or place.key in only)]
+    if only:
+        kept.sort(key=lambda place: only.index(place.key))
+    return [Shown(place, counts.get(place.key), bad.get(place.key), place.holds(path)) for place in kept]

@@ -1,0 +1,382 @@
+"""The template vocabulary of the product: `{% load ui %}` gives icons, clocks, chips, words, amounts and times.
+
+Turns values into the few HTML shapes the style sheets know. Decides nothing and reads no database: wording lies in
+`boards_app.wording`, geometry in `boards_app.drawing`. Times show in the active time zone; views activate the site's.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.template.context import RequestContext
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from boards_app import drawing, places, wording
+from core import clock as product_clock
+
+register = template.Library()
+
+# Names that data or older icon sets may use, and the symbol that carries them here.
+ICON_ALIASES: Final = {
+    "alert-triangle": "triangle-alert",
+    "message-warning": "message-square-warning",
+    "help-circle": "circle-help",
+    "circle-question-mark": "circle-help",
+}
+FUNCTION_SHORTS: Final = {
+    "production": "PR",
+    "maintenance": "MT",
+    "quality": "QA",
+    "logistics": "LG",
+    "procurement": "PC",
+    "planning": "PL",
+    "customer_service": "CS",
+    "engineering": "EN",
+    "safety": "SF",
+}
+
+
+# --- icons and people ---------------------------------------------------------------------------------------
+@register.simple_tag
+def icon(name: str, css: str = "", label: str = "") -> SafeString:
+    """A symbol of static/icons.svg. Without `label` it is decoration and hidden from screen readers."""
+    symbol = ICON_ALIASES.get(name, name) or "circle-help"
+    words = format_html(' role="img" aria-label="{}"', label) if label else mark_safe(' aria-hidden="true"')
+    return format_html(
+        '<svg class="{}"{}><use href="{}#{}"/></svg>', f"ic {css}".strip(), words, static("icons.svg"), symbol
+    )
+
+
+@register.filter
+def initials(person: Any) -> str:
+    """Two letters of a person or a name."""
+    return wording.initials(str(person) if person else "")
+
+
+@register.simple_tag
+def avatar(person: Any, size: str = "") -> SafeString:
+    """The round initials of a person; `size` is "" or "lg"."""
+    return format_html(
+        '<span class="{}" aria-hidden="true">{}</span>', f"av {size}".strip(), initials(person)
+    )
+
+
+@register.simple_tag
+def andon(state: str) -> SafeString:
+    """The andon symbol of a work unit state: colour, shape and glyph together; the word belongs beside it."""
+    shown = wording.look("andon", state)
+    css = shown.css or "nodata"
+    glyph = icon(shown.icon) if shown.icon else mark_safe("<b>!</b>")
+    return format_html('<span class="sym {}" aria-hidden="true">{}</span>', css, glyph)
+
+
+@register.filter
+def andon_class(state: str) -> str:
+    """The CSS class a unit card carries for its state."""
+    return wording.look("andon", state).css or "nodata"
+
+
+@register.simple_tag
+def fn_chip(function: Any, state: str = "", title: str = "") -> SafeString:
+    """A function's two letters; state "" (acknowledged), wait, soon or over."""
+    code = getattr(function, "code", function)
+    short = getattr(function, "short", "") or FUNCTION_SHORTS.get(str(code), str(code)[:2].upper())
+    name = getattr(function, "name", "") or str(code).replace("_", " ").capitalize()
+    said = {"": "acknowledged", "wait": "waiting", "soon": "limit soon", "over": "over its limit"}[state]
+    words = title or f"{name}, {said}"
+    mark = " !" if state == "over" else ""
+    return format_html(
+        '<span class="{}" title="{}"><span aria-hidden="true">{}{}</span><span class="sr">{}</span></span>',
+        f"fn {state}".strip(), words, short, mark, words,
+    )  # fmt: skip
+
+
+# --- time ---------------------------------------------------------------------------------------------------
+def _zone(zone: str | tzinfo | None) -> tzinfo:
+    if zone is None or isinstance(zone, tzinfo):
+        return zone or timezone.get_current_timezone()
+    return ZoneInfo(zone)
+
+
+def _local(moment: datetime, zone: Any = None) -> datetime:
+    return moment.astimezone(_zone(getattr(zone, "timezone", zone)))
+
+
+@register.simple_tag
+def active_zone() -> str:
+    """The IANA name of the zone this page shows its times in."""
+    return timezone.get_current_timezone_name()
+
+
+@register.simple_tag
+def server_now() -> str:
+    """The server's time for the page's clocks, so that a tablet with a wrong clock still counts right."""
+    return product_clock.now().isoformat()
+
+
+@register.filter
+def local_time(moment: datetime | None, zone: Any = None) -> str:
+    """ "10:42" in the page's zone, or in that of a site or IANA name given."""
+    return f"{_local(moment, zone):%H:%M}" if moment else ""
+
+
+@register.filter
+def local_day(moment: datetime | None, zone: Any = None) -> str:
+    """ "Tue 17 Nov"."""
+    return format_date(_local(moment, zone), "D j M") if moment else ""
+
+
+@register.filter
+def when(moment: datetime | None, zone: Any = None) -> str:
+    """As short as stays clear: "10:42" today, "Wed 12:00" within six days, "18 Nov 12:00", "18 Nov 2026"."""
+    if moment is None:
+        return ""
+    local, now = _local(moment, zone), _local(product_clock.now(), zone)
+    days = (local.date() - now.date()).days
+    if days == 0:
+        return f"{local:%H:%M}"
+    if abs(days) <= 6:
+        return format_date(local, "D H:i")
+    return format_date(local, "j M H:i" if local.year == now.year else "j M Y")
+
+
+@register.filter
+def duration(value: timedelta | float | Decimal | None) -> str:
+    """Minutes or a timedelta as "18 min", "2 h 10"."""
+    return "" if value is None else wording.span(wording.minutes_of(value))
+
+
+@register.filter
+def figure(value: timedelta | float | Decimal | None) -> SafeString:
+    """A duration as a large figure with its units small: `6<small> h </small>40`; "none" where there is none."""
+    if value is None:
+        return mark_safe('<span class="muted">none</span>')
+    said = wording.parts(wording.minutes_of(value))
+    return format_html_join("", "{}{}", ((number, _small(unit, number_follows=at + 1 < len(said)))
+                                         for at, (number, unit) in enumerate(said)))  # fmt: skip
+
+
+def _small(unit: str, *, number_follows: bool) -> SafeString:
+    return (
+        format_html("<small> {}{}</small>", unit, " " if number_follows else "") if unit else SafeString("")
+    )
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """Full minutes, hours or days since a moment, "now" within the first minute."""
+    return wording.gone(product_clock.minutes_between(moment, product_clock.now())) if moment else ""
+
+
+@register.simple_tag
+def elapsed(since: datetime | None, css: str = "num") -> SafeString:
+    """Time since a moment, ticking in the page."""
+    if since is None:
+        return SafeString("")
+    return format_html(
+        '<time class="{}" data-since="{}" datetime="{}">{}</time>',
+        css, since.isoformat(), since.isoformat(), age(since),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def until(moment: datetime | None, css: str = "num") -> SafeString:
+    """Time left to a moment, ticking, without any state colour."""
+    if moment is None:
+        return SafeString("")
+    left = wording.left(product_clock.minutes_between(product_clock.now(), moment))
+    return format_html(
+        '<time class="{}" data-until="{}" datetime="{}">{}</time>',
+        css, moment.isoformat(), moment.isoformat(), left,
+    )  # fmt: skip
+
+
+@register.inclusion_tag("components/clock.html")
+def clock(
+    until: datetime | None,
+    since: datetime | None = None,
+    word: str = "",
+    soon: float = wording.SOON_MINUTES,
+    last: float = wording.LAST_MINUTES,
+) -> dict[str, Any]:
+    """The clock of a row. `since` is when the clock began (for the gauge); `word` stands where no clock runs."""
+    if until is None:
+        return {"word": word or "None"}
+    now = product_clock.now()
+    left = product_clock.minutes_between(now, until)
+    whole = product_clock.minutes_between(since, until) if since else 0
+    share = round(min(max(100 * left / whole, 0), 100)) if whole > 0 else 0
+    return {
+        "until": until,
+        "since": since if whole > 0 else None,
+        "left": wording.left(left),
+        "spoken": wording.left_words(left),
+        "state": wording.clock_state(left, soon=soon, last=last),
+        "share": share,
+        "soon": soon,
+        "last": last,
+    }
+
+
+@register.inclusion_tag("components/limit.html")
+def limit(
+    due_at: datetime | None, minutes: float | None = None, acknowledged: bool = False
+) -> dict[str, Any]:
+    """A function's own limit as a tag: "4 min left", "3 min over". `minutes` is how long it had."""
+    if due_at is None or acknowledged:
+        return {}
+    left = product_clock.minutes_between(product_clock.now(), due_at)
+    soon = wording.limit_soon(minutes or 0)
+    return {
+        "due_at": due_at,
+        "soon": soon,
+        "state": wording.clock_state(left, soon=soon, last=0),
+        "words": wording.left_words(left),
+    }
+
+
+# --- amounts and words --------------------------------------------------------------------------------------
+@register.filter
+def money(amount: Decimal | float | None, currency: str = "EUR") -> str:
+    """ "€61,400"; the currency of a site may be given as its code or as the site."""
+    code = getattr(currency, "currency", currency) or "EUR"
+    return "" if amount is None else wording.money(amount, code)
+
+
+@register.filter
+def quantity(amount: Decimal | float | None, unit: str = "") -> str:
+    """ "1,200", "2.5 kg"."""
+    return "" if amount is None else wording.quantity(amount, unit)
+
+
+@register.filter
+def words(code: str, family: str) -> str:
+    """The plant's words for a stored state; families: andon, exception, response, posting, urgency, recommendation."""
+    return wording.look(family, str(code)).words
+
+
+@register.simple_tag
+def state_icon(code: str, family: str) -> SafeString:
+    """The glyph that goes with those words."""
+    return icon(wording.look(family, str(code)).icon)
+
+
+@register.simple_tag
+def posting_state(status: str, at: datetime | None = None, note: str = "") -> SafeString:
+    """A posting's state: glyph, words, the time it was reached and what comes next."""
+    shown = wording.look("posting", str(status))
+    time = format_html(' <span class="num">{}</span>', when(at)) if at else ""
+    more = format_html('<span class="soft">, {}</span>', note) if note else ""
+    return format_html(
+        '<span class="pst {}">{}<span>{}{}{}</span></span>',
+        shown.css,
+        icon(shown.icon),
+        shown.words,
+        time,
+        more,
+    )
+
+
+@register.simple_tag
+def urgency(band: str, reason: str = "") -> SafeString:
+    """The urgency band as a tag with its reason; normal and low stay plain."""
+    shown = wording.look("urgency", str(band))
+    text = f"{shown.words}: {reason}" if reason else shown.words
+    return format_html('<span class="{}">{}{}</span>', f"tag {shown.css}".strip(), icon(shown.icon), text)
+
+
+@register.filter
+def short_ref(reference: str) -> str:
+    """ "4217" of "EX-2026-004217"."""
+    return wording.short_reference(str(reference))
+
+
+@register.simple_tag
+def read_out(text: str, marks: Sequence[Any]) -> SafeString:
+    """A reporter's words with what was read out of them underlined and numbered.
+
+    `marks`: wording.Mark, or anything with start, end, number and low (objects or mappings).
+    """
+    found: list[SafeString] = []
+    for piece in wording.pieces(text, [_mark(one) for one in marks]):
+        if piece.mark is None:
+            found.append(conditional_escape(piece.text))
+            continue
+        opening = mark_safe('<mark class="low">') if piece.mark.low else mark_safe("<mark>")
+        number = format_html("<sup>{}</sup>", piece.mark.number) if piece.mark.number else ""
+        found.append(format_html("{}{}</mark>{}", opening, piece.text, number))
+    return format_html_join("", "{}", ((piece,) for piece in found))
+
+
+def _mark(one: Any) -> wording.Mark:
+    if isinstance(one, wording.Mark):
+        return one
+    get = one.get if isinstance(one, Mapping) else lambda key, default=None: getattr(one, key, default)
+    return wording.Mark(
+        int(get("start", 0) or 0),
+        int(get("end", 0) or 0),
+        int(get("number", 0) or 0),
+        bool(get("low", False)),
+    )
+
+
+# --- drawings -----------------------------------------------------------------------------------------------
+@register.inclusion_tag("components/sparkline.html")
+def sparkline(values: Sequence[float | None], label: str = "") -> dict[str, Any]:
+    """A row of values as a small line; its number stands beside it, so `label` may stay empty."""
+    return {"line": drawing.line(values, width=84, height=26, pad=3), "label": label}
+
+
+@register.filter
+def percent(value: float) -> str:
+    """A CSS percentage that no locale can break: "62.5%"."""
+    return f"{float(value):g}%"
+
+
+# --- the frame ----------------------------------------------------------------------------------------------
+def _path(context: Any) -> str:
+    request = context.get("request")
+    if request is None:
+        return ""
+    if request.headers.get("HX-Request"):
+        shown = request.headers.get("HX-Current-URL", "")
+        return "/" + shown.split("://", 1)[-1].partition("/")[2].partition("?")[0]
+    return str(request.path)
+
+
+@register.inclusion_tag("components/nav.html", takes_context=True)
+def main_nav(context: RequestContext) -> dict[str, Any]:
+    """The side bar's places with their counts; fetches them itself when the page brought none."""
+    nav = context.get("nav")
+    return {"places": _places(context), "loaded": nav is not None, "live": (nav or {}).get("live", "")}
+
+
+@register.inclusion_tag("components/phone_bar.html", takes_context=True)
+def phone_bar(context: RequestContext) -> dict[str, Any]:
+    """The same places under the thumb."""
+    return {"places": _places(context, places.ON_PHONES)}
+
+
+def _places(context: Any, only: Sequence[str] = ()) -> list[places.Shown]:
+    hidden = () if getattr(context.get("user"), "is_staff", False) else ("rules",)
+    return places.shown(_path(context), context.get("nav") or {}, hidden=hidden, only=only)
+
+
+@register.simple_tag
+def wall_style(units: int) -> str:
+    """The columns and text scale of an area board with so many units, as a style value."""
+    columns, scale = drawing.wall(units)
+    return f"--cols:{columns};--scale:{scale:g}"
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any] | None, key: Any) -> Any:
+    """A mapping's value by a key only known while rendering."""
+    return (mapping or {}).get(key)
