@@ -30,7 +30,7 @@ from routing_app.models import (
     RuleFunction,
     RuleVersion,
 )
-from routing_app.selectors import decided_cases, may_edit_rules, rule_spec
+from routing_app.selectors import decided_cases, rule_spec
 from routing_app.sentences import parts, sentence
 
 
@@ -38,19 +38,19 @@ class AdministratorsOnly:
     """Permission mix-in for admins and inlines of the rule configuration."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
 
 class ConfigAdmin(AdministratorsOnly, ModelAdmin):
@@ -168,7 +168,7 @@ class RuleAdmin(ConfigAdmin):
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         extra = kwargs.pop("extra_context", None) or (args[0] if args else None) or {}
-        if may_edit_rules(request.user):
+        if admin_pages.is_administrator(request):
             extra = {**extra, **admin_pages.draft_state()}
         return super().changelist_view(request, extra_context=extra)
 
@@ -179,7 +179,11 @@ class RuleAdmin(ConfigAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        rule = self.get_object(request, object_id) if object_id and may_edit_rules(request.user) else None
+        rule = (
+            self.get_object(request, object_id)
+            if object_id and admin_pages.is_administrator(request)
+            else None
+        )
         said = sentence(rule_spec(rule, 0)) if isinstance(rule, Rule) else ""
         extra = {**(extra_context or {}), **operator_table(), "sentence": said}
         return super().changeform_view(request, object_id, form_url, extra)
@@ -315,10 +319,10 @@ class ReadOnlyForAdministrators(ReadOnlyAdmin):
     """Nobody changes these rows; administrators read them."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_edit_rules(request.user)
+        return admin_pages.is_administrator(request)
 
 
 @admin.register(RuleVersion)

@@ -26,19 +26,31 @@ from routing_app.sentences import explain_line, sentence
 CHANGELIST = "admin:routing_app_rule_changelist"
 
 
+def is_administrator(request: HttpRequest) -> bool:
+    """Whether the signed-in person may edit rules; asked once per request, however often the theme asks."""
+    known: bool | None = getattr(request, "_may_edit_rules", None)
+    if known is None:
+        known = may_edit_rules(request.user)
+        request._may_edit_rules = known  # type: ignore[attr-defined]
+    return known
+
+
 def administrator(request: HttpRequest) -> User:
     """The signed-in administrator, or PermissionDenied."""
-    if not isinstance(request.user, User) or not may_edit_rules(request.user):
+    if not isinstance(request.user, User) or not is_administrator(request):
         raise PermissionDenied
     return request.user
 
 
 def draft_state() -> dict[str, Any]:
     """What the head of the rule list says about draft and version."""
-    changes = draft_changes()
-    version = latest_version()
     spec = draft_spec()
-    return {"version": version, "changes": changes, "problems": problems_of(spec), "count": len(spec.rules)}
+    return {
+        "version": latest_version(),
+        "changes": draft_changes(spec),
+        "problems": problems_of(spec),
+        "count": len(spec.rules),
+    }
 
 
 @require_GET

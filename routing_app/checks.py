@@ -10,6 +10,7 @@ from typing import Final
 
 from routing_app import facts as catalogue
 from routing_app import words
+from routing_app.comparing import read_expected, split_list
 from routing_app.facts import Operator
 from routing_app.ruleset import ADD, LadderSpec, RulesetSpec, RuleSpec
 
@@ -68,7 +69,7 @@ def _check_rule(rule: RuleSpec, spec: RulesetSpec, functions: Collection[str] | 
 
     for condition in rule.conditions:
         try:
-            catalogue.read_expected(condition.fact, condition.operator, condition.value)
+            read_expected(condition.fact, condition.operator, condition.value)
         except ValueError as problem:
             say(ERROR, "condition", str(problem))
     if rule.kind != ADD:
@@ -105,7 +106,7 @@ def _contradiction(rule: RuleSpec) -> str:
             Operator.NO,
         ):
             continue
-        values = frozenset(part.casefold() for part in catalogue.split_list(condition.value)) or frozenset(
+        values = frozenset(part.casefold() for part in split_list(condition.value)) or frozenset(
             {condition.operator}
         )
         known = allowed.get(condition.fact)

@@ -18,6 +18,7 @@ from django.db.models import F, Q
 from core import clock
 from plant_app.models import Function, User
 from routing_app import facts, words
+from routing_app.comparing import read_expected
 from routing_app.facts import Operator
 
 #: The catch-all's place. The database keeps every other rule before it.
@@ -231,7 +232,7 @@ class RuleCondition(models.Model):
     def clean(self) -> None:
         super().clean()
         try:
-            facts.read_expected(self.fact, self.operator, self.value or "")
+            read_expected(self.fact, self.operator, self.value or "")
         except ValueError as problem:
             raise ValidationError({"value": str(problem)}) from None
 

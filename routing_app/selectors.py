@@ -183,10 +183,10 @@ def latest_evaluation(opening: RoutingCase) -> RoutingCase:
     return opening.reevaluations.order_by("-pk").first() or opening
 
 
-def draft_changes() -> list[diff.Change]:
-    """What publishing now would change."""
+def draft_changes(spec: RulesetSpec | None = None) -> list[diff.Change]:
+    """What publishing now would change; give the draft's `spec` where it was read already."""
     version = latest_version()
-    return diff.changes(spec_of(version) if version else None, draft_spec())
+    return diff.changes(spec_of(version) if version else None, spec or draft_spec())
 
 
 def problems_of(spec: RulesetSpec) -> list[checks.Problem]:
@@ -212,13 +212,13 @@ def roles_without_people(spec: RulesetSpec) -> list[tuple[str, str]]:
         for step in ladder.steps:
             for role in step.roles:
                 named.setdefault(role, f"ladder {ladder.code}")
-    held = set(DutyAssignment.objects.values_list("duty", flat=True).distinct())
+    held = set(DutyAssignment.objects.order_by().values_list("duty", flat=True).distinct())
     return [(role, used) for role, used in named.items() if role not in held]
 
 
 def silent_ladders(spec: RulesetSpec) -> list[str]:
     """Ladders in use none of whose roles anybody holds."""
-    held = set(DutyAssignment.objects.values_list("duty", flat=True).distinct())
+    held = set(DutyAssignment.objects.order_by().values_list("duty", flat=True).distinct())
     used = {rule.ladder for rule in spec.rules if rule.enabled and rule.ladder}
     return [
         ladder.code

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from routing_app import facts as catalogue
 from routing_app import words
+from routing_app.comparing import split_list
 from routing_app.facts import Operator
 from routing_app.ruleset import ADD, REQUIRED, ConditionSpec, FunctionSpec, RuleSpec
 
@@ -69,7 +70,7 @@ def condition_parts(condition: ConditionSpec) -> list[Part]:
     lead = f"{fact.label} {catalogue.OPERATOR_WORDS.get(condition.operator, condition.operator)}"
     if condition.operator in catalogue.WITHOUT_VALUE:
         return [(lead, False)]
-    values = [_shown(fact.code, part) for part in catalogue.split_list(condition.value)] or ["(nothing)"]
+    values = [_shown(fact.code, part) for part in split_list(condition.value)] or ["(nothing)"]
     unit = f" {fact.unit}" if fact.unit else ""
     word = "and" if condition.operator == Operator.BETWEEN else "or"
     return [(f"{lead} ", False), (f"{_joined(values, word)}{unit}", True)]

@@ -94,7 +94,7 @@ def band_of(total: Decimal) -> str:
 
 
 def score(values: Mapping[str, Any]) -> Score:
-    """Weigh prepared facts (see `facts.prepare`) into 0 to 100 points."""
+    """Weigh prepared facts (see `comparing.prepare`) into 0 to 100 points."""
     inputs = (_window(values), _severity(values), _slack(values), _tier(values), _constraint(values))
     return Score(total=sum((one.points for one in inputs), Decimal(0)), inputs=inputs)
 

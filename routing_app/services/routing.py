@@ -14,6 +14,7 @@ from core import clock
 from core.errors import NotFound, TransitionRefused
 from routing_app import engine, urgency
 from routing_app import facts as catalogue
+from routing_app.comparing import prepare
 from routing_app.models import RoutingCase, RuleVersion
 from routing_app.outcome import Outcome
 from routing_app.ruleset import RuleSpec
@@ -130,7 +131,7 @@ def _store(
         rule_code=outcome.rule_code,
         rule_number=outcome.rule_number,
         urgency=outcome.urgency,
-        facts=dict(catalogue.prepare(facts).raw),
+        facts=dict(prepare(facts).raw),
         outcome=data,
         trace=trace,
     )

@@ -50,7 +50,7 @@ def test_the_list_reads_as_sentences_in_order(admin_pages: Client, published: Ru
 def test_the_list_costs_a_bounded_number_of_queries(
     admin_pages: Client, published: RuleVersion, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(30):
         admin_pages.get(reverse(LIST))
 
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from routing_app import facts
-from routing_app.facts import CATALOGUE, OPERATORS, Kind, comparison, prepare, read_expected
+from routing_app.comparing import comparison, prepare, read_expected
+from routing_app.facts import CATALOGUE, OPERATORS, Kind
 
 _WANTED = (
     "type site area work_centre work_unit reason kind severity item_group item_source customer_tier hours_to_due "

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from routing_app import urgency, words
-from routing_app.facts import prepare
+from routing_app.comparing import prepare
 from routing_app.urgency import Bound, Settled, bounded, built_in_caps, built_in_floors, score, settle
 
 _PRESS = {"window_min": 15, "severity": "high", "slack_h": 4, "tier": "A", "bottleneck": True}
