@@ -242,7 +242,7 @@ def _linked(verdict: Verdict, fields: Mapping[str, FieldReading]) -> tuple[float
     if several:
         return min(field.confidence for field in there), several[:1]
     best = next((field for field in there if field.method in ("form", "api")), there[0])
-    if best.confidence < ACCEPT:
+    if best.confidence < ACCEPT and best.method in ("code_loose", "number"):
         return best.confidence, [f"{best.words or best.value} is not certain to be {best.value}"]
     return best.confidence, []
 
