@@ -176,7 +176,7 @@ def _displaced(option: Option, exception: ExceptionRecord, values: dict[str, Any
     horizon = at + timedelta(minutes=float(minutes))
     rows = (
         waiting.filter(start__lt=horizon)
-        .exclude(operation_id=exception.operation_id)
+        .exclude(operation=exception.operation)
         .select_related("operation__work_order__item")
         .order_by("start")[:3]
     )

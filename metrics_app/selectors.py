@@ -113,7 +113,7 @@ def gather(start: datetime, end: datetime, sites: list[Site]) -> Inputs:
         aligned=aligned,
         posted=posted,
         unaligned=list(unaligned),
-        realigned=[row.ref for row in aligned_rows if row.alignments > 1],  # type: ignore[attr-defined]
+        realigned=[row.ref for row in aligned_rows if row.alignments > 1],
         local=list(local.values_list("business_key", "kind")),
         open_postings=[
             OpenPosting(ref=key, kind=kind, occurred_at=occurred)

@@ -196,7 +196,7 @@ def _choose(
     rivals = [
         (job, slot) for job, slot in options if slot.unit == lead and slot.start <= first + rule.look_ahead
     ]
-    return min(rivals, key=lambda pair: (_score(*pair, first, rule), pair[0].due, pair[0].key))
+    return min(rivals, key=lambda pair: (_score(pair[0], pair[1], first, rule), pair[0].due, pair[0].key))
 
 
 def _score(job: Job, slot: Slot, now: float, rule: Parameters) -> float:

@@ -6,13 +6,14 @@ from django.db import transaction
 
 from core import clock, due
 from core.hints import hint
+from decisions_app.catalogue import EFFECTS
 from decisions_app.models import Playbook, Trigger
 from decisions_app.posting_templates import Situation
 from decisions_app.services import effects, windows
 from decisions_app.services.postings import queue_for
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
-from exceptions_app.models import EventKind, ExceptionRecord
+from exceptions_app.models import ExceptionRecord
 
 CONTAINABLE = {Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}
 
@@ -55,23 +56,13 @@ def _contain(exception: ExceptionRecord, at: datetime) -> bool:
     postings = queue_for(
         exception=exception, trigger=Trigger.CONTAIN, at=at, actor=None, values=dict(exception.details)
     )
-    exception.contained_at = at
-    exception.contain_due_at = None
-    exception.save(update_fields=["contained_at", "contain_due_at"])
+    data = {"effects": names, "postings": [posting.pk for posting in postings]}
+    exceptions.mark_contained(exception=exception, text=_words(names), data=data)
     windows.refresh(exception=exception, at=at)
-    if names or postings:
-        exceptions.record_event(
-            exception=exception,
-            kind=EventKind.CONTAINED,
-            actor_text="playbook",
-            data={"effects": names, "postings": [posting.pk for posting in postings]},
-        )
-    hint(f"exception.{exception.pk}", *_places(exception), kind="contained", ref=exception.ref)
+    hint(*exceptions.groups_of(exception), kind="contained", ref=exception.ref)
     return True
 
 
-def _places(exception: ExceptionRecord) -> list[str]:
-    groups = [f"site.{exception.site_id}"]
-    if exception.area_id:
-        groups.append(f"area.{exception.area_id}")
-    return groups
+def _words(effects_taken: list[str]) -> str:
+    """What containment did, in words."""
+    return ", ".join(EFFECTS[name] for name in effects_taken)[:300]

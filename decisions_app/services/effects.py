@@ -7,6 +7,7 @@ imposed. Runs inside the caller's transaction, the exception locked.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from decisions_app.inputs import amount, moment
 from decisions_app.posting_templates.situation import Situation
@@ -43,7 +44,7 @@ def _estimate(situation: Situation) -> datetime:
         .order_by("-cleared_at")
         .values_list("occurred_at", "cleared_at")[:10]
     )
-    minutes = sorted((cleared - occurred) / timedelta(minutes=1) for occurred, cleared in past)
+    minutes = sorted((cleared - occurred) / timedelta(minutes=1) for occurred, cleared in past if cleared)
     if minutes:
         assumed = minutes[len(minutes) // 2]
     else:
@@ -52,7 +53,7 @@ def _estimate(situation: Situation) -> datetime:
     return max(exception.occurred_at + timedelta(minutes=assumed), situation.at + timedelta(minutes=5))
 
 
-def _impose(situation: Situation, kind: ConstraintKind, **what: object) -> Constraint:
+def _impose(situation: Situation, kind: ConstraintKind, **what: Any) -> Constraint:
     exception = situation.exception
     return live.impose_constraint(
         kind=kind,

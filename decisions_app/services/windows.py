@@ -128,9 +128,7 @@ def _material(option: Option, exception: ExceptionRecord, at: datetime) -> Lapse
 def _quality(option: Option, exception: ExceptionRecord, at: datetime) -> Lapse:
     needs = MaterialNeed.objects.filter(operation__status__in=OPEN_STATES, operation__plan__start__gt=at)
     if exception.lot_id is not None:
-        needs = needs.filter(lot_id=exception.lot_id) | needs.filter(
-            lot__isnull=True, item_id=exception.lot.item_id if exception.lot else None
-        )
+        needs = needs.filter(lot=exception.lot) | needs.filter(lot__isnull=True, item__lots=exception.lot)
     elif exception.item_id is not None:
         needs = needs.filter(item_id=exception.item_id)
     else:

@@ -8,95 +8,231 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('plant_app', '0001_initial'),
+        ("plant_app", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SequenceVersion',
+            name="SequenceVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('causes', models.JSONField(default=list)),
-                ('parameters', models.JSONField(default=dict)),
-                ('milliseconds', models.FloatField(default=0)),
-                ('left_out', models.JSONField(default=list, help_text='operations without a place: [{operation, label, why}]')),
-                ('late_before', models.PositiveIntegerField(default=0, help_text='promises late by the published plan')),
-                ('late_after', models.PositiveIntegerField(default=0, help_text='promises late by this one')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sequences', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("causes", models.JSONField(default=list)),
+                ("parameters", models.JSONField(default=dict)),
+                ("milliseconds", models.FloatField(default=0)),
+                (
+                    "left_out",
+                    models.JSONField(
+                        default=list, help_text="operations without a place: [{operation, label, why}]"
+                    ),
+                ),
+                (
+                    "late_before",
+                    models.PositiveIntegerField(default=0, help_text="promises late by the published plan"),
+                ),
+                ("late_after", models.PositiveIntegerField(default=0, help_text="promises late by this one")),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sequences",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-number',),
+                "ordering": ("-number",),
             },
         ),
         migrations.CreateModel(
-            name='SequenceRow',
+            name="SequenceRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('start', models.DateTimeField()),
-                ('end', models.DateTimeField()),
-                ('setup_minutes', models.FloatField(default=0)),
-                ('need_by', models.DateTimeField(help_text='when this operation must end for its order to be in time')),
-                ('binding', models.CharField(max_length=14)),
-                ('reason', models.CharField(blank=True, max_length=120)),
-                ('pinned', models.BooleanField(default=False)),
-                ('operation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='plant_app.operation')),
-                ('work_unit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='plant_app.workunit')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='sequence_app.sequenceversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("start", models.DateTimeField()),
+                ("end", models.DateTimeField()),
+                ("setup_minutes", models.FloatField(default=0)),
+                (
+                    "need_by",
+                    models.DateTimeField(
+                        help_text="when this operation must end for its order to be in time"
+                    ),
+                ),
+                ("binding", models.CharField(max_length=14)),
+                ("reason", models.CharField(blank=True, max_length=120)),
+                ("pinned", models.BooleanField(default=False)),
+                (
+                    "operation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="plant_app.operation",
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="plant_app.workunit"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="sequence_app.sequenceversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('work_unit', 'position'),
+                "ordering": ("work_unit", "position"),
             },
         ),
         migrations.CreateModel(
-            name='Recommendation',
+            name="Recommendation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=160)),
-                ('reason', models.CharField(blank=True, max_length=240)),
-                ('changes', models.JSONField(default=list)),
-                ('effect', models.JSONField(default=dict)),
-                ('fingerprint', models.CharField(help_text='the same proposal is not made twice', max_length=64)),
-                ('status', models.CharField(choices=[('proposed', 'Proposed'), ('confirmed', 'Confirmed'), ('overridden', 'Overridden'), ('superseded', 'Superseded'), ('expired', 'Expired')], default='proposed', max_length=12)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('expires_at', models.DateTimeField()),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('override_reason', models.CharField(blank=True, choices=[('MAT', 'Material not at the machine'), ('MATQ', 'Material doubtful'), ('TOOL', 'Tool or fixture not ready'), ('PRG', 'Program or drawing missing'), ('OPR', 'Right person absent'), ('SETUP', 'Combine set-ups'), ('RUN', 'Finish the running lot'), ('MACH', 'Unit cannot hold it today'), ('QUAL', 'Trial, hold or inspection pending'), ('CUST', 'Customer promise known here'), ('DOWN', 'Next step blocked or full'), ('SAFE', 'Safety'), ('PHYS', 'Already started or staged'), ('DATA', 'Rests on wrong data'), ('BOSS', 'Told by somebody'), ('OTH', 'Other')], max_length=6)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='plant_app.site')),
-                ('work_centre', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='plant_app.workcentre')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recommendations', to='sequence_app.sequenceversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("title", models.CharField(max_length=160)),
+                ("reason", models.CharField(blank=True, max_length=240)),
+                ("changes", models.JSONField(default=list)),
+                ("effect", models.JSONField(default=dict)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="the same proposal is not made twice", max_length=64),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("proposed", "Proposed"),
+                            ("confirmed", "Confirmed"),
+                            ("overridden", "Overridden"),
+                            ("superseded", "Superseded"),
+                            ("expired", "Expired"),
+                        ],
+                        default="proposed",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("expires_at", models.DateTimeField()),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "override_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("MAT", "Material not at the machine"),
+                            ("MATQ", "Material doubtful"),
+                            ("TOOL", "Tool or fixture not ready"),
+                            ("PRG", "Program or drawing missing"),
+                            ("OPR", "Right person absent"),
+                            ("SETUP", "Combine set-ups"),
+                            ("RUN", "Finish the running lot"),
+                            ("MACH", "Unit cannot hold it today"),
+                            ("QUAL", "Trial, hold or inspection pending"),
+                            ("CUST", "Customer promise known here"),
+                            ("DOWN", "Next step blocked or full"),
+                            ("SAFE", "Safety"),
+                            ("PHYS", "Already started or staged"),
+                            ("DATA", "Rests on wrong data"),
+                            ("BOSS", "Told by somebody"),
+                            ("OTH", "Other"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="plant_app.site",
+                    ),
+                ),
+                (
+                    "work_centre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="plant_app.workcentre",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="recommendations",
+                        to="sequence_app.sequenceversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at',),
+                "ordering": ("-created_at",),
             },
         ),
         migrations.AddConstraint(
-            model_name='sequenceversion',
-            constraint=models.UniqueConstraint(fields=('site', 'number'), name='sequence_number_once_per_site'),
+            model_name="sequenceversion",
+            constraint=models.UniqueConstraint(
+                fields=("site", "number"), name="sequence_number_once_per_site"
+            ),
         ),
         migrations.AddIndex(
-            model_name='sequencerow',
-            index=models.Index(fields=['version', 'work_unit', 'position'], name='sequence_ap_version_9e0b42_idx'),
+            model_name="sequencerow",
+            index=models.Index(
+                fields=["version", "work_unit", "position"], name="sequence_ap_version_9e0b42_idx"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sequencerow',
-            constraint=models.UniqueConstraint(fields=('version', 'operation'), name='sequence_row_once'),
+            model_name="sequencerow",
+            constraint=models.UniqueConstraint(fields=("version", "operation"), name="sequence_row_once"),
         ),
         migrations.AddConstraint(
-            model_name='recommendation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'proposed')), fields=('work_centre',), name='one_open_recommendation_per_centre'),
+            model_name="recommendation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "proposed")),
+                fields=("work_centre",),
+                name="one_open_recommendation_per_centre",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='recommendation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'confirmed', 'overridden', 'superseded', 'expired'])), name='recommendation_status_known'),
+            model_name="recommendation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["proposed", "confirmed", "overridden", "superseded", "expired"])
+                ),
+                name="recommendation_status_known",
+            ),
         ),
     ]
