@@ -6,6 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from tests.plant_fixtures import kolbe_mini  # noqa: F401  (a fixture for every app)
+from tests.tryton_server import tryton, tryton_home, tryton_server  # noqa: F401  (a real ERP, built on first use)
 
 
 @pytest.fixture(autouse=True)

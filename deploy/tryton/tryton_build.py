@@ -126,7 +126,7 @@ class Build:
         content = json.dumps(json.loads(plant.read_text()), sort_keys=True).encode()
         year = str(dt.date.today().year).encode()
         seeded = self.cache / f"seeded-{digest(SEED.read_bytes(), content, year)}.dump"
-        with self._locked(f"make-{digest(self.server.encode(), database.encode())}"):
+        with self._locked(seeded.stem):  # a second builder waits and then finds the dump
             self._empty(building)
             if not self._restore(seeded, building, "the seeded database from the cache"):
                 self._base(building, admin)
