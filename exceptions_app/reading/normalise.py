@@ -113,7 +113,7 @@ class Text:
 
 
 def normalise(original: str) -> Text:
-    """Bring a message into its comparable forms; NUL bytes and anything past MAX_CHARS are not read."""
+    """Bring a message into its comparable forms; anything past MAX_CHARS is not read."""
     read = original[:MAX_CHARS]
     folded = fold(read)
     key, places = _key(folded)
