@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import sys
-import time
 from types import FrameType
 from typing import IO
 
@@ -60,12 +59,7 @@ def main() -> int:
     except (PartFailed, ServerFailed, OSError) as error:
         console.say(f"failed: {error}")
         code = 1
-    console.say("stopping")
-    began = time.monotonic()
-    demo.run_file.ready(is_ready=False)
-    demo.run_file.erp(ready=False)
-    demo.supervisor.stop()
-    console.say(f"stopped after {time.monotonic() - began:.1f} s")
+    demo.take_down()
     lock.close()
     return code
 

@@ -44,6 +44,7 @@ class Demo:
         )
         self.environment = dict(os.environ, PYTHONUNBUFFERED="1", EXECLAYER_HOME=str(options.home))
         self.postgres: Postgres | None = None
+        self.erp: Erp | None = None
         self.listener: socket.socket | None = None
         self.certificate: tuple[Path, Path, Path] | None = None
         self.url = ""
@@ -65,11 +66,20 @@ class Demo:
         if self.options.simulate:
             self._add("simulate", ["manage.py", "simulate"], tier=BESIDE, nice=5)
         if self.options.builds_erp and self.postgres is not None:
-            Erp(self.options, self.console, self.run_file, self.environment).start(
-                self.supervisor, self.postgres, self.keys["tryton"], tier=BESIDE
-            )
+            self.erp = Erp(self.options, self.console, self.run_file, self.environment)
+            self.erp.start(self.supervisor, self.postgres, self.keys["tryton"], tier=BESIDE)
         if self.options.simulate and not self.progress.done("history"):
             self._fill_history()
+
+    def take_down(self) -> None:
+        """End every part, in the opposite order, and say so in the files others read."""
+        self.console.say("stopping")
+        began = time.monotonic()
+        self.run_file.ready(is_ready=False)
+        self.supervisor.stop()
+        if self.erp is not None:
+            self.erp.stopped()
+        self.console.say(f"stopped after {time.monotonic() - began:.1f} s")
 
     # --- steps -------------------------------------------------------------------------------------------
     def _open_address(self) -> None:

@@ -38,6 +38,7 @@ class Erp:
         self._environment = environment
         self._password = ""
         self._url = ""
+        self._state = ""
 
     def start(self, supervisor: Supervisor, postgres: Postgres, password: str, *, tier: int) -> None:
         """Add the part. It builds itself on its first start, which takes minutes, and is quick afterwards."""
@@ -59,7 +60,7 @@ class Erp:
                 tier,
                 patience=15,
                 on_line=self._heard,
-                on_exit=lambda code: self._tell("stopped", f"the ERP's program ended with {code}"),
+                on_exit=self._ended,
             )
         )
 
@@ -69,11 +70,20 @@ class Erp:
             return
         state, _, detail = rest.strip().partition(" ")
         if state == "ready":
-            self._url = detail.split()[0]
+            self._url, detail = detail.split()[0], ""
             self._console.say(f"ERP: Tryton is ready at {self._url}; waiting postings are on their way")
         self._tell(state, detail)
 
+    def _ended(self, code: int) -> None:
+        if self._state != "failed":  # then it has said why, which is worth more than a number
+            self._tell("stopped", f"the ERP's program ended with {code}")
+
+    def stopped(self) -> None:
+        """Everything was ended in order; nobody must take the last address for a living one."""
+        self._tell("stopped", "the demo is not running")
+
     def _tell(self, state: str, detail: str) -> None:
+        self._state = state
         known = {
             "kind": "tryton",
             "url": self._url,
