@@ -26,6 +26,13 @@ def connections() -> Iterator[Finding]:
         name = state.connection.name
         if state.connection.password_source == access.INSTALLATION:
             address = access.installation_address(settings.ERP_STATE_FILE)
+            said = str(access.read_state(settings.ERP_STATE_FILE).get("state", ""))
+            if not address.ready and said in ("failed", "stopped"):
+                yield Finding(
+                    "XL-E007", Level.ERROR, f"{name} {said}: {address.detail}; {state.waiting} postings wait for it",
+                    "Read its log, then start the product again; postings are kept and sent later.", state.waiting,
+                )  # fmt: skip
+                continue
             if not address.ready:
                 yield Finding(
                     "XL-E005", Level.INFO, f"{name}: {address.detail}; {state.waiting} postings wait for it",
@@ -97,6 +104,13 @@ def reading() -> Iterator[Finding]:
         yield Finding(
             "XL-E020", Level.WARNING, f"{mark.connection.name}: {mark.entity} can't be read: {mark.error}",
             "Rows read before stay valid; it is tried again by itself.",
+        )  # fmt: skip
+    for mark in Watermark.objects.filter(connection__enabled=True).exclude(missing=[]).select_related("connection"):
+        yield Finding(
+            "XL-E022", Level.INFO,
+            f"{mark.connection.name}: {len(mark.missing)} rows of {mark.entity} speak of what is not here, "
+            f"first {mark.missing[0]}",
+            "Enter or read what they name; the rows are then read again by themselves.", len(mark.missing),
         )  # fmt: skip
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False):
         run = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False).first()

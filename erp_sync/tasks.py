@@ -15,3 +15,14 @@ def send_due() -> None:
     beat("erp.sender", worked=worked)
     if worked == BATCH:
         wake("postings")
+
+
+@shared_task
+def pull_due() -> None:
+    beat("erp.reader", read=services.pull_due())
+
+
+@shared_task
+def reconcile() -> None:
+    runs = services.reconcile_all()
+    beat("erp.reconciliation", runs=len(runs))

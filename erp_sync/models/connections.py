@@ -76,6 +76,9 @@ class Watermark(models.Model):
     value = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField(null=True, blank=True, help_text="last time a read went through to its end")
     rows = models.PositiveIntegerField(default=0, help_text="applied by that read")
+    missing = models.JSONField(
+        default=list, blank=True, help_text="rows that speak of something this plant does not have"
+    )
     error = models.TextField(blank=True)
     error_at = models.DateTimeField(null=True, blank=True)
     next_at = models.DateTimeField(default=clock.now, help_text="next read is due")

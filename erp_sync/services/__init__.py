@@ -14,12 +14,15 @@ from erp_sync.services.operating import (
     note_number,
     retry,
 )
+from erp_sync.services.pulling import Pulled, pull_due, pull_master_data
 from erp_sync.services.queueing import check_payload, find_posting, posting_key, queue_posting
+from erp_sync.services.reconciling import reconcile, reconcile_all
 from erp_sync.services.sending import send_due
 from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
 from erp_sync.services.withdrawing import withdraw
 
 __all__ = [
+    "Pulled",
     "approve",
     "cancel",
     "check_connection",
@@ -33,7 +36,11 @@ __all__ = [
     "mark_local",
     "note_number",
     "posting_key",
+    "pull_due",
+    "pull_master_data",
     "queue_posting",
+    "reconcile",
+    "reconcile_all",
     "retry",
     "send_due",
     "settled_unhandled",

@@ -80,6 +80,9 @@ def claim_again(held: Claim) -> Claim | None:
     posting = lock(held.posting.pk)
     if posting.claim_token != held.token or posting.status != Status.UNKNOWN:
         return None
+    if posting.withdrawn_at is not None:
+        move(posting, Status.UNKNOWN, claim_token="", due_at=clock.now())
+        return None
     return _start_send(posting, held.was_due)
 
 

@@ -130,14 +130,14 @@ def ensure_demo_connections(*, tryton: Mapping[str, str] | None) -> dict[str, Er
 
 
 def _adapter_settings(connection: ErpConnection, address: access.Address) -> dict[str, Any]:
-    """One flat mapping: a code mapping of kind `blocked` is found under `blocked`, beside the address."""
-    mappings: dict[str, dict[str, str]] = {}
+    """One flat mapping: code mappings of kind `blocked` are found under `blocked`, over what the ERP's builder left."""
+    mappings: dict[str, Any] = {**address.extra}
     for kind, ours, theirs in CodeMapping.objects.filter(connection=connection).values_list(
         "kind", "ours", "theirs"
     ):
-        mappings.setdefault(kind, {})[ours] = theirs
+        known = mappings.get(kind)
+        mappings[kind] = {**(known if isinstance(known, dict) else {}), ours: theirs}
     return {
-        **address.extra,
         **mappings,
         "code": connection.code,
         "url": address.url,

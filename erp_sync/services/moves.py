@@ -9,8 +9,9 @@ from core import clock
 from core.errors import NotFound, StaleVersion, TransitionRefused
 from core.wake import wake
 from erp_sync import lifecycle
-from erp_sync.models import Posting
+from erp_sync.models import Posting, PostingEdit
 from erp_sync.services.queueing import announce
+from plant_app.models import User
 
 Status = lifecycle.Status
 
@@ -78,3 +79,24 @@ REFUSAL_HINTS: dict[str, str] = {
     Status.LOCAL.value: "It is settled and will not be sent.",
     Status.CANCELLED.value: "It was cancelled; decide anew to post it.",
 }
+
+
+def note_edit(
+    posting: Posting,
+    verb: PostingEdit.Verb,
+    actor: User | None,
+    reason: str,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Keep who laid a hand on a posting, and why; called before the hand is laid."""
+    PostingEdit.objects.create(
+        posting=posting,
+        verb=verb,
+        actor=actor,
+        reason=reason[:300],
+        status_before=posting.status,
+        before=before or {},
+        after=after or {},
+    )

@@ -14,8 +14,9 @@ from core.errors import InvalidInput, TransitionRefused
 from core.wake import wake
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
-from erp_sync.services.moves import REFUSAL_HINTS, lock, move
+from erp_sync.services.moves import REFUSAL_HINTS, lock, move, note_edit
 from erp_sync.services.queueing import LOCAL_REASON_LIMIT, TEXT_LIMIT, announce, check_payload
+from erp_sync.services.withdrawing import complete_withdrawal
 from plant_app.models import User
 
 Status = lifecycle.Status
@@ -122,6 +123,9 @@ def mark_local(
     """
     _need_reason(reason)
     posting = lock(posting_id, version=version)
+    _refuse_unless(
+        posting, "settled by hand", Status.APPROVAL, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.HELD
+    )
     note_edit(posting, Verb.MARK_LOCAL, actor, reason, after={"erp_number": erp_number} if erp_number else {})
     move(
         posting,
@@ -130,6 +134,7 @@ def mark_local(
         erp_number=erp_number[:80] or posting.erp_number,
         claim_token="",
     )
+    complete_withdrawal(posting)
     wake("postings")
     return posting
 
@@ -161,23 +166,3 @@ def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
 def _need_reason(reason: str) -> None:
     if not reason.strip():
         raise InvalidInput("erp.reason_missing", "Say why.", "A reason is kept with every change made by hand.")
-
-
-def note_edit(
-    posting: Posting,
-    verb: Verb,
-    actor: User | None,
-    reason: str,
-    *,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    PostingEdit.objects.create(
-        posting=posting,
-        verb=verb,
-        actor=actor,
-        reason=reason[:300],
-        status_before=posting.status,
-        before=before or {},
-        after=after or {},
-    )

@@ -58,7 +58,7 @@ def record_look_up(
     finish_attempt(attempt_id, AttemptOutcome.ABSENT.value if outcome is None else outcome.status, outcome)
     if not mine:
         return False
-    if outcome is not None and outcome.status in ("confirmed", "rejected"):
+    if outcome is not None and outcome.status in ("confirmed", "rejected", "local"):
         _apply(posting, outcome)
         complete_withdrawal(posting)
         return False

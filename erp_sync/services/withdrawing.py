@@ -9,8 +9,7 @@ from django.db import transaction
 from core import clock
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
-from erp_sync.services.moves import lock, move
-from erp_sync.services.operating import note_edit
+from erp_sync.services.moves import lock, move, note_edit
 from erp_sync.services.queueing import queue_posting
 from plant_app.models import User
 

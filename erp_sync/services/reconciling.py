@@ -1,0 +1,165 @@
+"""Holding the outbox against the ERP's own documents: missing there, unknown here, differing, doubled.
+
+Owns the comparison and its record. It changes no posting: what differs is for a person to judge. The ledger's books
+and connectors that can't list documents are left out.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from django.db import transaction
+
+from core import clock
+from erp_sync import lifecycle
+from erp_sync.adapters.port import ErpAdapter, ErpDocument
+from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationFinding, ReconciliationRun
+from erp_sync.services.commands import command_of
+from erp_sync.services.connecting import adapter_for
+
+WINDOW = timedelta(days=2)
+#: Documents and postings younger than this may still be on their way to each other.
+STILL_MOVING = timedelta(minutes=10)
+
+
+def reconcile(*, connection: ErpConnection, since: datetime | None = None) -> ReconciliationRun:
+    """Compare what was confirmed since `since` (two days) with the ERP's documents; the run carries the findings.
+
+    Must not run inside a transaction: it reads the ERP. When the ERP can't be asked, the run says so and finds nothing.
+    """
+    began = clock.now()
+    run = ReconciliationRun.objects.create(connection=connection, since=since or began - WINDOW)
+    findings: list[ReconciliationFinding] = []
+    try:
+        adapter = adapter_for(connection)
+        if not adapter.reconciles:
+            run.error = "this connector does not list documents"
+        else:
+            documents: dict[str, list[ErpDocument]] = defaultdict(list)
+            for document in adapter.list_documents(run.since):
+                documents[document.business_key].append(document)
+                run.documents += 1
+            postings = list(
+                Posting.objects.filter(
+                    connection=connection,
+                    status=lifecycle.Status.CONFIRMED,
+                    settled_at__gte=run.since,
+                    settled_at__lte=began - STILL_MOVING,
+                ).order_by("pk")
+            )
+            run.postings = len(postings)
+            findings = [*_from_here(run, adapter, postings, documents), *_from_there(run, began, documents)]
+    except (ErpUnavailable, ErpRejected) as error:
+        run.error = error.message
+    with transaction.atomic():
+        ReconciliationFinding.objects.bulk_create(findings)
+        run.finished_at = clock.now()
+        run.save(update_fields=["documents", "postings", "error", "finished_at"])
+    return run
+
+
+def reconcile_all() -> list[ReconciliationRun]:
+    """Reconcile every living connection. Must not run inside a transaction."""
+    return [
+        reconcile(connection=connection)
+        for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False, open_until__isnull=True)
+    ]
+
+
+def _from_here(
+    run: ReconciliationRun,
+    adapter: ErpAdapter,
+    postings: list[Posting],
+    documents: dict[str, list[ErpDocument]],
+) -> Iterator[ReconciliationFinding]:
+    """What we hold confirmed and the ERP does not have, or has otherwise.
+
+    Not every posting leaves a document of its own (a changed date does not): one that is not listed is looked up.
+    """
+    for posting in postings:
+        there = documents.get(posting.business_key, [])
+        if not there:
+            found = adapter.look_up(command_of(posting))
+            if found is None or found.status == "rejected":
+                yield _finding(run, FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
+            continue
+        final = [document for document in there if document.final]
+        if not final:
+            yield _finding(
+                run, FindingKind.DIFFERING, posting, ours="confirmed", theirs=there[0].state, document=there[0]
+            )
+            continue
+        doubled = [kind for kind, count in Counter(d.document for d in final).items() if count > 1]
+        if doubled:
+            yield _finding(
+                run, FindingKind.DOUBLED, posting, theirs=f"{len(final)} x {doubled[0]}", document=final[1]
+            )
+        ours = _quantity(posting)
+        for document in final:
+            if ours is not None and document.quantity is not None and document.quantity != ours:
+                yield _finding(
+                    run,
+                    FindingKind.DIFFERING,
+                    posting,
+                    ours=f"{ours:f}",
+                    theirs=f"{document.quantity:f}",
+                    document=document,
+                )
+
+
+def _from_there(
+    run: ReconciliationRun, began: datetime, documents: dict[str, list[ErpDocument]]
+) -> Iterator[ReconciliationFinding]:
+    """Final documents under a key of ours that the outbox does not hold as confirmed."""
+    known = {
+        posting.business_key: posting
+        for posting in Posting.objects.filter(connection=run.connection, business_key__in=list(documents))
+    }
+    for key, there in documents.items():
+        posting = known.get(key)
+        if posting is not None and posting.status not in (lifecycle.Status.CANCELLED, lifecycle.Status.LOCAL):
+            continue  # confirmed, or still being found out
+        for document in there:
+            young = document.written_at is not None and document.written_at > began - STILL_MOVING
+            if document.final and not young:
+                yield ReconciliationFinding(
+                    run=run,
+                    kind=FindingKind.UNKNOWN_HERE,
+                    posting=posting,
+                    business_key=key[:40],
+                    erp_number=document.erp_number[:80],
+                    ours=posting.status if posting is not None else "",
+                    theirs=document.state[:120],
+                )
+
+
+def _finding(
+    run: ReconciliationRun,
+    kind: FindingKind,
+    posting: Posting,
+    *,
+    ours: str = "",
+    theirs: str = "",
+    document: ErpDocument | None = None,
+) -> ReconciliationFinding:
+    return ReconciliationFinding(
+        run=run,
+        kind=kind,
+        posting=posting,
+        business_key=posting.business_key,
+        erp_number=(document.erp_number if document is not None else posting.erp_number)[:80],
+        ours=ours[:120],
+        theirs=theirs[:120],
+    )
+
+
+def _quantity(posting: Posting) -> Decimal | None:
+    """The one quantity a movement carries; other kinds have none to compare."""
+    if not posting.kind.startswith("movement."):
+        return None
+    try:
+        return Decimal(str(posting.payload.get("quantity")))
+    except InvalidOperation:
+        return None
