@@ -240,15 +240,9 @@ class RuleAdmin(ConfigAdmin):
             return "last, always"
         return format_html_join(
             "",
-            '<button type="submit" form="rt-move" formaction="{}" class="rt-move" aria-label="{}: {}">{}</button>',
+            '<button type="submit" form="rt-move" formaction="{}" class="rt-move" aria-label="Move {}: {}">{}</button>',
             (
-                (
-                    reverse(f"admin:routing_app_rule_{way}", args=[rule.pk]),
-                    f"Move {way}",
-                    rule.name,
-                    way,
-                    sign,
-                )
+                (reverse(f"admin:routing_app_rule_{way}", args=[rule.pk]), way, rule.name, sign)
                 for way, sign in (("up", "↑"), ("down", "↓"))
             ),
         )

@@ -212,7 +212,8 @@ def test_moving_takes_a_post(admin_pages: Client, published: RuleVersion) -> Non
     assert Rule.objects.get(pk=rule.pk).order == rule.order
     assert admin_pages.post(address).status_code == 302
     assert Rule.objects.get(pk=rule.pk).order < rule.order
-    assert f'formaction="{address}"' in admin_pages.get(reverse(LIST)).content.decode()
+    page = admin_pages.get(reverse(LIST)).content.decode()
+    assert f'formaction="{address}" class="rt-move" aria-label="Move up: Unit down">↑</button>' in page
 
 
 def test_publishing_shows_the_difference_first(
