@@ -45,7 +45,11 @@ def connections() -> Iterator[Finding]:
                 yield Finding("XL-E006", Level.ERROR, f"{name}: {wrong}", "Provide it; no restart is needed.")
                 continue
         if state.silent:
-            since = f" since {state.connection.last_ok_at:%Y-%m-%d %H:%M} UTC" if state.connection.last_ok_at else ""
+            since = (
+                f" since {state.connection.last_ok_at:%Y-%m-%d %H:%M} UTC"
+                if state.connection.last_ok_at
+                else ""
+            )
             yield Finding(
                 "XL-E003", Level.ERROR,
                 f"{name} has not answered{since}: {state.connection.last_error}; {state.waiting} postings wait",
@@ -65,7 +69,11 @@ def connections() -> Iterator[Finding]:
     if lonely:
         names = ", ".join(site.name for site in lonely)
         yield Finding(
-            "XL-E008", Level.INFO, f"Postings of {names} stay local", "Link the site to a connection.", len(lonely)
+            "XL-E008",
+            Level.INFO,
+            f"Postings of {names} stay local",
+            "Link the site to a connection.",
+            len(lonely),
         )
 
 
@@ -100,12 +108,16 @@ def stuck_postings() -> Iterator[Finding]:
 @check
 def reading() -> Iterator[Finding]:
     """Master data that can't be read, and documents that do not fit the outbox."""
-    for mark in Watermark.objects.filter(connection__enabled=True).exclude(error="").select_related("connection"):
+    for mark in (
+        Watermark.objects.filter(connection__enabled=True).exclude(error="").select_related("connection")
+    ):
         yield Finding(
             "XL-E020", Level.WARNING, f"{mark.connection.name}: {mark.entity} can't be read: {mark.error}",
             "Rows read before stay valid; it is tried again by itself.",
         )  # fmt: skip
-    for mark in Watermark.objects.filter(connection__enabled=True).exclude(missing=[]).select_related("connection"):
+    for mark in (
+        Watermark.objects.filter(connection__enabled=True).exclude(missing=[]).select_related("connection")
+    ):
         yield Finding(
             "XL-E022", Level.INFO,
             f"{mark.connection.name}: {len(mark.missing)} rows of {mark.entity} speak of what is not here, "

@@ -105,9 +105,7 @@ def confirmed_between(
     are never among them."""
     rows = Posting.objects.filter(
         status=lifecycle.Status.CONFIRMED, erp_confirmed_at__gte=start, erp_confirmed_at__lt=end
-    ).annotate(
-        lag=ExpressionWrapper(F("erp_confirmed_at") - F("occurred_at"), output_field=DurationField())
-    )
+    ).annotate(lag=ExpressionWrapper(F("erp_confirmed_at") - F("occurred_at"), output_field=DurationField()))
     if sites is not None:
         rows = rows.filter(site_id__in=sites)
     return rows if ledger else rows.live()

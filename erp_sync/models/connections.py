@@ -19,19 +19,26 @@ class ErpConnection(models.Model):
     code = models.SlugField(max_length=30, unique=True)
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=20, help_text="connector, for example tryton")
-    base_url = models.URLField(blank=True, help_text="empty: taken from the installation's own ERP, once it is up")
+    base_url = models.URLField(
+        blank=True, help_text="empty: taken from the installation's own ERP, once it is up"
+    )
     database = models.CharField(max_length=80, blank=True)
     username = models.CharField(max_length=80, blank=True)
     password_source = models.CharField(
-        max_length=200, blank=True, help_text="env:NAME or file:/path; the password itself is never stored here"
+        max_length=200,
+        blank=True,
+        help_text="env:NAME or file:/path; the password itself is never stored here",
     )
     sites = models.ManyToManyField(Site, through="ConnectionSite", related_name="erp_connections")
     enabled = models.BooleanField(default=True)
     is_ledger = models.BooleanField(
-        default=False, help_text="in-process books of a rehearsed past: left out of live lag and reconciliation"
+        default=False,
+        help_text="in-process books of a rehearsed past: left out of live lag and reconciliation",
     )
     failures = models.PositiveIntegerField(default=0, editable=False, help_text="in a row")
-    open_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="next probe of an open circuit")
+    open_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="next probe of an open circuit"
+    )
     last_ok_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)
     last_error_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -101,7 +108,9 @@ class CodeMapping(models.Model):
 
     class Meta:
         ordering = ("connection", "kind", "ours")
-        constraints = [models.UniqueConstraint(fields=["connection", "kind", "ours"], name="code_mapping_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "kind", "ours"], name="code_mapping_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.ours} = {self.theirs}"

@@ -57,7 +57,9 @@ class Posting(models.Model):
         ErpConnection, null=True, blank=True, on_delete=models.PROTECT, related_name="postings"
     )
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="postings")
-    business_key = models.CharField(max_length=16, editable=False, help_text="reference the ERP document carries")
+    business_key = models.CharField(
+        max_length=16, editable=False, help_text="reference the ERP document carries"
+    )
     kind = models.CharField(max_length=30, choices=KIND_CHOICES)
     status = models.CharField(max_length=10, choices=STATUS_CHOICES, default=lifecycle.Status.QUEUED.value)
     status_at = models.DateTimeField(default=clock.now, help_text="since when it has this status")
@@ -70,8 +72,12 @@ class Posting(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="postings"
     )
-    origin_ref = models.CharField(max_length=80, blank=True, db_index=True, help_text="what it was decided in")
-    justification = models.CharField(max_length=200, blank=True, help_text="why it was made without a decision")
+    origin_ref = models.CharField(
+        max_length=80, blank=True, db_index=True, help_text="what it was decided in"
+    )
+    justification = models.CharField(
+        max_length=200, blank=True, help_text="why it was made without a decision"
+    )
     chain = models.CharField(max_length=60, blank=True, help_text="work order; empty: no order to keep")
     reversal_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversals"
@@ -80,7 +86,9 @@ class Posting(models.Model):
         null=True, blank=True, help_text="cancelled or reversed as soon as it is known which"
     )
     withdrawn_code = models.CharField(max_length=40, blank=True, help_text="reason code of the reversal")
-    version = models.PositiveIntegerField(default=0, help_text="raised by every change; a stale save is refused")
+    version = models.PositiveIntegerField(
+        default=0, help_text="raised by every change; a stale save is refused"
+    )
 
     created_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(default=clock.now, help_text="the sender looks at it from here on")
@@ -88,12 +96,16 @@ class Posting(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="tries in a row without a definite answer")
     claimed_at = models.DateTimeField(null=True, blank=True)
     claim_token = models.CharField(max_length=40, blank=True)
-    unknown_since = models.DateTimeField(null=True, blank=True, help_text="last moment a request may have been sent")
+    unknown_since = models.DateTimeField(
+        null=True, blank=True, help_text="last moment a request may have been sent"
+    )
 
     erp_number = models.CharField(max_length=80, blank=True)
     erp_confirmed_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
-    handled_at = models.DateTimeField(null=True, blank=True, help_text="what its settling meant has been done")
+    handled_at = models.DateTimeField(
+        null=True, blank=True, help_text="what its settling meant has been done"
+    )
     local_reason = models.CharField(max_length=300, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
     error_message = models.TextField(blank=True)
@@ -107,7 +119,8 @@ class Posting(models.Model):
                 fields=["connection", "business_key"], name="posting_key_once", nulls_distinct=False
             ),
             models.CheckConstraint(
-                condition=Q(status__in=[status.value for status in lifecycle.Status]), name="posting_status_known"
+                condition=Q(status__in=[status.value for status in lifecycle.Status]),
+                name="posting_status_known",
             ),
             models.CheckConstraint(
                 condition=(Q(status="held") & ~Q(held_reason="")) | (~Q(status="held") & Q(held_reason="")),
@@ -153,7 +166,9 @@ class Posting(models.Model):
             pgtrigger.Protect(
                 name="posting_settled_keeps_payload",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__settled_at__isnull=False, old__payload__df=pgtrigger.F("new__payload")),
+                condition=pgtrigger.Q(
+                    old__settled_at__isnull=False, old__payload__df=pgtrigger.F("new__payload")
+                ),
             ),
             pgtrigger.Protect(name="posting_never_deleted", operation=pgtrigger.Delete),
         ]
@@ -213,7 +228,9 @@ class PostingAttempt(models.Model):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
-                name="attempt_outcome_once", operation=pgtrigger.Update, condition=~pgtrigger.Q(old__outcome="")
+                name="attempt_outcome_once",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__outcome=""),
             ),
             pgtrigger.ReadOnly(
                 name="attempt_request_fixed", fields=["posting", "number", "action", "started_at", "request"]

@@ -39,7 +39,9 @@ class ReconciliationFinding(models.Model):
 
     run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="findings")
     kind = models.CharField(max_length=14, choices=FindingKind.choices)
-    posting = models.ForeignKey(Posting, null=True, blank=True, on_delete=models.PROTECT, related_name="findings")
+    posting = models.ForeignKey(
+        Posting, null=True, blank=True, on_delete=models.PROTECT, related_name="findings"
+    )
     business_key = models.CharField(max_length=40)
     erp_number = models.CharField(max_length=80, blank=True)
     ours = models.CharField(max_length=120, blank=True)

@@ -49,7 +49,9 @@ def note_failure(connection: ErpConnection, message: str) -> None:
     row.last_error_at = clock.now()
     if row.failures >= THRESHOLD and row.open_until is None:
         row.open_until = clock.now() + timedelta(seconds=FIRST_PROBE_SECONDS)
-        logger.warning("%s does not answer (%s); nothing is sent until a probe gets through", row.code, message)
+        logger.warning(
+            "%s does not answer (%s); nothing is sent until a probe gets through", row.code, message
+        )
         hint("postings", kind="connection")
     row.save(update_fields=["failures", "last_error", "last_error_at", "open_until"])
 

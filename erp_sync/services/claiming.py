@@ -47,9 +47,7 @@ def willing_connections() -> list[int]:
     The ledger moves only inside a moved clock and living ERPs only outside, so a rehearsed past and the present never
     work on each other's postings.
     """
-    rows = ErpConnection.objects.filter(
-        enabled=True, open_until__isnull=True, is_ledger=clock.moved()
-    )
+    rows = ErpConnection.objects.filter(enabled=True, open_until__isnull=True, is_ledger=clock.moved())
     return [row.pk for row in rows if address_of(row).ready]
 
 

@@ -122,7 +122,9 @@ def ensure_demo_connections(*, tryton: Mapping[str, str] | None) -> dict[str, Er
     )
     made["tryton"] = connection
     for site in sites:
-        taken = ConnectionSite.objects.filter(site=site, is_default=True).exclude(connection=connection).exists()
+        taken = (
+            ConnectionSite.objects.filter(site=site, is_default=True).exclude(connection=connection).exists()
+        )
         ConnectionSite.objects.get_or_create(
             connection=connection, site=site, defaults={"is_default": not taken}
         )

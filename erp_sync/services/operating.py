@@ -79,9 +79,15 @@ def edit_and_retry(
             "Cancel this posting and post anew.",
         )
     names = sorted({*clean, *posting.payload})
-    before = {name: posting.payload.get(name) for name in names if posting.payload.get(name) != clean.get(name)}
+    before = {
+        name: posting.payload.get(name) for name in names if posting.payload.get(name) != clean.get(name)
+    }
     after = {name: clean.get(name) for name in before}
-    fields: dict[str, Any] = {"payload": clean, "reason_code": str(clean.get("reason_code", "")), "failures": 0}
+    fields: dict[str, Any] = {
+        "payload": clean,
+        "reason_code": str(clean.get("reason_code", "")),
+        "failures": 0,
+    }
     if text is not None and text[:TEXT_LIMIT] != posting.text:
         before["text"], after["text"] = posting.text, text[:TEXT_LIMIT]
         fields["text"] = text[:TEXT_LIMIT]
@@ -124,7 +130,13 @@ def mark_local(
     _need_reason(reason)
     posting = lock(posting_id, version=version)
     _refuse_unless(
-        posting, "settled by hand", Status.APPROVAL, Status.QUEUED, Status.UNKNOWN, Status.REJECTED, Status.HELD
+        posting,
+        "settled by hand",
+        Status.APPROVAL,
+        Status.QUEUED,
+        Status.UNKNOWN,
+        Status.REJECTED,
+        Status.HELD,
     )
     note_edit(posting, Verb.MARK_LOCAL, actor, reason, after={"erp_number": erp_number} if erp_number else {})
     move(
@@ -147,7 +159,9 @@ def note_number(*, posting_id: int, erp_number: str, actor: User) -> Posting:
         raise TransitionRefused(
             "erp.number_refused", "Only a posting settled by hand and without a number takes one."
         )
-    note_edit(posting, Verb.NOTE_NUMBER, actor, "", before={"erp_number": ""}, after={"erp_number": erp_number})
+    note_edit(
+        posting, Verb.NOTE_NUMBER, actor, "", before={"erp_number": ""}, after={"erp_number": erp_number}
+    )
     move(posting, Status.LOCAL, erp_number=erp_number[:80])
     announce(posting)
     return posting
@@ -165,4 +179,6 @@ def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
 
 def _need_reason(reason: str) -> None:
     if not reason.strip():
-        raise InvalidInput("erp.reason_missing", "Say why.", "A reason is kept with every change made by hand.")
+        raise InvalidInput(
+            "erp.reason_missing", "Say why.", "A reason is kept with every change made by hand."
+        )

@@ -32,7 +32,7 @@ def is_outage(outcome: Outcome) -> bool:
 
 @transaction.atomic
 def record_send(*, posting_id: int, attempt_id: int, token: str, outcome: Outcome) -> Posting:
-    """Write what became of a sent posting. Locks the posting; does nothing to it when the claim is no longer `token`."""
+    """Write what became of a sent posting. Locks it; does nothing to it when the claim is no longer `token`."""
     posting = lock(posting_id)
     mine = posting.claim_token == token and posting.status == Status.SENDING
     finish_attempt(attempt_id, outcome.status, outcome)

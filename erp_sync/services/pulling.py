@@ -31,7 +31,16 @@ PULL_AGAIN_AFTER_ERROR = timedelta(minutes=3)
 PULL_LEASE = timedelta(minutes=10)
 KEPT_MISSING = 200
 #: What others refer to is read first.
-ORDER = ("items", "work_centres", "customers", "suppliers", "sales_lines", "purchase_lines", "work_orders", "stock")
+ORDER = (
+    "items",
+    "work_centres",
+    "customers",
+    "suppliers",
+    "sales_lines",
+    "purchase_lines",
+    "work_orders",
+    "stock",
+)
 
 
 @dataclass
@@ -111,7 +120,7 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         note_failure(connection, error.message)
     except ErpRejected as error:
         done.error = error.message
-    except Exception as error:  # noqa: BLE001 - outer edge: one entity's fault must not stop the others
+    except Exception as error:  # outer edge: one entity's fault must not stop the others
         logger.exception("reading %s of %s failed", mark.entity, connection.code)
         done.error = f"{type(error).__name__}: {error}"
     else:
@@ -146,10 +155,12 @@ def _finish(mark: Watermark, done: Pulled) -> None:
     if done.error:
         rows.update(error=done.error, error_at=now, next_at=now + PULL_AGAIN_AFTER_ERROR)
     else:
+        # Only a read from the start proves that what was missing no longer is.
+        before = mark.missing if mark.value else []
         rows.update(
             at=now,
             rows=done.rows,
-            missing=done.unknown[:KEPT_MISSING],
+            missing=list(dict.fromkeys([*before, *done.unknown]))[:KEPT_MISSING],
             error="",
             error_at=None,
             next_at=now + PULL_EVERY,

@@ -88,7 +88,12 @@ def _from_here(
         final = [document for document in there if document.final]
         if not final:
             yield _finding(
-                run, FindingKind.DIFFERING, posting, ours="confirmed", theirs=there[0].state, document=there[0]
+                run,
+                FindingKind.DIFFERING,
+                posting,
+                ours="confirmed",
+                theirs=there[0].state,
+                document=there[0],
             )
             continue
         doubled = [kind for kind, count in Counter(d.document for d in final).items() if count > 1]

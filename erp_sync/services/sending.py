@@ -64,9 +64,7 @@ def _work(claim: Claim) -> None:
         claim = again
     connection = _connection(claim)
     outcome = _ask(claim, lambda: adapter_for(connection).send(command_of(claim.posting)))
-    record_send(
-        posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome
-    )
+    record_send(posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome)
     _judge(connection, outcome)
 
 
@@ -105,7 +103,7 @@ def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:
     except ErpRejected as error:
         # A look-up that is refused says nothing of the posting.
         return Outcome("unknown" if looking else "rejected", error_code=error.code, message=error.message)
-    except Exception as error:  # noqa: BLE001 - outer edge: a connector's fault must not leave the outcome open
+    except Exception as error:  # outer edge: a connector's fault must not leave the outcome open
         logger.exception("connector failed on %s", claim.posting.business_key)
         return Outcome("unknown", error_code=FAULT, message=f"{type(error).__name__}: {error}")
 

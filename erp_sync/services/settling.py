@@ -10,7 +10,7 @@ from erp_sync.models import Posting
 
 
 def settled_unhandled(limit: int = 50) -> list[int]:
-    """Ids of postings that came to rest and were not handled, first settled first. No lock: handlers lock for themselves.
+    """Ids of postings that came to rest and were not handled, first settled first. No lock: handlers take theirs.
 
     Inside a moved clock those of the ledger (and without an ERP) up to that moment, outside all but the ledger's.
     """

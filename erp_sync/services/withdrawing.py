@@ -20,9 +20,7 @@ _CANCELLABLE = {Status.APPROVAL.value, Status.QUEUED.value, Status.REJECTED.valu
 
 
 @transaction.atomic
-def withdraw(
-    *, posting_id: int, reason: str, actor: User | None = None, reason_code: str = "", text: str = ""
-) -> Posting:
+def withdraw(*, posting_id: int, reason: str, actor: User | None = None, reason_code: str = "") -> Posting:
     """Take a posting back. Locks it. Safe to repeat: the second call changes nothing.
 
     Not sent yet: it is cancelled, and returned. Confirmed: a reversal is queued in its chain, and returned; where the
@@ -34,7 +32,13 @@ def withdraw(
     if posting.status == Status.CANCELLED or (posting.kind == REVERSAL and posting.settled):
         return posting
     if posting.withdrawn_at is None:
-        note_edit(posting, PostingEdit.Verb.WITHDRAW, actor, reason or "withdrawn", after={"text": text} if text else {})
+        note_edit(
+            posting,
+            PostingEdit.Verb.WITHDRAW,
+            actor,
+            reason or "withdrawn",
+            after={"text": text} if text else {},
+        )
         posting.withdrawn_at = clock.now()
         posting.withdrawn_code = reason_code
         posting.save(update_fields=["withdrawn_at", "withdrawn_code"])

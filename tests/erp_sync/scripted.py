@@ -168,7 +168,7 @@ class ScriptedAdapter:
         return port.Health(self.books.up, detail="" if self.books.up else "connection refused")
 
     def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
-        for number, (key, payload) in enumerate(self.books.documents, start=1):
+        for number, key in enumerate(self.books.keys(), start=1):
             yield port.ErpDocument(key, f"DOC-{number}", "scripted.document", "done", True)
         yield from self.books.foreign
 

@@ -47,7 +47,11 @@ def in_status(erp: Books, queue: Queue) -> Callable[[str], Posting]:
     """A posting brought to a status the way it gets there in life."""
 
     def bring(status: str) -> Posting:
-        acts = {"rejected": scripted.refuse(), "held": scripted.refuse("erp.drifted"), "unknown": scripted.cut_before}
+        acts = {
+            "rejected": scripted.refuse(),
+            "held": scripted.refuse("erp.drifted"),
+            "unknown": scripted.cut_before,
+        }
         posting = queue(needs_approval=status == "approval")
         if status == "cancelled":
             cancel(posting_id=posting.pk, reason="not needed")
@@ -73,7 +77,11 @@ VERBS = {
     "approve": (approve, {"approval"}, {}),
     "retry": (retry, {"queued", "unknown", "rejected", "held"}, {}),
     "cancel": (cancel, {"approval", "queued", "rejected", "held"}, {"reason": "why not"}),
-    "mark_local": (mark_local, {"approval", "queued", "unknown", "rejected", "held"}, {"reason": "keyed by hand"}),
+    "mark_local": (
+        mark_local,
+        {"approval", "queued", "unknown", "rejected", "held"},
+        {"reason": "keyed by hand"},
+    ),
     "edit": (edit_and_retry, {"approval", "queued", "rejected", "held"}, {"reason": "miscounted"}),
 }
 
@@ -121,7 +129,10 @@ def test_edited_dead_letter_goes_under_the_same_key_and_keeps_what_was_changed(
     send_due()
 
     edit_and_retry(
-        posting_id=posting.pk, payload={**posting.payload, "quantity": "4"}, actor=person, reason="counted: 4 there"
+        posting_id=posting.pk,
+        payload={**posting.payload, "quantity": "4"},
+        actor=person,
+        reason="counted: 4 there",
     )
     send_due()
 
@@ -131,7 +142,10 @@ def test_edited_dead_letter_goes_under_the_same_key_and_keeps_what_was_changed(
     edit = PostingEdit.objects.get()
     assert (edit.before, edit.after) == ({"quantity": "5"}, {"quantity": "4"})
     assert (edit.reason, edit.status_before, edit.actor) == ("counted: 4 there", "rejected", person)
-    assert [attempt.request["payload"]["quantity"] for attempt in posting.tries.order_by("number")] == ["5", "4"]
+    assert [attempt.request["payload"]["quantity"] for attempt in posting.tries.order_by("number")] == [
+        "5",
+        "4",
+    ]
 
 
 def test_edit_that_could_not_be_posted_or_makes_it_another_posting_is_refused(
@@ -150,7 +164,9 @@ def test_edit_that_could_not_be_posted_or_makes_it_another_posting_is_refused(
     assert PostingEdit.objects.count() == 0
 
 
-def test_retry_of_an_unclear_posting_looks_it_up_now_and_never_sends_blindly(now, person, erp, in_status) -> None:
+def test_retry_of_an_unclear_posting_looks_it_up_now_and_never_sends_blindly(
+    now, person, erp, in_status
+) -> None:
     posting = in_status("unknown")
     retry(posting_id=posting.pk, actor=person)
     send_due()

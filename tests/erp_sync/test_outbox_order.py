@@ -36,7 +36,7 @@ def race(work, count: int = 4) -> list[BaseException]:
         try:
             barrier.wait(20)
             work()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
             raised.append(error)
         finally:
             connections.close_all()
@@ -63,12 +63,13 @@ def test_four_racing_senders_book_each_posting_once_and_chains_in_order(erp: Boo
 
     assert race(work) == []
 
-    assert sorted(erp.keys()) == sorted(posting.business_key for posting in postings)
+    booked = erp.keys()
+    assert sorted(booked) == sorted(posting.business_key for posting in postings)
     assert erp.overlapping == 0
     assert set(Posting.objects.values_list("status", flat=True)) == {"confirmed"}
     for chain in ("WO-0", "WO-1", "WO-2", "WO-3"):
         wanted = [posting.business_key for posting in postings if posting.chain == chain]
-        assert [key for key in erp.keys() if key in wanted] == wanted
+        assert [key for key in booked if key in wanted] == wanted
 
 
 @pytest.mark.django_db(transaction=True)
@@ -81,7 +82,9 @@ def test_one_posting_and_four_senders_is_sent_once(erp: Books, queue: Queue) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_posting_that_commits_late_never_goes_beside_a_later_one_of_its_chain(erp: Books, queue: Queue) -> None:
+def test_posting_that_commits_late_never_goes_beside_a_later_one_of_its_chain(
+    erp: Books, queue: Queue
+) -> None:
     """The first of a chain is still in an open transaction when the second is taken; then it commits."""
     queued, go_on = threading.Event(), threading.Event()
 
@@ -121,7 +124,9 @@ def test_rejected_posting_blocks_its_chain_only_until_it_is_edited(
     second.refresh_from_db()
     assert second.status == "queued"
 
-    edit_and_retry(posting_id=first.pk, payload={**first.payload, "quantity": "4"}, actor=person, reason="miscounted")
+    edit_and_retry(
+        posting_id=first.pk, payload={**first.payload, "quantity": "4"}, actor=person, reason="miscounted"
+    )
     assert send_due() == 2
     assert erp.keys()[2:] == [first.business_key, second.business_key]
 
@@ -222,4 +227,3 @@ def test_silence_of_one_erp_does_not_stop_another(now, erp: Books, queue: Queue,
     send_due()
     there.refresh_from_db()
     assert there.status == "confirmed"
-

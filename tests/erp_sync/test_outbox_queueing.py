@@ -21,7 +21,9 @@ from tests.erp_sync.scripted import Books
 
 def test_same_key_parts_give_the_posting_already_there_untouched(erp: Books, queue: Queue) -> None:
     first = queue("EX-1/block")
-    again = queue("EX-1/block", payload={"item": "SP-12", "quantity": "9", "from_location": "A", "to_location": "B"})
+    again = queue(
+        "EX-1/block", payload={"item": "SP-12", "quantity": "9", "from_location": "A", "to_location": "B"}
+    )
 
     assert again.pk == first.pk
     assert Posting.objects.count() == 1
@@ -31,7 +33,9 @@ def test_same_key_parts_give_the_posting_already_there_untouched(erp: Books, que
 def test_key_fits_the_shortest_erp_reference_and_depends_on_the_kind(erp: Books, queue: Queue) -> None:
     transfer = queue("EX-1/a")
     cost = queue(
-        "EX-1/a", kind="cost", payload={"amount": "10", "currency": "EUR", "cost_class": "scrap", "basis": "real"}
+        "EX-1/a",
+        kind="cost",
+        payload={"amount": "10", "currency": "EUR", "cost_class": "scrap", "basis": "real"},
     )
 
     assert len(transfer.business_key) == 16
@@ -82,7 +86,11 @@ def test_all_problems_are_named_at_once_and_nothing_is_queued(erp: Books, queue:
         queue(kind="movement.scrap", payload={"item": "SP-12", "quantity": "many", "colour": "red"})
 
     assert caught.value.code == "erp.payload_invalid"
-    assert {problem["field"] for problem in caught.value.extra["problems"]} == {"quantity", "colour", "reason_code"}
+    assert {problem["field"] for problem in caught.value.extra["problems"]} == {
+        "quantity",
+        "colour",
+        "reason_code",
+    }
     assert Posting.objects.count() == 0
 
 
@@ -109,7 +117,9 @@ def test_kind_the_erp_has_no_place_for_is_local_with_the_connectors_reason(erp: 
     assert erp.sends == []
 
 
-def test_disabled_connection_gets_nothing_and_site_stays_local(erp: Books, main: ErpConnection, queue: Queue) -> None:
+def test_disabled_connection_gets_nothing_and_site_stays_local(
+    erp: Books, main: ErpConnection, queue: Queue
+) -> None:
     main.enabled = False
     main.save()
     assert queue().status == "local"
@@ -164,7 +174,10 @@ def test_database_guards_identity_payload_attempts_and_edits(erp: Books, queue: 
     send_due()
     attempt = PostingAttempt.objects.get()
     edit = PostingEdit.objects.create(posting=posting, verb="retry", status_before="rejected")
-    posting_rows, attempts = Posting.objects.filter(pk=posting.pk), PostingAttempt.objects.filter(pk=attempt.pk)
+    posting_rows, attempts = (
+        Posting.objects.filter(pk=posting.pk),
+        PostingAttempt.objects.filter(pk=attempt.pk),
+    )
     forbidden = [
         lambda: posting_rows.update(business_key="A" * 16),
         lambda: posting_rows.update(occurred_at=clock.now() + timedelta(days=1)),
@@ -210,7 +223,9 @@ def test_demo_connections_are_made_once_and_follow_the_settings(site: Site) -> N
     assert ErpConnection.objects.get(code="ledger").enabled
 
 
-def test_rehearsed_postings_go_to_the_ledger_and_confirm_after_a_believable_lag(erp: Books, queue: Queue) -> None:
+def test_rehearsed_postings_go_to_the_ledger_and_confirm_after_a_believable_lag(
+    erp: Books, queue: Queue
+) -> None:
     ensure_demo_connections(tryton=None)
     erp.unsupported["maintenance_notification"] = "no maintenance module"
     start = datetime(2026, 8, 3, 9, 0, tzinfo=UTC)
@@ -247,5 +262,3 @@ def test_rehearsed_chain_confirms_in_order_whatever_lags_were_drawn(erp: Books, 
     confirmed = [Posting.objects.get(pk=posting.pk).erp_confirmed_at for posting in postings]
     assert confirmed == sorted(confirmed)
     assert len(set(confirmed)) == 6
-
-

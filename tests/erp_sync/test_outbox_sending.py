@@ -111,9 +111,7 @@ def test_late_commit_between_two_looks_is_found(now, erp, queue) -> None:
     assert erp.keys() == [posting.business_key]
 
 
-@pytest.mark.parametrize(
-    ("death", "documents_before"), [(scripted.die_before, 0), (scripted.die_after, 1)]
-)
+@pytest.mark.parametrize(("death", "documents_before"), [(scripted.die_before, 0), (scripted.die_after, 1)])
 def test_sender_killed_while_sending_leaves_an_unclear_posting_and_one_document(
     now, erp, queue, death, documents_before
 ) -> None:
@@ -233,7 +231,9 @@ def test_answer_that_comes_after_its_lease_changes_nothing(now, erp, queue) -> N
 
 
 def test_local_answer_settles_with_its_reason(now, erp, queue) -> None:
-    erp.then(lambda books, command: scripted.port.Outcome("local", message="no place for dates of closed orders"))
+    erp.then(
+        lambda books, command: scripted.port.Outcome("local", message="no place for dates of closed orders")
+    )
     posting = queue()
     send_due()
     posting.refresh_from_db()

@@ -36,7 +36,10 @@ def mark(entity: str = "customers") -> Watermark:
 
 
 def test_rows_and_watermark_move_together_and_the_next_read_goes_on_there(now, erp: Books, main) -> None:
-    erp.pages["customers"] = [Page((customer("ALS", "Alstrand"),), "1"), Page((customer("NOR", "Norrland"),), "2")]
+    erp.pages["customers"] = [
+        Page((customer("ALS", "Alstrand"),), "1"),
+        Page((customer("NOR", "Norrland"),), "2"),
+    ]
 
     assert pull_due() == 8
     assert list(Customer.objects.order_by("code").values_list("code", "name")) == [
@@ -81,7 +84,9 @@ def test_page_that_can_not_be_written_leaves_rows_and_watermark_alone(now, erp: 
     assert mark("items").error == ""
 
 
-def test_rows_that_speak_of_something_missing_are_named_and_read_again_once_it_came(now, erp: Books, main) -> None:
+def test_rows_that_speak_of_something_missing_are_named_and_read_again_once_it_came(
+    now, erp: Books, main
+) -> None:
     line = Record("stock", "IT-9|A|", "1", {"item": "IT-9", "location": "A", "lot": "", "quantity": "4"})
     erp.pages["stock"] = [Page((line,), "1")]
     pull_due()
@@ -91,6 +96,7 @@ def test_rows_that_speak_of_something_missing_are_named_and_read_again_once_it_c
     erp.pages["items"] = [Page((Record("items", "IT-9", "9", {"name": "Nine", "uom": "pcs"}),), "1")]
     now.shift(PULL_EVERY)
     pull_due()
+    assert len(mark("stock").missing) == 1
     now.shift(timedelta(seconds=1))
     pull_due()
     assert erp.pull_calls[-1] == ("stock", "")
@@ -124,7 +130,7 @@ def test_reconciliation_finds_what_is_missing_unknown_differing_and_doubled(
     by_hand = queue()
     mark_local(posting_id=by_hand.pk, reason="keyed by the clerk")
     send_due()
-    del erp.documents[[key for key in erp.keys()].index(missing.business_key)]
+    del erp.documents[erp.keys().index(missing.business_key)]
     erp.documents = [row for row in erp.documents if row[0] != differs.business_key]
 
     def document(key: str, number: str, **more: object) -> ErpDocument:
@@ -156,7 +162,9 @@ def test_reconciliation_finds_what_is_missing_unknown_differing_and_doubled(
     assert good.business_key not in {key for _kind, key in found}
 
 
-def test_reconciliation_of_a_silent_erp_says_so_and_accuses_nobody(now, erp: Books, main, queue: Queue) -> None:
+def test_reconciliation_of_a_silent_erp_says_so_and_accuses_nobody(
+    now, erp: Books, main, queue: Queue
+) -> None:
     queue()
     send_due()
     erp.documents.clear()
