@@ -10,6 +10,7 @@ from plant_app.demo.master import Plant
 from plant_app.demo.orders import Numbers
 from plant_app.demo.work import Job
 from plant_app.models import OperationStatus, ProgressReport, UnitState
+from plant_app.selectors.floor import ON_UNIT
 
 BACK = timedelta(hours=9)
 
@@ -65,10 +66,8 @@ def write_stock(plant: Plant, jobs: list[Job]) -> dict[str, list[models.Lot]]:
         rows[item, lot, location] = Decimal(quantity)
     blocked = lot_of("CAST-340", "GUSS")
     rows["CAST-340", blocked.code, "RHF-BLK"] = Decimal(18)
-    by_code = {
-        row.code: row
-        for row in models.Lot.objects.bulk_create([row for found in lots.values() for row in found])
-    }
+    written = models.Lot.objects.bulk_create([row for found in lots.values() for row in found])
+    by_code = {row.code: row for row in written}
     for lot in models.Lot.objects.filter(made_by__startswith="WO-"):
         by_code[lot.code] = lot
         rows[_code_of(plant, lot), lot.code, "RHF-MACH"] = Decimal(36)
@@ -102,7 +101,7 @@ def write_states(plant: Plant, operations: dict[str, list[models.Operation]]) ->
         row.actual_unit.code: row
         for rows in operations.values()
         for row in rows
-        if row.status in (OperationStatus.RUNNING, OperationStatus.SETUP) and row.actual_unit is not None
+        if row.status in ON_UNIT and row.actual_unit is not None
     }
     stretches: list[models.WorkUnitState] = []
     reports: list[ProgressReport] = []
@@ -121,6 +120,8 @@ def _now(plant: Plant, code: str, operation: models.Operation | None) -> tuple[s
     if operation is not None and operation.started_at is not None:
         if operation.status == OperationStatus.SETUP:
             return UnitState.SETUP, operation.started_at, ""
+        if operation.status == OperationStatus.STOPPED:
+            return UnitState.PLANNED_STOP, plant.now - timedelta(minutes=5), "No shift"
         ready = operation.started_at + timedelta(minutes=float(operation.setup_minutes))
         return UnitState.RUNNING, ready, ""
     if code in stories.PLANNED_STOP:
@@ -150,8 +151,10 @@ def _reports(plant: Plant, operation: models.Operation) -> list[ProgressReport]:
     begun = operation.started_at or plant.now
     common = {"operation": operation, "work_unit": operation.actual_unit, "created_at": plant.now}
     rows = [ProgressReport(kind=kinds.SETUP, at=begun, **common)]
-    if operation.status == OperationStatus.RUNNING:
+    if operation.status != OperationStatus.SETUP:
         ready = begun + timedelta(minutes=float(operation.setup_minutes))
         rows.append(ProgressReport(kind=kinds.START, at=ready, **common))
         rows.append(ProgressReport(kind=kinds.COUNT, at=plant.now, good=operation.good, **common))
+    if operation.status == OperationStatus.STOPPED:
+        rows.append(ProgressReport(kind=kinds.STOP, at=plant.now, **common))
     return rows

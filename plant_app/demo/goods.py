@@ -34,7 +34,8 @@ _VALVE_SIZES = (160, 180, 200, 220, 240, 260, 310, 340)
 _SPOOL_SIZES = (8, 10, 12, 14, 16, 18)
 _SLEEVE_SIZES = (24, 26, 28, 30, 32, 34)
 _ASSEMBLY: tuple[Step, ...] = (
-    (10, "Kit", "KIT", 10, 1.2, ""), (20, "Assemble", "AL", 20, 6.5, ""), (30, "Test and pack", "TEST", 15, 4.0, "PRESSURE"),
+    (10, "Kit", "KIT", 10, 1.2, ""), (20, "Assemble", "AL", 20, 6.5, ""),
+    (30, "Test and pack", "TEST", 15, 4.0, "PRESSURE"),
 )  # fmt: skip
 
 MADE = (
@@ -90,7 +91,8 @@ BOUGHT: tuple[tuple[str, str, str, str, float, str, int], ...] = (
     *((f"TUB-{s}", f"Precision tube {s} mm", "bars", "m", 9 + s * 0.2, "STAH", 8) for s in _SLEEVE_SIZES),
     *((f"BAR-{s}", f"Round bar {s} mm", "bars", "m", 4 + s * 0.3, "STAH", 6) for s in (20, 30, 40, 60)),
     *((f"SK-{n}", f"Seal kit {n}", "seals", "pcs", 5 + (n - 110) * 0.35, "DICH", 10) for n in range(110, 126)),
-    *((f"SPR-{s}", f"Spring {s} mm", "springs", "pcs", 0.6 + s * 0.05, "FEDE", 12) for s in (8, 10, 12, 14, 16, 18, 20)),
+    *((f"SPR-{s}", f"Spring {s} mm", "springs", "pcs", 0.6 + s * 0.05, "FEDE", 12)
+      for s in (8, 10, 12, 14, 16, 18, 20)),
     *((f"SOL-{s}", f"Solenoid {s} V", "solenoids", "pcs", 22 + s * 0.2, "MAGN", 20) for s in (12, 24, 48, 110, 230)),
     *((f"{n}-CD", f"Spindle bearing {n}-CD", "bearings", "pcs", 36 + i * 28, "WALZ", 14)
       for i, n in enumerate((7004, 7006, 7008, 7010, 7012, 7014))),

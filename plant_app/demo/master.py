@@ -65,15 +65,15 @@ def write_places(plant: Plant) -> None:
             position=position,
         )
         plant.centres[code] = centre
-        for number in range(first, first + count):
-            unit_code = f"{prefix}{number:0{digits}d}"
-            units.append(
-                models.WorkUnit(
-                    work_centre=centre, code=unit_code, name=f"{name} {number}", position=len(units),
-                    aliases=[f"{word} {number}" for word in words], is_bottleneck=bottleneck,
-                )
-            )  # fmt: skip
-            plant.units_of.setdefault(code, []).append(unit_code)
+        codes = [(number, f"{prefix}{number:0{digits}d}") for number in range(first, first + count)]
+        plant.units_of[code] = [unit_code for _number, unit_code in codes]
+        units += [
+            models.WorkUnit(
+                work_centre=centre, code=unit_code, name=f"{name} {number}", position=len(units) + number - first,
+                aliases=[f"{word} {number}" for word in words], is_bottleneck=bottleneck,
+            )
+            for number, unit_code in codes
+        ]  # fmt: skip
     plant.units = {unit.code: unit for unit in models.WorkUnit.objects.bulk_create(units)}
     for position, (site, code, name, start, end, weekdays, office) in enumerate(places.SHIFTS):
         plant.shifts[site, code] = models.Shift.objects.create(
@@ -109,8 +109,8 @@ def write_people(plant: Plant) -> None:
             password=make_password(None), date_joined=clock.now(),
         )  # fmt: skip
         users.append(user)
-        for code in plant.sites if login in cast.BOTH_SITES else (site,):
-            grants.append(models.AccessGrant(user=user, site=plant.sites[code], role=access))
+        sites = tuple(plant.sites) if login in cast.BOTH_SITES else (site,)
+        grants.extend(models.AccessGrant(user=user, site=plant.sites[code], role=access) for code in sites)
         return user
 
     def assign(
@@ -257,10 +257,10 @@ def write_goods(plant: Plant) -> None:
     for code, family in plant.families.items():
         size = code.removeprefix(family.prefix)
         plant.bom[code] = [(need.format(s=size), Decimal(str(count))) for need, count in family.needs]
-        for component, count in plant.bom[code]:
-            lines.append(
-                models.BomLine(parent=plant.items[code], component=plant.items[component], quantity=count)
-            )
+        lines += [
+            models.BomLine(parent=plant.items[code], component=plant.items[component], quantity=count)
+            for component, count in plant.bom[code]
+        ]
     models.BomLine.objects.bulk_create(lines)
     models.ItemAlternate.objects.bulk_create(
         models.ItemAlternate(item=plant.items[code], substitute=plant.items[other])

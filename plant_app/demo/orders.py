@@ -40,8 +40,8 @@ def write_orders(plant: Plant, jobs: list[Job]) -> dict[str, models.WorkOrder]:
             need_by[job.number] = job.end + slack
             line = _sale(plant, job, need_by[job.number], number())
         else:
-            parent = _parent(plant, job, finals, orders)
-            need_by[job.number] = parent.planned_start - HOUR if parent else job.end + slack + 24 * HOUR
+            parent, parent_start = _parent(plant, job, finals, orders)
+            need_by[job.number] = parent_start - HOUR / 2 if parent_start else job.end + slack + 24 * HOUR
         lot = None
         if job.lot:
             lot = models.Lot.objects.create(
@@ -68,13 +68,18 @@ def _slack(plant: Plant) -> timedelta:
 
 def _parent(
     plant: Plant, job: Job, finals: list[Job], orders: dict[str, models.WorkOrder]
-) -> models.WorkOrder | None:
-    """A final order of the same site that uses the part and starts after it is ready."""
+) -> tuple[models.WorkOrder, datetime] | tuple[None, None]:
+    """A final order of the same site that uses the part after it is ready, and when it does."""
     for final in finals:
         uses = any(code == job.item for code, _count in plant.bom[final.item])
-        if uses and final.site == job.site and final.start > job.end + HOUR:
-            return orders[final.number]
-    return None
+        if uses and final.site == job.site and _first_use(final) > job.end + HOUR:
+            return orders[final.number], _first_use(final)
+    return None, None
+
+
+def _first_use(final: Job) -> datetime:
+    """When components go in: assembling, the second step."""
+    return final.booked[min(1, len(final.booked) - 1)][1]
 
 
 def _story_sale(plant: Plant, story: stories.Sale) -> models.SalesOrderLine:

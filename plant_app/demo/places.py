@@ -17,7 +17,7 @@ AREAS = (
     ("GVL", "GMACH", "Machining"),
     ("GVL", "GASM", "Forming and assembly"),
 )
-# area, code, name, cost per hour, crew, unit prefix, first number, count, digits, words people use for a unit, bottleneck
+# area, code, name, cost per hour, crew, unit prefix, first number, count, digits, words for a unit, bottleneck
 CENTRES = (
     ("MACH", "MILL3", "3-axis milling", 92, 2, "CNC-", 1, 3, 2, ("mill", "machine", "Fräse"), False),
     ("MACH", "MILL5", "5-axis milling", 138, 2, "CNC-", 4, 3, 2, ("mill", "machine", "Fräse"), False),
@@ -48,8 +48,8 @@ SHIFTS = (
     ("RHF", "L", "Late", time(14), time(22), EVERY_DAY, False),
     ("RHF", "N", "Night", time(22), time(6), EVERY_DAY, False),
     ("RHF", "O", "Office", time(7), time(17), WORKDAYS, True),
-    ("GVL", "1", "First", time(6), time(14), (0, 1, 2, 3, 4, 5), False),
-    ("GVL", "2", "Second", time(14), time(22), (0, 1, 2, 3, 4, 5), False),
+    ("GVL", "1", "First", time(6), time(14), EVERY_DAY, False),
+    ("GVL", "2", "Second", time(14), time(22), EVERY_DAY, False),
     ("GVL", "O", "Office", time(7), time(17), WORKDAYS, True),
 )
 # code, site, name, kind

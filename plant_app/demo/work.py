@@ -15,10 +15,11 @@ from plant_app.demo import goods, places, stories
 from plant_app.demo.master import Plant
 from plant_app.demo.schedule import MOVE, Calendar, Scheduler
 from plant_app.models import OperationStatus as Status
+from plant_app.selectors.floor import ON_UNIT
 from plant_app.shift_times import Pattern
 
 FINAL_GROUPS = ("valves", "cylinders", "pumps")
-RHF_WAITING, GVL_WAITING = 26, 12
+RHF_WAITING, GVL_WAITING = 32, 12
 
 
 @dataclass
@@ -35,6 +36,7 @@ class Job:
     good: int | None = None  # pieces done at that step; None: it waits
     sales: str = ""
     lot: str = ""
+    staffed: bool = True  # a shift works at the site now
     booked: list[tuple[str, datetime, datetime]] = field(default_factory=list)
 
     @property
@@ -64,6 +66,7 @@ def plan_jobs(plant: Plant) -> list[Job]:
     calendars = {code: _calendar(code) for code in plant.sites}
     running = [*_story_jobs(plant), *_filling_jobs(plant)]
     for job in running:
+        job.staffed = calendars[job.site].open_from(plant.now) == plant.now
         _book_running(plant, job, scheduler, calendars[job.site])
     first = [_waiting_story(plant, story) for story in stories.WAITING]
     for job in first:
@@ -71,9 +74,9 @@ def plan_jobs(plant: Plant) -> list[Job]:
     for job in running:
         _book_rest(plant, job, scheduler, calendars[job.site])
     later = [*_later_jobs(plant, "RHF", RHF_WAITING, 118400), *_later_jobs(plant, "GVL", GVL_WAITING, 200100)]
-    for job in later:
-        released = plant.now + timedelta(hours=plant.dice.uniform(0, 18))
-        _book_from(plant, job, scheduler, calendars[job.site], released)
+    released = sorted(plant.now + timedelta(hours=plant.dice.uniform(0, 10)) for _job in later)
+    for job, moment in zip(later, released, strict=True):
+        _book_from(plant, job, scheduler, calendars[job.site], moment)
     return [*running, *first, *later]
 
 
@@ -193,7 +196,9 @@ def status_of(job: Job, place: int) -> str:
         return Status.WAITING
     if job.good is None:
         return Status.READY
-    return Status.RUNNING if job.good else Status.SETUP
+    if not job.good:
+        return Status.SETUP
+    return Status.RUNNING if job.staffed else Status.STOPPED
 
 
 def write_operations(
@@ -226,7 +231,7 @@ def _operation(
     number, name, centre, setup, run, skill = step
     status = status_of(job, place)
     done = status == Status.FINISHED
-    begun = status in (Status.FINISHED, Status.RUNNING, Status.SETUP)
+    begun = status == Status.FINISHED or status in ON_UNIT
     good = Decimal(job.quantity if done else (job.good or 0) if begun else 0)
     return models.Operation(
         work_order=order, number=number, name=name, work_centre=plant.centres[centre], work_unit=plant.units[unit],

@@ -113,8 +113,8 @@ def impose_constraint(
     """Put a limit on the plan from `starts_at` (default now) until `ends_at` (None: no date known), until lifted.
 
     Imposing again with the same kind, origin and objects restates the open one instead of adding a second. `factor` is
-    the speed left (0 to 1), `missing` heads. Raises InvalidInput when the kind is unknown, names nothing it can limit, or
-    ends before it starts. Locks the site's row. The site is marked for re-sequencing.
+    the speed left (0 to 1), `missing` heads. Raises InvalidInput when the kind is unknown, names nothing it can limit,
+    or ends before it starts. Locks the site's row. The site is marked for re-sequencing.
     """
     objects = {
         "area": area, "work_centre": work_centre, "work_unit": work_unit, "operation": operation, "item": item,

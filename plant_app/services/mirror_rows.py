@@ -103,9 +103,7 @@ def _save(model: type[Model], identity: dict[str, Any], values: dict[str, Any], 
     }
     row: Any = model._default_manager.select_for_update(of=("self",)).filter(**identity).first()
     if row is None:
-        row = model._default_manager.create(
-            **(identity | (defaults() if defaults else {}) | values | mirror)
-        )
+        row = model._default_manager.create(**(identity | (defaults() if defaults else {}) | values | mirror))
         return row, "created"
     changed = [name for name, value in values.items() if getattr(row, name) != value]
     for name, value in (values | mirror).items():

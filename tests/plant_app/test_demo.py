@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from core import clock
 from plant_app import models, selectors
 from plant_app.demo.build import build_demo
-from plant_app.models import OperationStatus
+from plant_app.selectors.floor import ON_UNIT
 
 MOMENT = datetime(2026, 11, 17, 9, 42, tzinfo=UTC)
 
@@ -53,7 +54,7 @@ def test_demo_plan_is_mostly_in_time_and_never_double_books(demo: datetime) -> N
         assert row.start >= last.get(row.work_unit_id, row.start)
         assert row.end > row.start
         last[row.work_unit_id] = row.end
-    running = models.Operation.objects.filter(status__in=[OperationStatus.RUNNING, OperationStatus.SETUP])
+    running = models.Operation.objects.filter(status__in=ON_UNIT)
     assert running.count() == running.values("actual_unit").distinct().count() >= 45
 
 
@@ -80,12 +81,30 @@ def test_second_run_changes_nothing(demo: datetime) -> None:
     assert before == {model: model.objects.count() for model in before}
 
 
-def test_same_seed_same_plant(demo: datetime) -> None:
-    first = list(
-        models.Operation.objects.order_by("pk").values_list("work_order__number", "number", "planned_start")
-    )
-    people = set(models.User.objects.values_list("username", flat=True))
-    for model in (models.Operation, models.WorkOrder):
-        model.objects.all().delete()
-    assert len(first) > 300
-    assert len(people) > 80
+def _rehearse(seed: int) -> tuple[list[tuple], set[str]]:
+    """Build, look, and undo."""
+    with transaction.atomic():
+        with clock.travel(MOMENT):
+            assert build_demo(seed=seed)
+        plan = list(
+            models.Operation.objects.order_by("work_order__number", "number").values_list(
+                "work_order__number", "number", "work_unit__code", "planned_start", "good"
+            )
+        )
+        people = set(models.User.objects.values_list("username", flat=True))
+        transaction.set_rollback(True)
+    return plan, people
+
+
+def test_same_seed_same_plant(db: None) -> None:
+    first = _rehearse(1)
+    assert _rehearse(1) == first
+    assert _rehearse(2) != first
+    assert len(first[0]) > 300
+    assert len(first[1]) > 80
+
+
+def test_a_site_outside_its_shifts_stands_still(demo: datetime) -> None:
+    # 04:42 in Greenville
+    states = models.WorkUnitState.objects.filter(until=None, work_unit__work_centre__area__site__code="GVL")
+    assert set(states.values_list("state", flat=True)) <= {"planned_stop", "free"}
