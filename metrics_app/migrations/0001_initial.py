@@ -9,76 +9,145 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('plant_app', '0001_initial'),
+        ("plant_app", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Baseline',
+            name="Baseline",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('start', models.DateField()),
-                ('end', models.DateField()),
-                ('resolution_median', models.FloatField(blank=True, help_text='minutes', null=True)),
-                ('alignment_median', models.FloatField(blank=True, help_text='minutes', null=True)),
-                ('posting_lag_median', models.FloatField(blank=True, help_text='minutes', null=True)),
-                ('first_pass_percent', models.FloatField(blank=True, null=True)),
-                ('source', models.CharField(blank=True, help_text='where the figures come from', max_length=120)),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='baselines', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("start", models.DateField()),
+                ("end", models.DateField()),
+                ("resolution_median", models.FloatField(blank=True, help_text="minutes", null=True)),
+                ("alignment_median", models.FloatField(blank=True, help_text="minutes", null=True)),
+                ("posting_lag_median", models.FloatField(blank=True, help_text="minutes", null=True)),
+                ("first_pass_percent", models.FloatField(blank=True, null=True)),
+                (
+                    "source",
+                    models.CharField(blank=True, help_text="where the figures come from", max_length=120),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="baselines",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-end',),
+                "ordering": ("-end",),
             },
         ),
         migrations.CreateModel(
-            name='MonthlyReport',
+            name="MonthlyReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('year', models.PositiveSmallIntegerField()),
-                ('month', models.PositiveSmallIntegerField()),
-                ('figures', models.JSONField()),
-                ('definition_version', models.PositiveSmallIntegerField()),
-                ('frozen_at', models.DateTimeField(default=core.clock.now)),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='monthly_reports', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("year", models.PositiveSmallIntegerField()),
+                ("month", models.PositiveSmallIntegerField()),
+                ("figures", models.JSONField()),
+                ("definition_version", models.PositiveSmallIntegerField()),
+                ("frozen_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="monthly_reports",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-year', '-month', 'site'),
+                "ordering": ("-year", "-month", "site"),
             },
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('metric', models.CharField(max_length=20)),
-                ('frozen', models.FloatField(null=True)),
-                ('current', models.FloatField(null=True)),
-                ('count', models.IntegerField(default=0, help_text='records counted now, less those counted then')),
-                ('found_at', models.DateTimeField(default=core.clock.now)),
-                ('report', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='adjustments', to='metrics_app.monthlyreport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("metric", models.CharField(max_length=20)),
+                ("frozen", models.FloatField(null=True)),
+                ("current", models.FloatField(null=True)),
+                (
+                    "count",
+                    models.IntegerField(default=0, help_text="records counted now, less those counted then"),
+                ),
+                ("found_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "report",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="adjustments",
+                        to="metrics_app.monthlyreport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-found_at', '-pk'),
+                "ordering": ("-found_at", "-pk"),
             },
         ),
         migrations.AddConstraint(
-            model_name='monthlyreport',
-            constraint=models.UniqueConstraint(fields=('site', 'year', 'month'), name='one_report_per_month', nulls_distinct=False),
+            model_name="monthlyreport",
+            constraint=models.UniqueConstraint(
+                fields=("site", "year", "month"), name="one_report_per_month", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='monthlyreport',
-            constraint=models.CheckConstraint(condition=models.Q(('month__gte', 1), ('month__lte', 12)), name='report_month_valid'),
+            model_name="monthlyreport",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("month__gte", 1), ("month__lte", 12)), name="report_month_valid"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='monthlyreport',
-            trigger=pgtrigger.compiler.Trigger(name='report_frozen', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='db235be4bdfd23edb640f9469c9b6a99ddf4ebf5', operation='UPDATE OR DELETE', pgid='pgtrigger_report_frozen_f3308', table='metrics_app_monthlyreport', when='BEFORE')),
+            model_name="monthlyreport",
+            trigger=pgtrigger.compiler.Trigger(
+                name="report_frozen",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="db235be4bdfd23edb640f9469c9b6a99ddf4ebf5",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_report_frozen_f3308",
+                    table="metrics_app_monthlyreport",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='adjustment',
-            trigger=pgtrigger.compiler.Trigger(name='adjustment_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='785a7ca0d0b9fef84ee283d3ce493220bb099759', operation='UPDATE OR DELETE', pgid='pgtrigger_adjustment_append_only_9d649', table='metrics_app_adjustment', when='BEFORE')),
+            model_name="adjustment",
+            trigger=pgtrigger.compiler.Trigger(
+                name="adjustment_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="785a7ca0d0b9fef84ee283d3ce493220bb099759",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_adjustment_append_only_9d649",
+                    table="metrics_app_adjustment",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

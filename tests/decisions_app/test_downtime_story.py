@@ -50,13 +50,15 @@ def test_opening_contains_the_unit_and_opens_a_maintenance_notification(
     # and the unit is down with an estimated end, its operation stopped
     constraint = Constraint.objects.get(kind="unit_down", lifted_at=None)
     assert (constraint.work_unit, constraint.estimated) == (plant.units["PRS-04"], True)
-    assert constraint.ends_at is not None and constraint.ends_at > clock.now()
+    assert constraint.ends_at is not None
+    assert constraint.ends_at > clock.now()
     assert WorkUnitState.objects.get(work_unit=plant.units["PRS-04"], until=None).state == UnitState.DOWN
     exception.operation.refresh_from_db()
     assert exception.operation.status == "stopped"
     # and only the notification has been asked for
     assert kinds(exception) == ["maintenance_notification"]
-    assert exception.contained_at is not None and exception.contain_due_at is None
+    assert exception.contained_at is not None
+    assert exception.contain_due_at is None
 
 
 def test_containment_happens_once(plant: KolbeMini, report: Report) -> None:
@@ -165,7 +167,9 @@ def test_finished_tasks_confirm_the_counts_clear_the_press_and_resolve_the_recor
         "local"
     }
     story = list(exception.events.values_list("kind", flat=True))
-    assert story.count("closed") == 1 and story.count("resolved") == 1 and story.count("aligned") == 1
+    assert story.count("closed") == 1
+    assert story.count("resolved") == 1
+    assert story.count("aligned") == 1
 
 
 def test_a_reversed_decision_ends_its_tasks_and_withdraws_its_postings(
@@ -210,7 +214,8 @@ def test_cancelling_lifts_everything(plant: KolbeMini, report: Report) -> None:
     assert ExceptionEvent.objects.filter(exception=exception, kind="cancelled").count() == 1
     decisions.restore(exception_id=exception.pk, actor=plant.people["ingrid.vogel"], reason="it was right")
     exception.refresh_from_db()
-    assert exception.status == "open" and exception.contain_due_at is not None
+    assert exception.status == "open"
+    assert exception.contain_due_at is not None
 
 
 def test_postings_are_linked_to_what_asked_for_them(plant: KolbeMini, report: Report) -> None:
