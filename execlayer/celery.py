@@ -50,6 +50,7 @@ WAKES: dict[str, Job] = {
 # swept only
 SWEEPS: dict[str, Job] = {
     "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
+    "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
 }
 JOBS = {**WAKES, **SWEEPS}

@@ -4,7 +4,6 @@ PostgreSQL and Redis always: there is no second code path for small installation
 """
 
 import secrets
-from importlib.util import find_spec
 from typing import Any
 
 from execlayer import environment as env
@@ -26,6 +25,7 @@ BEHIND_PROXY = env.flag("BEHIND_PROXY")
 ERP = env.text("ERP", "tryton")
 PROCESS = env.text("EXECLAYER_PROCESS", "command")
 DB_POOL_MAX = env.number("DB_POOL_MAX", 10)
+API_RATE_PER_MINUTE = env.number("API_RATE_PER_MINUTE", 6000)  # per login; 0 switches the limit off
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 STATIC_DIRECTORY = env.text("STATIC_ROOT")
 EMAIL_HOST = env.text("EMAIL_HOST")
@@ -83,8 +83,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "plant_app.authentication.DeviceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "plant_app.throttling.RateLimitHeaders",
 ]
 ROOT_URLCONF = "execlayer.urls"
 ASGI_APPLICATION = "execlayer.asgi.application"
@@ -144,10 +146,11 @@ SESSION_COOKIE_AGE = 12 * 3600  # one shift and its handover
 REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "core.api.exception_handler",
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        *(["plant_app.authentication.BearerAuthentication"] if find_spec("plant_app.authentication") else []),
+        "plant_app.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["plant_app.throttling.LoginThrottle"],
     "DEFAULT_PAGINATION_CLASS": "core.api.KeysetPagination",
     "PAGE_SIZE": 50,
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -6,6 +6,7 @@ Counts live in the cache. When the cache is away nobody is refused: work on the 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,10 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
-from rest_framework.views import APIView
 
 from core import clock
 from core.errors import TooMany
+
+if TYPE_CHECKING:  # the framework's views import this class by name while they load
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +77,7 @@ def limit(*, scope: str, who: str, limit: int, window_seconds: int = WINDOW_SECO
 class LoginThrottle(BaseThrottle):
     """DRF's hook: one budget per login (per address before login). Views may set `rate_per_minute`."""
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         allowed = getattr(view, "rate_per_minute", None) or getattr(
             settings, "API_RATE_PER_MINUTE", DEFAULT_PER_MINUTE
         )

@@ -67,6 +67,7 @@ class Demo:
             self._add("simulate", ["manage.py", "simulate"], tier=BESIDE, nice=5)
         if self.options.builds_erp and self.postgres is not None:
             self.erp = Erp(self.options, self.console, self.run_file, self.environment)
+            self._export_plant(self.erp.plant)
             self.erp.start(self.supervisor, self.postgres, self.keys["tryton"], tier=BESIDE)
         if self.options.simulate and not self.progress.done("history"):
             self._fill_history()
@@ -203,6 +204,20 @@ class Demo:
             )
         schedule = ["beat", "--pidfile=", "--schedule", str(self.options.home / "beat-schedule")]
         self._add("beat", celery + schedule + quiet, tier=SERVING)
+
+    def _export_plant(self, target: Path) -> None:
+        """The ERP is filled with our plant's master data; it waits for this file."""
+        if target.exists():
+            return
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        part = target.with_suffix(".part")
+
+        def ended(code: int) -> None:
+            if code == 0:
+                part.replace(target)
+
+        arguments = ["manage.py", "export_plant", str(part)]
+        self._add("export", arguments, tier=BESIDE, restart=False, on_exit=ended)
 
     def _fill_history(self) -> None:
         def ended(code: int) -> None:

@@ -33,6 +33,7 @@ class Erp:
     ) -> None:
         self._state_file = options.home / "erp.json"
         self._home = options.home / "tryton"
+        self.plant = self._home / "plant.json"
         self._console = console
         self._run_file = run_file
         self._environment = environment
