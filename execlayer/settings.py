@@ -169,6 +169,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AccessRoleEnum": "plant_app.models.access.AccessRole",
+        "DutyEnum": "plant_app.models.people.Duty",
+        "ExceptionStatusEnum": "exceptions_app.lifecycle.Status",
+        "PostingStatusEnum": "erp_sync.lifecycle.Status",
+        "ReadingStatusEnum": "exceptions_app.models.signals.ReadingStatus",
+        "ResponseStatusEnum": "exceptions_app.models.responses.ResponseStatus",
+    },
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # the OpenAPI gate looks at the schema, and more closely
 }
 
 # --- words, numbers, time --------------------------------------------------------------------------------
