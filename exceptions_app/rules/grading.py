@@ -7,7 +7,16 @@ state was read.
 from typing import Final
 
 _WORDS: Final = {"N": "none", "I": "information", "W": "warning", "E": "error"}
-_KINDS: Final = ("DATE-EARLIER", "DATE-LATER", "QTY-UP", "QTY-DOWN", "CANCEL", "CONFIG", "SHIP-TO/MODE", "ADD")
+_KINDS: Final = (
+    "DATE-EARLIER",
+    "DATE-LATER",
+    "QTY-UP",
+    "QTY-DOWN",
+    "CANCEL",
+    "CONFIG",
+    "SHIP-TO/MODE",
+    "ADD",
+)
 _TABLE: Final = (
     "NNNNNNNN",
     "ININIINI",

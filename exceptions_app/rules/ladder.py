@@ -72,7 +72,11 @@ def rest_of(ladder: Sequence[Mapping[str, Any]], *, role: str, level: int) -> li
     base = next((int(e["after_minutes"]) for e in ladder if int(e["level"]) == level), 0)
     rest = [{"level": level, "roles": [role], "after_minutes": 0}]
     rest += [
-        {"level": int(e["level"]), "roles": list(e["roles"]), "after_minutes": max(0, int(e["after_minutes"]) - base)}
+        {
+            "level": int(e["level"]),
+            "roles": list(e["roles"]),
+            "after_minutes": max(0, int(e["after_minutes"]) - base),
+        }
         for e in above
     ]
     return rest

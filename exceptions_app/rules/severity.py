@@ -120,7 +120,11 @@ def _labour(around: Circumstances) -> Verdict:
 
 
 def _tooling(around: Circumstances) -> Verdict:
-    return _downtime(around) if around.operation_running or around.next_start_min is not None else (MEDIUM, "tool")
+    return (
+        _downtime(around)
+        if around.operation_running or around.next_start_min is not None
+        else (MEDIUM, "tool")
+    )
 
 
 def _supplier_delay(around: Circumstances) -> Verdict:
@@ -142,7 +146,9 @@ def _safety(around: Circumstances) -> Verdict:
 def _engineering(around: Circumstances) -> Verdict:
     if around.effectivity == "immediate":
         return (
-            (CRITICAL, "at once, safety critical") if around.safety_characteristic else (HIGH, "effective at once")
+            (CRITICAL, "at once, safety critical")
+            if around.safety_characteristic
+            else (HIGH, "effective at once")
         )
     return MEDIUM, "effective at a date"
 

@@ -33,7 +33,7 @@ class Standing:
 
 
 def clock_text(moment: datetime | None, *, now: datetime, zone: str) -> str:
-    """"10:24", or "Fri 20 Nov 10:24" when it is another day there; empty without a moment."""
+    """ "10:24", or "Fri 20 Nov 10:24" when it is another day there; empty without a moment."""
     if moment is None:
         return ""
     local, today = moment.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()

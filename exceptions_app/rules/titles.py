@@ -52,7 +52,7 @@ def quoted(text: str) -> str:
 
 
 def amount(quantity: Decimal | None, uom: str) -> str:
-    """"120 pcs", without trailing zeros; empty when not known."""
+    """ "120 pcs", without trailing zeros; empty when not known."""
     if quantity is None:
         return ""
     number = format(quantity.normalize(), "f")
@@ -77,7 +77,11 @@ def _shortage(s: Subject) -> str:
 def _quality(s: Subject) -> str:
     held = amount(s.quantity, s.uom)
     place = s.place or (f"lot {s.lot}" if s.lot else s.item)
-    head = f"{place[:1].upper()}{place[1:]}: {s.what}" if place and s.what else (s.what or f"{place} on hold".strip())
+    head = (
+        f"{place[:1].upper()}{place[1:]}: {s.what}"
+        if place and s.what
+        else (s.what or f"{place} on hold".strip())
+    )
     return _with(head[:1].upper() + head[1:], f"{held} held" if held else "")
 
 
@@ -110,7 +114,9 @@ def _supplier(s: Subject) -> str:
 
 
 def _complaint(s: Subject) -> str:
-    return _with(f"{s.customer or 'A customer'} complains", s.what, s.item or (f"lot {s.lot}" if s.lot else ""))
+    return _with(
+        f"{s.customer or 'A customer'} complains", s.what, s.item or (f"lot {s.lot}" if s.lot else "")
+    )
 
 
 def _safety(s: Subject) -> str:

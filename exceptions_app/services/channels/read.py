@@ -94,7 +94,9 @@ def _be_patient(seconds: float) -> None:
 def _claimed(signal_id: int, *, skip: bool) -> SignalReading | None:
     return (
         SignalReading.objects.select_for_update(of=("self",), skip_locked=skip)
-        .select_related("signal__source__site", "signal__site", "signal__reporter", "signal__device", "exception")
+        .select_related(
+            "signal__source__site", "signal__site", "signal__reporter", "signal__device", "exception"
+        )
         .filter(signal_id=signal_id)
         .first()
     )

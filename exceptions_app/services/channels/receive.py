@@ -59,7 +59,11 @@ def receive_signal(
     if not external_id or len(external_id) > LONGEST_ID:
         raise InvalidInput("exceptions.external_id", f"A signal needs an id of 1 to {LONGEST_ID} characters.")
     text = text.replace("\x00", "")[:LONGEST_TEXT]
-    body = {"text": text, "fields": _plain(fields or {}), "payload": _plain(payload if payload is not None else {})}
+    body = {
+        "text": text,
+        "fields": _plain(fields or {}),
+        "payload": _plain(payload if payload is not None else {}),
+    }
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     known = _known(source, external_id)
     if known is None:

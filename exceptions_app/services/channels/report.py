@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from exceptions_app.channels.webhook import UNPARSABLE
 from exceptions_app.models import Signal
 from exceptions_app.reading.correlation import correlation_key
 from exceptions_app.reading.types import LINK_KINDS, Reading, ReadingContext
@@ -100,6 +101,9 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
     if type_ is None:
         type_, triage = unsorted_type(), True
         reasons = reasons or ["nobody could tell what it is"]
+    if isinstance(signal.payload, dict) and UNPARSABLE in signal.payload and found.intent != "chatter":
+        triage = True
+        reasons.append("the message could not be parsed")
     if not signal.source.trusted and not triage:
         triage = True
         reasons.append("the sender is not trusted to open records")
@@ -129,6 +133,7 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
             reason=found.reason_code, details=details, shift=around.shift,
         ),
         text=signal.text,
+        place=_as_named(found),
         what=words.lower() if 2 < len(words) <= 60 else "",
         details=details,
         reason=reason,
@@ -143,6 +148,15 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         unconfirmed=found.unconfirmed,
         reported_by=signal.reporter,
     )  # fmt: skip
+
+
+def _as_named(found: Reading) -> str:
+    """The machine in the reporter's own words, where they used the floor's name for it ("press 4")."""
+    unit = found.field("work_unit")
+    if unit is None or unit.candidates or unit.method not in ("alias", "name"):
+        return ""
+    words = " ".join(unit.words.split())
+    return words[:1].upper() + words[1:] if len(words) <= 40 else ""
 
 
 def _place_of_device(signal: Signal, links: Links) -> None:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from core.keys import new_token
+from exceptions_app.channels.webhook import new_secret
 from exceptions_app.models import Channel, Source
 from plant_app.models import Site
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - a marker, not a secret
 _KINDS = (
     ("station", Channel.STATION, "Stations"),
     ("form", Channel.FORM, "Forms"),
@@ -47,7 +46,7 @@ def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]
                     "name": f"{name} {site.name}"[:80],
                     "channel": channel,
                     "site": site,
-                    "secret": SECRET_PREFIX + new_token(32) if webhook else "",
+                    "secret": new_secret() if webhook else "",
                     "mapping": DEMO_MAPPING if webhook else {},
                 },
             )

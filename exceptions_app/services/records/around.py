@@ -153,13 +153,12 @@ def _unit(exception: ExceptionRecord, around: Around) -> None:
 
 def _neighbours(exception: ExceptionRecord, unit: WorkUnit, around: Around) -> None:
     """Units of the area that went down together, and whether their whole line stands. Two queries."""
-    down = {
-        unit_id: captured
-        for unit_id, captured in ExceptionRecord.objects.correlating()
+    down: dict[int | None, datetime] = dict(
+        ExceptionRecord.objects.correlating()
         .filter(area=exception.area_id, type=exception.type_id, work_unit__isnull=False, cleared_at=None)
         .exclude(pk=exception.pk)
         .values_list("work_unit_id", "captured_at")
-    }
+    )
     down[unit.pk] = exception.captured_at or around.at
     since = around.at - timedelta(minutes=STORM_MINUTES)
     around.facts["units_down_5min"] = sum(1 for captured in down.values() if captured >= since)

@@ -51,9 +51,9 @@ class Links:
     @property
     def anything(self) -> bool:
         """Linked to something in the plant more telling than its site."""
-        return any(getattr(self, one.name) for one in fields(self) if one.name not in {"site", "tool"}) or bool(
-            self.tool
-        )
+        return any(
+            getattr(self, one.name) for one in fields(self) if one.name not in {"site", "tool"}
+        ) or bool(self.tool)
 
     def put_on(self, exception: ExceptionRecord) -> None:
         """Set the links on the record; what is not known stays as it is."""
@@ -123,9 +123,9 @@ def _order_lines(links: Links, codes: Mapping[str, str]) -> None:
     bought = codes.get("purchase_order_line") or codes.get("purchase_line") or codes.get("purchase_order")
     if bought:
         number, line = split_line(bought)
-        lines = PurchaseOrderLine.objects.select_related("order__supplier", "order__site", "item__group").filter(
-            order__number=number
-        )
+        lines = PurchaseOrderLine.objects.select_related(
+            "order__supplier", "order__site", "item__group"
+        ).filter(order__number=number)
         rows_found = list((lines.filter(line=int(line)) if line else lines)[:2])
         if len(rows_found) == 1:
             links.purchase_line = rows_found[0]

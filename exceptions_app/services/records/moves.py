@@ -49,7 +49,9 @@ def locked(exception_id: int, expected_version: int | None = None) -> ExceptionR
 
 
 def _stale(exception: ExceptionRecord) -> StaleVersion:
-    last = exception.events.exclude(kind__in=_QUIET_KINDS).select_related("actor").order_by("-at", "-pk").first()
+    last = (
+        exception.events.exclude(kind__in=_QUIET_KINDS).select_related("actor").order_by("-at", "-pk").first()
+    )
     who = str(last.actor or last.actor_text or "the system") if last else "somebody"
     what = last.get_kind_display().lower() if last else "changed"
     return StaleVersion(
@@ -76,10 +78,10 @@ def move(
     """Move a locked exception to status `to`, stamp the moment, keep clocks and next step right. Raises the version.
 
     Tells no story: the caller appends the event that says why (`record_event`), so `actor`, `via` and `reason` are only
-    kept for its signature's sake. `stamps` are further fields to set (times, `previous_status`, `merged_into`), or the
-    status's own moment when it was not now; `also` names fields the caller has changed in memory. A move to `resolved`,
-    `closed` or `cancelled` stops every ladder and drops tellings nobody has taken; one to `cancelled` remembers where it
-    came from. TransitionRefused `exceptions.transition_refused` when the lifecycle has no such edge.
+    kept for its signature's sake. `stamps` are further fields to set (times, `previous_status`, `merged_into`), or
+    the status's own moment when it was not now; `also` names fields the caller has changed in memory. A move to
+    `resolved`, `closed` or `cancelled` stops every ladder and drops tellings nobody has taken; one to `cancelled`
+    remembers where it came from. TransitionRefused `exceptions.transition_refused` when the lifecycle has no such edge.
     """
     start, end = exception.status, str(to)
     if not lifecycle.allowed(start, end):
@@ -171,13 +173,20 @@ def set_next_step(*, exception: ExceptionRecord, text: str) -> None:
     exception.save(update_fields=["next_step", "version"])
 
 
-def mark_contained(*, exception: ExceptionRecord, text: str = "", data: dict[str, Any] | None = None) -> ExceptionEvent:
+def mark_contained(
+    *, exception: ExceptionRecord, text: str = "", data: dict[str, Any] | None = None
+) -> ExceptionEvent:
     """The plant state this exception asks for is in force: stamps `contained_at` once, empties the due column."""
     exception.contained_at = exception.contained_at or clock.now()
     exception.contain_due_at = None
     keep(exception, "contained_at", "contain_due_at")
     return record_event(
-        exception=exception, kind=EventKind.CONTAINED, actor_text="containment", via="system", text=text, data=data
+        exception=exception,
+        kind=EventKind.CONTAINED,
+        actor_text="containment",
+        via="system",
+        text=text,
+        data=data,
     )
 
 
@@ -205,7 +214,12 @@ def mark_cleared(
 
 
 def mark_returned(
-    *, exception: ExceptionRecord, actor: User | None = None, via: str = "", text: str = "", signal: Any = None
+    *,
+    exception: ExceptionRecord,
+    actor: User | None = None,
+    via: str = "",
+    text: str = "",
+    signal: Any = None,
 ) -> ExceptionEvent:
     """A cleared condition is there again while its record is still open: it is contained anew. Raises the version."""
     exception.cleared_at, exception.contained_at = None, None

@@ -22,14 +22,22 @@ from exceptions_app.services.records import story
 from exceptions_app.services.records.around import Around, look_around
 from exceptions_app.services.records.facts import REPEAT_DAYS, facts_of
 from exceptions_app.services.records.links import Links, summary
-from exceptions_app.services.records.moves import keep, locked, mark_cleared, mark_returned, release_key, step_of
+from exceptions_app.services.records.moves import (
+    keep,
+    locked,
+    mark_cleared,
+    mark_returned,
+    release_key,
+    step_of,
+)
 from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
-from plant_app.models import ExceptionType, ReasonCode, User
+from plant_app.models import ExceptionType, ReasonCode, User, WorkUnit
 from routing_app.services import route
 
 RECURRING = 3
+SHORT_NAME = 18
 OLDEST_CREDIBLE = timedelta(hours=24)
 CLOCK_SKEW = timedelta(minutes=5)
 _TRIES = 5
@@ -44,6 +52,7 @@ class Report:
     links: Links
     key: str = ""
     text: str = ""
+    place: str = ""
     what: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     reason: ReasonCode | None = None
@@ -79,8 +88,8 @@ class Opened:
 def open_or_join(report: Report) -> Opened:
     """Give the report its record. Locks the record it joins; a new one is inserted with its whole route.
 
-    Same key still open: joined (an occurrence and an event; the earliest credible time wins). Resolved or cleared within
-    the type's reopen minutes: reopened. Later, or closed: a new record that names the earlier one.
+    Same key still open: joined (an occurrence and an event; the earliest credible time wins). Resolved or cleared
+    within the type's reopen minutes: reopened. Later, or closed: a new record that names the earlier one.
     """
     for _ in range(_TRIES):
         earlier = _earlier(report)
@@ -182,7 +191,7 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
 def clear_by_signal(
     exception_id: int, *, signal: Signal, actor: User | None, at: datetime, text: str
 ) -> ExceptionRecord:
-    """An all-clear from the floor: the condition is gone, the record stays open. Locks the exception; once is enough."""
+    """An all-clear from the floor: the condition is gone, the record stays open; once is enough. Locks it."""
     exception = locked(exception_id)
     if exception.status in CORRELATES and exception.cleared_at is None:
         mark_cleared(
@@ -238,7 +247,7 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
     repeats = _repeats(report.key, exception.captured_at) if earlier is not None else 1
     exception.recurring = repeats >= RECURRING
     around = look_around(exception, now)
-    settle(exception, around, text=report.text, what=report.what)
+    settle(exception, around, text=report.text, what=report.what, place=report.place)
     exception.ref = next_ref(now)
     routed = route(
         facts=facts_of(exception, around=around, repeats=repeats), origin_ref=f"exception:{exception.ref}"
@@ -258,7 +267,9 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
     return exception
 
 
-def settle(exception: ExceptionRecord, around: Around, *, text: str, what: str) -> None:
+def settle(
+    exception: ExceptionRecord, around: Around, *, text: str = "", what: str = "", place: str = ""
+) -> None:
     """Set what follows from type, links and surroundings: severity, window, shift, title. In memory only."""
     exception.severity, because = severity_of(
         exception.type.code, around.circumstances, default=exception.type.default_severity
@@ -267,13 +278,15 @@ def settle(exception: ExceptionRecord, around: Around, *, text: str, what: str) 
     exception.window_until, exception.window_reason = around.window_until, around.window_reason
     if around.shift is not None:
         exception.shift_code, exception.shift_day = around.shift.shift.code, around.shift.day
-    exception.title = title_of(exception.type.code, subject_of(exception, text=text, what=what))
+    exception.title = title_of(exception.type.code, subject_of(exception, text=text, what=what, place=place))
 
 
-def subject_of(exception: ExceptionRecord, *, text: str = "", what: str = "") -> Subject:
-    """The words a title is made of."""
-    place = exception.work_unit or exception.work_centre or exception.area
-    named = str(exception.work_unit.name) if exception.work_unit else (str(place) if place else "")
+def subject_of(exception: ExceptionRecord, *, text: str = "", what: str = "", place: str = "") -> Subject:
+    """The words a title is made of; `place` is what the reporter called it."""
+    where = exception.work_centre or exception.area
+    named = place or (
+        _short_name(exception.work_unit) if exception.work_unit else (where.name if where else "")
+    )
     details = exception.details
     line = exception.purchase_line if exception.type.code == "supplier_delay" else exception.sales_line
     return Subject(
@@ -291,6 +304,11 @@ def subject_of(exception: ExceptionRecord, *, text: str = "", what: str = "") ->
         uom=exception.uom or (exception.item.uom if exception.item else ""),
         text=text,
     )
+
+
+def _short_name(unit: WorkUnit) -> str:
+    """A machine's name where it is short enough for a title, else its code."""
+    return unit.name if len(unit.name) <= SHORT_NAME else unit.code
 
 
 def _opened_event(
@@ -320,7 +338,11 @@ def _further_links(exception: ExceptionRecord) -> None:
         return
     ExceptionLink.objects.bulk_create(
         ExceptionLink(
-            exception=exception, target="work_order", target_id=order.pk, label=order.number, effect="makes this line"
+            exception=exception,
+            target="work_order",
+            target_id=order.pk,
+            label=order.number,
+            effect="makes this line",
         )
         for order in exception.sales_line.work_orders.all()
     )

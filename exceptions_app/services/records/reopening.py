@@ -16,6 +16,11 @@ from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.tell import begin_again, tell_change
 from plant_app.models import User
 
+# What was true of the end that turned out to be none.
+_FORGOTTEN = (
+    "contained_at", "cleared_at", "resolved_at", "closed_at", "decided_at", "acknowledged_at", "aligned_at",
+)  # fmt: skip
+
 
 def reopen_record(
     *, exception: ExceptionRecord, actor: User | None = None, via: str = "", reason: str, signal: Any = None,
@@ -24,8 +29,8 @@ def reopen_record(
     """Move a locked resolved or closed exception back to open and start its clocks again from now.
 
     Counts `reopen_count`, forgets clearing, resolving and closing times, asks the owner's duty anew (whoever holds it
-    now) and tells the other required functions of the change. TransitionRefused `exceptions.transition_refused` from any
-    other status, `exceptions.key_taken` when a newer record of the same thing is open: that one carries on.
+    now) and tells the other required functions of the change. TransitionRefused `exceptions.transition_refused` from
+    any other status, `exceptions.key_taken` when a newer record of the same thing is open: that one carries on.
     """
     if exception.correlation_key:
         other = (
@@ -45,14 +50,18 @@ def reopen_record(
     exception.reopen_count += 1
     limits = exception.limits
     before = exception.status
+    forgotten: dict[str, Any] = dict.fromkeys(_FORGOTTEN)
     move(
-        exception=exception, to=Status.OPEN, contained_at=None, cleared_at=None, resolved_at=None, closed_at=None, decided_at=None, acknowledged_at=None, aligned_at=None,
+        exception=exception,
+        to=Status.OPEN,
+        also=("reopen_count",),
+        **forgotten,
         acknowledge_due_at=now + timedelta(minutes=limits.get("acknowledge") or 15),
         decide_due_at=now + timedelta(minutes=limits.get("decide") or 60),
         resolve_due_at=now + timedelta(minutes=limits.get("resolve") or 480),
         next_escalation_at=now + timedelta(minutes=limits.get("decide") or 60),
-        contain_due_at=now, also=("reopen_count",),
-    )  # fmt: skip
+        contain_due_at=now,
+    )
     line = record_event(
         exception=exception, kind=EventKind.REOPENED, actor=actor, via=via, text=reason, signal=signal,
         data={"from": before, "reopen_count": exception.reopen_count, **(data or {})},

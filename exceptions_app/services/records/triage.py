@@ -37,20 +37,27 @@ _LINKS = frozenset(
 
 @transaction.atomic
 def correct(
-    *, exception_id: int, fields: Mapping[str, Any], actor: User, via: str = "desk", expected_version: int | None = None
+    *,
+    exception_id: int,
+    fields: Mapping[str, Any],
+    actor: User,
+    via: str = "desk",
+    expected_version: int | None = None,
 ) -> ExceptionRecord:
     """Set type, links, quantity, reason or capture fields by a person's word, and route anew where that matters.
 
-    `fields`: `type`, `reason`, `quantity`, `uom`, `occurred_at`, links by code (`work_unit`, `item`, `lot`, `sales_line` as
-    order/line, ...), and any capture field. A triage item with a type becomes open. NotAllowed `exceptions.not_allowed`,
-    InvalidInput `exceptions.correction` for what names nothing, TransitionRefused `exceptions.over` or
-    `exceptions.key_taken` (merge instead), StaleVersion. Locks the exception.
+    `fields`: `type`, `reason`, `quantity`, `uom`, `occurred_at`, links by code (`work_unit`, `item`, `lot`,
+    `sales_line` as order/line, ...), and any capture field. A triage item with a type becomes open. NotAllowed
+    `exceptions.not_allowed`, InvalidInput `exceptions.correction` for what names nothing, TransitionRefused
+    `exceptions.over` or `exceptions.key_taken` (merge instead), StaleVersion. Locks the exception.
     """
     exception = locked(exception_id, expected_version)
     if not can(actor, "exception.triage", exception.site_id):
         raise NotAllowed("exceptions.not_allowed", "You may not correct this.", "Ask a planner.")
     if exception.status not in CORRELATES:
-        raise TransitionRefused("exceptions.over", f"{exception.ref} is {exception.status}.", "Reopen it first.")
+        raise TransitionRefused(
+            "exceptions.over", f"{exception.ref} is {exception.status}.", "Reopen it first."
+        )
     before = {"type": exception.type.code, **summary(exception)}
     links = _put(exception, fields)
     if exception.status == Status.TRIAGE and exception.type.code == "unsorted":
@@ -70,7 +77,12 @@ def promote(exception: ExceptionRecord, report: Report) -> None:
     exception.details = {**exception.details, **report.details}
     report.links.put_on(exception)
     _route_anew(
-        exception, report.links, actor=report.reported_by, via=report.signal.channel, before=before, changed={}
+        exception,
+        report.links,
+        actor=report.reported_by,
+        via=report.signal.channel,
+        before=before,
+        changed={},
     )
 
 
@@ -87,7 +99,9 @@ def _put(exception: ExceptionRecord, fields: Mapping[str, Any]) -> Links:
     links = from_codes(named)
     for name in named:
         if not getattr(links, name):
-            raise InvalidInput("exceptions.correction", f"{named[name]} is not a known {name.replace('_', ' ')}.", field=name)
+            raise InvalidInput(
+                "exceptions.correction", f"{named[name]} is not a known {name.replace('_', ' ')}.", field=name
+            )
     for name in sorted(_LINKS - {"tool"}):
         if name in fields and not fields[name]:
             setattr(exception, name, None)
@@ -112,10 +126,14 @@ def _values(exception: ExceptionRecord, fields: Mapping[str, Any]) -> None:
     if "reason" in fields:
         exception.reason = ReasonCode.objects.filter(type=exception.type, code=fields["reason"]).first()
         if exception.reason is None and fields["reason"]:
-            raise InvalidInput("exceptions.correction", f"{fields['reason']} is no reason of this type.", field="reason")
+            raise InvalidInput(
+                "exceptions.correction", f"{fields['reason']} is no reason of this type.", field="reason"
+            )
     if "quantity" in fields:
         try:
-            exception.quantity = Decimal(str(fields["quantity"])) if fields["quantity"] not in (None, "") else None
+            exception.quantity = (
+                Decimal(str(fields["quantity"])) if fields["quantity"] not in (None, "") else None
+            )
         except InvalidOperation:
             raise InvalidInput("exceptions.correction", "That is not a quantity.", field="quantity") from None
     if "uom" in fields:
@@ -124,7 +142,9 @@ def _values(exception: ExceptionRecord, fields: Mapping[str, Any]) -> None:
         moment = fields["occurred_at"]
         found = moment if isinstance(moment, datetime) else parse_datetime(str(moment))
         if found is None or found.tzinfo is None or found > clock.now():
-            raise InvalidInput("exceptions.correction", "That is not a moment that has passed.", field="occurred_at")
+            raise InvalidInput(
+                "exceptions.correction", "That is not a moment that has passed.", field="occurred_at"
+            )
         exception.occurred_at, exception.occurred_estimated = found, False
     rest = {
         name: value
@@ -142,7 +162,7 @@ def _route_anew(
     now = clock.now()
     was = exception.status
     around = look_around(exception, now)
-    settle(exception, around, text="", what="")
+    settle(exception, around)
     exception.confidence = max(exception.confidence, 1.0 if changed else exception.confidence)
     key = key_of(
         type_code=exception.type.code, links=links, site=exception.site, occurred_at=exception.occurred_at,
@@ -203,8 +223,15 @@ def _route_anew(
     owner = layout.owner
     if owner.answered and exception.status == Status.OPEN:
         exception.owner = owner.person
-        move(exception=exception, to=Status.ACKNOWLEDGED, acknowledged_at=owner.acknowledged_at or now, also=("owner",))
-    if exception.aligned_at is not None and any(one.required and not one.answered for one in layout.responses):
+        move(
+            exception=exception,
+            to=Status.ACKNOWLEDGED,
+            acknowledged_at=owner.acknowledged_at or now,
+            also=("owner",),
+        )
+    if exception.aligned_at is not None and any(
+        one.required and not one.answered for one in layout.responses
+    ):
         exception.aligned_at = None
         keep(exception, "aligned_at")
     else:
@@ -217,13 +244,11 @@ def _route_anew(
 
 
 @transaction.atomic
-def open_from_signals(
-    *, signal_ids: list[int], actor: User, split_from: ExceptionRecord
-) -> ExceptionRecord:
-    """Open a record of its own from signals that had joined another (locked) one; it takes that record's type and links.
+def open_from_signals(*, signal_ids: list[int], actor: User, split_from: ExceptionRecord) -> ExceptionRecord:
+    """Open a record of its own from signals that had joined another (locked) one, with that record's type and links.
 
-    Without a correlation key, since the key stays with the record it came from. The readings point to the new record from
-    now on. InvalidInput `exceptions.no_signals`.
+    Without a correlation key, since the key stays with the record it came from. The readings point to the new record
+    from now on. InvalidInput `exceptions.no_signals`.
     """
     readings = list(
         SignalReading.objects.select_for_update(of=("self",))
@@ -237,19 +262,41 @@ def open_from_signals(
     links = Links(
         **{
             name: getattr(split_from, name)
-            for name in ("site", "area", "work_centre", "work_unit", "work_order", "operation", "item", "lot",
-                         "sales_line", "purchase_line", "customer", "supplier")  # fmt: skip
+            for name in (
+                "site",
+                "area",
+                "work_centre",
+                "work_unit",
+                "work_order",
+                "operation",
+                "item",
+                "lot",
+                "sales_line",
+                "purchase_line",
+                "customer",
+                "supplier",
+            )
         }
     )
     opened = open_or_join(
         Report(
-            signal=first, type=split_from.type, links=links, text=first.text, details=dict(first.fields),
-            reason=split_from.reason, quantity=split_from.quantity, uom=split_from.uom, occurred_at=first.occurred_at,
-            occurred_estimated=first.occurred_at is None, confidence=split_from.confidence,
+            signal=first,
+            type=split_from.type,
+            links=links,
+            text=first.text,
+            details=dict(first.fields),
+            reason=split_from.reason,
+            quantity=split_from.quantity,
+            uom=split_from.uom,
+            occurred_at=first.occurred_at,
+            occurred_estimated=first.occurred_at is None,
+            confidence=split_from.confidence,
             reported_by=first.reporter or actor,
-        )  # fmt: skip
+        )
     )
     if opened.exception is None:
         raise InvalidInput("exceptions.no_signals", "These signals open nothing.")
-    SignalReading.objects.filter(pk__in=[reading.pk for reading in readings]).update(exception=opened.exception)
+    SignalReading.objects.filter(pk__in=[reading.pk for reading in readings]).update(
+        exception=opened.exception
+    )
     return opened.exception

@@ -19,7 +19,13 @@ SAME_MOMENT = timedelta(seconds=1)
 
 
 def set_urgency(
-    *, exception: ExceptionRecord, urgency: str, score: float, actor: User | None = None, via: str = "", reason: str = ""
+    *,
+    exception: ExceptionRecord,
+    urgency: str,
+    score: float,
+    actor: User | None = None,
+    via: str = "",
+    reason: str = "",
 ) -> ExceptionEvent | None:
     """Change the computed band of a locked exception; None when nothing changes. A running limit is never lengthened.
 
@@ -39,7 +45,7 @@ def set_urgency(
 
 
 def set_limits(*, exception: ExceptionRecord, limits: dict[str, int | None]) -> None:
-    """Shorten the running clocks of a locked exception to `limits` (minutes from its capture); longer ones are ignored."""
+    """Shorten the running clocks of a locked exception to `limits` (minutes from capture); longer ones are ignored."""
     start = exception.captured_at
     changed = {"limits"}
     for name, field in (
@@ -76,7 +82,10 @@ def reconsider(*, exception: ExceptionRecord, facts: dict[str, object]) -> bool:
         return False
     outcome = routed.outcome
     changed = set_urgency(
-        exception=exception, urgency=outcome.urgency, score=float(outcome.urgency_score), reason=_because(facts)
+        exception=exception,
+        urgency=outcome.urgency,
+        score=float(outcome.urgency_score),
+        reason=_because(facts),
     )
     if changed is not None:
         set_limits(exception=exception, limits=outcome.limits.as_dict())

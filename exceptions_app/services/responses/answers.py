@@ -34,8 +34,8 @@ _FREE_HANDS = frozenset({AccessRole.PLANNER.value, AccessRole.ADMINISTRATOR.valu
 
 
 def may_answer(response: Response, actor: User) -> bool:
-    """Whether `actor` may answer for this response: the person asked, somebody of that function at one of the two sites,
-    somebody its ladder told, a planner or an administrator there. At most three queries.
+    """Whether `actor` may answer for this response: the person asked, somebody of that function at one of the two
+    sites, somebody its ladder told, a planner or an administrator there. At most three queries.
     """
     if actor.is_superuser or response.person_id == actor.pk:
         return True
@@ -47,9 +47,7 @@ def may_answer(response: Response, actor: User) -> bool:
         return True
     if Telling.objects.filter(response=response, person=actor).exists():
         return True
-    return DutyAssignment.objects.filter(
-        person=actor, function=response.function_id, site__in=sites
-    ).exists()
+    return DutyAssignment.objects.filter(person=actor, function=response.function_id, site__in=sites).exists()
 
 
 def _open_response(response_id: int, actor: User) -> tuple[ExceptionRecord, Response]:
@@ -80,9 +78,7 @@ def _open_response(response_id: int, actor: User) -> tuple[ExceptionRecord, Resp
 
 
 @transaction.atomic
-def acknowledge(
-    *, response_id: int, actor: User, via: str, eta: datetime | None = None
-) -> Response:
+def acknowledge(*, response_id: int, actor: User, via: str, eta: datetime | None = None) -> Response:
     """Say yes for a function: its clock and ladder stop, its open tellings are dropped.
 
     The owner's moves the exception from open to acknowledged and makes the actor its person; the last required one
@@ -247,7 +243,10 @@ def decline(*, response_id: int, actor: User, via: str, reason: str) -> Response
     without = {actor.pk, *([response.person_id] if response.person_id else [])}
     without |= set(
         Response.objects.filter(
-            exception=exception, function=response.function_id, status=ResponseStatus.DECLINED, person__isnull=False
+            exception=exception,
+            function=response.function_id,
+            status=ResponseStatus.DECLINED,
+            person__isnull=False,
         ).values_list("person_id", flat=True)
     )
     presence = Presence.of(exception, clock.now())
@@ -265,9 +264,7 @@ def decline(*, response_id: int, actor: User, via: str, reason: str) -> Response
     return fresh
 
 
-def _next_in_line(
-    response: Response, presence: Presence, without: set[int]
-) -> tuple[str, int, User | None]:
+def _next_in_line(response: Response, presence: Presence, without: set[int]) -> tuple[str, int, User | None]:
     """Role, level and person after a decline. With nobody left the top of the ladder keeps it, held visibly."""
     rungs = sorted(response.ladder, key=lambda rung: int(rung["level"]))
     level = int(rungs[0]["level"]) if rungs else 1

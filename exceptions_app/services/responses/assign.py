@@ -7,7 +7,14 @@ from typing import Any
 
 from core import clock
 from core.wake import wake
-from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord, Response, ResponseStatus, Telling
+from exceptions_app.models import (
+    EventKind,
+    ExceptionEvent,
+    ExceptionRecord,
+    Response,
+    ResponseStatus,
+    Telling,
+)
 from exceptions_app.services.records import story
 from exceptions_app.services.responses.layout import Layout, functions_by_code, lay_out
 from exceptions_app.services.responses.presence import Presence
@@ -22,7 +29,11 @@ def plan_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") ->
     """Fill a new, unsaved exception from its route and lay out who answers and who is told. Writes nothing."""
     presence = Presence.of(exception, clock.now())
     layout = lay_out(
-        exception=exception, outcome=routed.outcome, presence=presence, functions=functions_by_code(), role=role
+        exception=exception,
+        outcome=routed.outcome,
+        presence=presence,
+        functions=functions_by_code(),
+        role=role,
     )
     exception.route = routed.case
     return layout
@@ -37,7 +48,12 @@ def write_route(layout: Layout) -> None:
 
 
 def routed_event(
-    exception: ExceptionRecord, routed: Routed, layout: Layout, *, actor: User | None = None, kind: str = EventKind.ROUTED
+    exception: ExceptionRecord,
+    routed: Routed,
+    layout: Layout,
+    *,
+    actor: User | None = None,
+    kind: str = EventKind.ROUTED,
 ) -> ExceptionEvent:
     """The line that says who got it, by which rule, and who was there to choose from. Unsaved."""
     outcome, owner = routed.outcome, layout.owner
@@ -94,7 +110,11 @@ def apply_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") -
                          "due_at", "acknowledge_due_at"):  # fmt: skip
                 setattr(known, name, getattr(response, name))
             if same_person:
-                tellings = [one for one in tellings if one.response is not response or one.person_id != known.person_id]
+                tellings = [
+                    one
+                    for one in tellings
+                    if one.response is not response or one.person_id != known.person_id
+                ]
         known.save()
         for one in tellings:
             if one.response is response:

@@ -32,13 +32,19 @@ def _function(code: str) -> Function:
 def _open(exception_id: int, expected_version: int | None = None) -> ExceptionRecord:
     exception = locked(exception_id, expected_version)
     if exception.status not in CORRELATES:
-        raise TransitionRefused("exceptions.over", f"{exception.ref} is {exception.status}.", "Reopen it first.")
+        raise TransitionRefused(
+            "exceptions.over", f"{exception.ref} is {exception.status}.", "Reopen it first."
+        )
     return exception
 
 
 def _other_limit(exception: ExceptionRecord) -> int:
     """What the other functions of this exception were given, in minutes; the band's default where none was."""
-    known = exception.responses.filter(is_owner=False, required=True).values_list("limit_minutes", flat=True).first()
+    known = (
+        exception.responses.filter(is_owner=False, required=True)
+        .values_list("limit_minutes", flat=True)
+        .first()
+    )
     return known or LAST_RESORT_OTHER[exception.urgency]
 
 
@@ -150,7 +156,8 @@ def _belongs(person: User, exception: ExceptionRecord) -> bool:
 
 
 def _change_function(
-    exception: ExceptionRecord, old: Response, fresh: Response, presence: Presence, *, actor: User, via: str, reason: str
+    exception: ExceptionRecord, old: Response, fresh: Response, presence: Presence, *, actor: User, via: str,
+    reason: str,
 ) -> Response:  # fmt: skip
     """Another function owns from now on; the former one stays affected with what it has answered."""
     old.is_owner = False
@@ -184,11 +191,17 @@ def take_over(*, response_id: int, actor: User, via: str = "inbox") -> Response:
     response.exception = exception
     if not may_answer(response, actor):
         raise NotAllowed(
-            "exceptions.not_your_response", f"You are not asked for {response.function.name}.", "Ask a planner."
+            "exceptions.not_your_response",
+            f"You are not asked for {response.function.name}.",
+            "Ask a planner.",
         )
     if response.person_id == actor.pk:
         return response
-    before = str(response.person) if response.person else f"nobody on duty as {response.get_role_display().lower()}"
+    before = (
+        str(response.person)
+        if response.person
+        else f"nobody on duty as {response.get_role_display().lower()}"
+    )
     drop_tellings(exception, because=f"{actor} took over"[:60], response=response)
     response.person = actor
     response.save(update_fields=["person"])

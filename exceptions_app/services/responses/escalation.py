@@ -8,7 +8,7 @@ with the true age. Exceptions others are working on are skipped and found by the
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core import clock
 from core.wake import wake
@@ -28,7 +28,8 @@ _WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, R
 def escalate_due(*, limit: int = 100) -> int:
     """Escalate what is due now, most urgent first, each exception in a transaction of its own; returns how many.
 
-    Also gives tellings held for want of a person to whoever has come on duty. Locks the exception, skipping locked ones.
+    Also gives tellings held for want of a person to whoever has come on duty. Locks the exceptions, skipping locked
+    ones.
     """
     now = clock.now()
     due = list(_due(now).order_by("-urgency_score", "pk").values_list("pk", flat=True)[:limit])
@@ -39,7 +40,7 @@ def escalate_due(*, limit: int = 100) -> int:
     return done
 
 
-def _due(now: datetime) -> "ExceptionRecord.objects":  # type: ignore[name-defined]
+def _due(now: datetime) -> QuerySet[ExceptionRecord]:
     late = Response.objects.filter(
         exception=OuterRef("pk"), next_level_at__lte=now, status__in=_WAITING, required=True
     )
@@ -143,9 +144,14 @@ def _tell_roles(
         if not people:
             rows.append(
                 telling(
-                    exception=exception, response=response, reason=reason, level=level, role=role, at=now,
+                    exception=exception,
+                    response=response,
+                    reason=reason,
+                    level=level,
+                    role=role,
+                    at=now,
                     text=f"Nobody on duty as {role_words(role)}; {text}",
-                )  # fmt: skip
+                )
             )
     return rows
 

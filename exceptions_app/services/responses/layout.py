@@ -7,6 +7,7 @@ responses and tellings, so that an opening is a handful of inserts.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from core import clock
 from exceptions_app.lifecycle import Status
@@ -56,7 +57,9 @@ def lay_out(
     at = presence.at
     limits = outcome.limits.as_dict()
     owner_role = role or outcome.owner_role
-    owner_function = functions[outcome.owner_function if not role else function_of(role, outcome.owner_function)]
+    owner_function = functions[
+        outcome.owner_function if not role else function_of(role, outcome.owner_function)
+    ]
     triage = exception.status == Status.TRIAGE
     other_site = _other_site(exception.site) if _needs_other_site(outcome) else None
     owner_site = other_site if outcome.owner_place == OTHER_SITE and other_site else exception.site
@@ -72,7 +75,10 @@ def lay_out(
 
     rungs = [level.as_dict() for level in outcome.ladder]
     if role and rungs:
-        rungs[0] = {**rungs[0], "roles": [role, *[one for one in rungs[0]["roles"] if one != outcome.owner_role]]}
+        rungs[0] = {
+            **rungs[0],
+            "roles": [role, *[one for one in rungs[0]["roles"] if one != outcome.owner_role]],
+        }
     layout = Layout(seen=presence.seen)
     owner = fresh_response(
         exception=exception, function=owner_function, site=owner_site, role=owner_role, required=True, is_owner=True,
@@ -110,7 +116,9 @@ def lay_out(
         for person in presence.people(informed.role, without={pk for pk in told if pk})[:TOLD_PER_ROLE]:
             told.add(person.pk)
             layout.tellings.append(
-                telling(exception=exception, reason=TellingReason.INFORM, role=informed.role, person=person, at=at)
+                telling(
+                    exception=exception, reason=TellingReason.INFORM, role=informed.role, person=person, at=at
+                )
             )
     return layout
 
@@ -134,8 +142,8 @@ def function_of(role: str, default: str) -> str:
 
 def fresh_response(
     *, exception: ExceptionRecord, function: Function, site: Site, role: str, required: bool, limit: int,
-    at: datetime, why: str, is_owner: bool = False, ladder: list[dict[str, object]] | None = None, ladder_code: str = "",
-    person: User | None = None,
+    at: datetime, why: str, is_owner: bool = False, ladder: list[dict[str, Any]] | None = None,
+    ladder_code: str = "", person: User | None = None,
 ) -> Response:  # fmt: skip
     """An unsaved response whose clock begins at `at`; `limit` in minutes."""
     return Response(
@@ -152,7 +160,9 @@ def affected_response(
 ) -> Response:  # fmt: skip
     """An unsaved response of a function that does not own; only a required one climbs a ladder."""
     duty = role or DUTY_OF.get(function.code, Duty.SHIFT_SUPERVISOR)
-    rungs = ladders.plain(role=duty, lead=LEAD_OF.get(function.code, ""), limit_minutes=limit) if required else []
+    rungs = (
+        ladders.plain(role=duty, lead=LEAD_OF.get(function.code, ""), limit_minutes=limit) if required else []
+    )
     return fresh_response(
         exception=exception, function=function, site=site, role=duty, required=required, limit=limit, at=at, why=why,
         ladder=rungs,
@@ -183,10 +193,15 @@ def first_tellings(
     start = int(rungs[0]["level"]) if rungs else 1
     rows = [
         telling(
-            exception=exception, response=response, reason=first, level=start, role=response.role,
-            person=response.person, at=at,
+            exception=exception,
+            response=response,
+            reason=first,
+            level=start,
+            role=response.role,
+            person=response.person,
+            at=at,
             text="" if response.person_id else f"Nobody on duty as {role_words(response.role)}",
-        )  # fmt: skip
+        )
     ]
     found = response.person_id is not None
     told = {response.person_id} | without
@@ -202,17 +217,27 @@ def first_tellings(
                 told.add(person.pk)
                 rows.append(
                     telling(
-                        exception=exception, response=response, reason=TellingReason.LADDER, role=role, person=person,
-                        level=int(rung["level"]), at=at,
+                        exception=exception,
+                        response=response,
+                        reason=TellingReason.LADDER,
+                        role=role,
+                        person=person,
+                        level=int(rung["level"]),
+                        at=at,
                         text="" if at_once else f"Nobody on duty as {role_words(response.role)}",
-                    )  # fmt: skip
+                    )
                 )
             if not people and not at_once:
                 rows.append(
                     telling(
-                        exception=exception, response=response, reason=TellingReason.LADDER, role=role,
-                        level=int(rung["level"]), at=at, text=f"Nobody on duty as {role_words(role)}",
-                    )  # fmt: skip
+                        exception=exception,
+                        response=response,
+                        reason=TellingReason.LADDER,
+                        role=role,
+                        level=int(rung["level"]),
+                        at=at,
+                        text=f"Nobody on duty as {role_words(role)}",
+                    )
                 )
             found = found or bool(people)
         reached = int(rung["level"])

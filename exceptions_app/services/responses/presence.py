@@ -61,7 +61,7 @@ class Presence:
         site: Site | None = None,
         without: Collection[int] = (),
     ) -> User | None:
-        """The person to ask: the first available; among equals (same nearness and place in the list) whoever owns least.
+        """The person to ask: the first available; among equals (same nearness, same place in the list) who owns least.
 
         `without` are ids of people who already said no. None when nobody is on duty.
         """

@@ -39,9 +39,15 @@ def tell_change(*, exception: ExceptionRecord, text: str, without: Collection[in
         told.add(response.person.pk)
         rows.append(
             telling(
-                exception=exception, response=response, reason=TellingReason.CHANGE, role=response.role,
-                person=response.person, level=response.level, at=now, text=text,
-            )  # fmt: skip
+                exception=exception,
+                response=response,
+                reason=TellingReason.CHANGE,
+                role=response.role,
+                person=response.person,
+                level=response.level,
+                at=now,
+                text=text,
+            )
         )
     Telling.objects.bulk_create(rows)
     if rows:
@@ -50,10 +56,10 @@ def tell_change(*, exception: ExceptionRecord, text: str, without: Collection[in
 
 
 def tell(
-    *, exception: ExceptionRecord, text: str, function: Function | None = None, role: str = "", person: User | None = None,
-    reason: str = TellingReason.CHANGE,
+    *, exception: ExceptionRecord, text: str, function: Function | None = None, role: str = "",
+    person: User | None = None, reason: str = TellingReason.CHANGE,
 ) -> Telling:  # fmt: skip
-    """Tell one person of a locked exception something, or whoever holds `role` (the function's own duty when empty) now.
+    """Tell one person of a locked exception something, or whoever holds `role` now (empty: the function's duty).
 
     With nobody on duty the telling is held visibly. Wakes the notifying layer.
     """
@@ -84,7 +90,9 @@ def begin_again(*, exception: ExceptionRecord, reason: str = TellingReason.CHANG
     response.due_at, response.acknowledge_due_at = now, now + timedelta(minutes=response.limit_minutes)
     response.told_at = response.delivered_at = response.seen_at = response.acknowledged_at = None
     response.acknowledged_by = None
-    response.on_the_way_at = response.eta_at = response.arrived_at = response.acting_at = response.done_at = None
+    response.on_the_way_at = response.eta_at = response.arrived_at = response.acting_at = response.done_at = (
+        None
+    )
     rows = first_tellings(response, presence=presence, reason=reason)
     response.save()
     Telling.objects.bulk_create(rows)

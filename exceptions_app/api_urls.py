@@ -1,0 +1,24 @@
+"""Addresses of the exceptions API, below /api/v1/."""
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+
+from exceptions_app import api
+
+urlpatterns = [
+    path("signals/", api.SignalsView.as_view(), name="signals"),
+    path("signals/<int:pk>/", api.SignalView.as_view(), name="signal"),
+    path("exceptions/", api.ExceptionsView.as_view(), name="exceptions"),
+    path("exceptions/<str:ref>/acknowledge/", api.AcknowledgeView.as_view(), name="exception-acknowledge"),
+    path("exceptions/<str:ref>/reroute/", api.RerouteView.as_view(), name="exception-reroute"),
+    *[
+        path(
+            f"responses/<int:pk>/{verb}/",
+            extend_schema(operation_id=f"responses_{verb.replace('-', '_')}")(
+                type(f"Response{verb.title().replace('-', '')}View", (api.ResponseVerbView,), {"verb": verb})
+            ).as_view(),
+            name=f"response-{verb}",
+        )
+        for verb in api.VERBS
+    ],
+]
