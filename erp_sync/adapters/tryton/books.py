@@ -41,12 +41,14 @@ class CostHandler:
 
 def find_entry(desk: Desk, key: str) -> Found | None:
     """The journal entry of a key."""
-    fields = ["number", "state", "lines", "write_date", "create_date"]
+    fields = ["number", "state", "lines", "_timestamp", "write_date", "create_date"]
     row = desk.client.first(ENTRY, [["description", "like", f"{key}%"]], fields, order=[["id", "ASC"]])
     if row is None:
         return None
     number = row["number"] or str(row["id"])
-    return Found(ENTRY, row["id"], row["state"], number, row["state"] == "posted", moment(row))
+    return Found(
+        ENTRY, row["id"], row["state"], number, row["state"] == "posted", moment(row), stamp=row["_timestamp"]
+    )
 
 
 def post_entry(
@@ -55,7 +57,7 @@ def post_entry(
     """A balanced entry of two lines on the posting date, posted. A draft found is made anew: it had no effect."""
     client = desk.client
     if found is not None:
-        client.call(ENTRY, "delete", [found.record])
+        client.delete(ENTRY, found.record, timestamp=found.stamp)
     company = client.first("company.company", [["id", "=", client.context["company"]]], ["currency.code"])
     if company is None or company["currency."]["code"] != currency:
         raise ErpRejected("erp.currency", f"Tryton's books are not kept in {currency}")

@@ -151,9 +151,15 @@ class Client:
         stamps = {f"{model},{record}": timestamp} if timestamp else None
         self.call(model, "write", [record], values, timestamps=stamps)
 
-    def button(self, model: str, name: str, record: int) -> None:
-        """Press a button. What it returns proves nothing: read the state back."""
-        self.call(model, name, [record])
+    def button(self, model: str, name: str, record: int, *, timestamp: str = "") -> None:
+        """Press a button, with `timestamp` only if nobody wrote the record since. What it returns proves nothing:
+        read the state back."""
+        stamps = {f"{model},{record}": timestamp} if timestamp else None
+        self.call(model, name, [record], timestamps=stamps)
+
+    def delete(self, model: str, record: int, *, timestamp: str) -> None:
+        """Remove one record if nobody wrote it since `timestamp`."""
+        self.call(model, "delete", [record], timestamps={f"{model},{record}": timestamp})
 
     def pages(
         self,

@@ -27,7 +27,11 @@ class NotHere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document under the business key: where it stands and what names it."""
+    """A document under the business key: where it stands and what names it.
+
+    `stamp` is its `_timestamp` as read: whatever takes a half-done document away must carry it, or a step of
+    another hand that landed meanwhile would be undone with it.
+    """
 
     document: str
     record: int
@@ -36,6 +40,7 @@ class Found:
     final: bool
     at: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    stamp: str = ""
 
     def raw(self) -> dict[str, Any]:
         """For the attempt's log: JSON types only."""

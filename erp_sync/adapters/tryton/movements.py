@@ -18,7 +18,7 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 
 MODEL = "stock.shipment.internal"
 FIELDS = (
-    "number", "reference", "state", "from_location", "to_location", "transit_location", "moves",
+    "number", "reference", "state", "_timestamp", "from_location", "to_location", "transit_location", "moves",
     "write_date", "create_date",
 )  # fmt: skip
 MOVE_FIELDS = ("product", "quantity", "lot", "state", "from_location", "to_location")
@@ -53,6 +53,10 @@ class InternalShipment:
         try:
             return self._finish(desk, job, found)
         except ErpRejected:
+            # Another hand may have finished it under us; that counts, and is never taken away again.
+            after = self._read(desk, found.record)
+            if after["state"] == "done":
+                return self._found(after)
             self._drop(desk, found.record)
             raise
 
@@ -98,7 +102,15 @@ class InternalShipment:
 
     def _found(self, row: Row) -> Found:
         number = row["number"] or str(row["id"])
-        return Found(MODEL, row["id"], row["state"], number, row["state"] == "done", moment(row))
+        return Found(
+            MODEL,
+            row["id"],
+            row["state"],
+            number,
+            row["state"] == "done",
+            moment(row),
+            stamp=row["_timestamp"],
+        )
 
     def _create(self, desk: Desk, job: Job[Movement], haul: Haul) -> Found:
         move: dict[str, Any] = {
@@ -131,7 +143,7 @@ class InternalShipment:
         if len(outgoing) != len(alive) or not alive:
             return False
         total = sum((Decimal(str(row["quantity"])) for row in alive), Decimal(0))
-        shipment = desk.client.search(MODEL, [["id", "=", record]], FIELDS)[0]
+        shipment = self._read(desk, record)
         doubled = 2 if shipment["transit_location"] and len(alive) > 1 else 1
         same_lot = haul.lot is None or all(row["lot"] == haul.lot for row in alive)
         same_ends = (shipment["from_location"], shipment["to_location"]) == (haul.origin, haul.target)
@@ -141,14 +153,14 @@ class InternalShipment:
         """Walk the shipment to `done`; each turn reads the state and presses the one button that fits it."""
         state = found.state
         for _ in range(8):
-            row = desk.client.search(MODEL, [["id", "=", found.record]], FIELDS)[0]
+            row = self._read(desk, found.record)
             state = row["state"]
             if state == "done":
                 return self._found(row)
             button = self._next(row)
             if button == "assign_try":
                 desk.client.button(MODEL, button, found.record)
-                after = desk.client.search(MODEL, [["id", "=", found.record]], FIELDS)[0]
+                after = self._read(desk, found.record)
                 if after["state"] not in ("assigned", "done"):
                     raise ErpRejected("erp.short_stock", self._short(desk, job))
                 continue
@@ -184,8 +196,15 @@ class InternalShipment:
 
     def _drop(self, desk: Desk, record: int) -> None:
         """Cancel a document that can't be finished, so that it reserves nothing and a corrected one may follow."""
+        row = self._read(desk, record)
+        if row["state"] in ("done", "shipped", "cancelled"):
+            return
         try:
-            desk.client.button(MODEL, "cancel", record)
+            desk.client.button(MODEL, "cancel", record, timestamp=row["_timestamp"])
         except (ErpRejected, ErpUnavailable):
             # It stays half done under the key; the next attempt compares it with the posting and tries again.
             return
+
+    @staticmethod
+    def _read(desk: Desk, record: int) -> Row:
+        return desk.client.search(MODEL, [["id", "=", record]], FIELDS)[0]

@@ -166,18 +166,26 @@ class Amendments:
 
     def find(self, job: Job[Any], line: Row) -> Found | None:
         domain = [[self.head, "=", self._order(line)["id"]], ["description", "like", f"{job.key}%"]]
-        fields = ["state", "write_date", "create_date", "lines"]
+        fields = ["state", "_timestamp", "write_date", "create_date", "lines"]
         row = self.desk.client.first(self.model, domain, fields, order=[["id", "ASC"]])
         if row is None:
             return None
         number = f"{self._order(line)['number']}/A{row['id']}"
-        return Found(self.model, row["id"], row["state"], number, row["state"] == "validated", moment(row))
+        return Found(
+            self.model,
+            row["id"],
+            row["state"],
+            number,
+            row["state"] == "validated",
+            moment(row),
+            stamp=row["_timestamp"],
+        )
 
     def apply(self, job: Job[Any], line: Row, found: Found | None, quantity: Decimal) -> Found:
         """Amend the line to `quantity` and let Tryton rebuild its open stock moves from the line."""
         if found is not None and not found.final:
             # Half done and perhaps edited since: a draft amendment has had no effect, so it is made anew.
-            self.desk.client.call(self.model, "delete", [found.record])
+            self.desk.client.delete(self.model, found.record, timestamp=found.stamp)
             found = None
         if found is None:
             if self._order(line)["state"] in (*LOOSE, "confirmed"):

@@ -17,7 +17,7 @@ from erp_sync.errors import ErpRejected
 
 IN = "stock.shipment.in"
 BACK = "stock.shipment.in.return"
-FIELDS = ("number", "reference", "state", "moves", "write_date", "create_date")
+FIELDS = ("number", "reference", "state", "moves", "_timestamp", "write_date", "create_date")
 
 
 def _by_key(desk: Desk, model: str, key: str) -> Found | None:
@@ -26,7 +26,9 @@ def _by_key(desk: Desk, model: str, key: str) -> Found | None:
     if row is None:
         return None
     number = row["number"] or str(row["id"])
-    return Found(model, row["id"], row["state"], number, row["state"] == "done", moment(row))
+    return Found(
+        model, row["id"], row["state"], number, row["state"] == "done", moment(row), stamp=row["_timestamp"]
+    )
 
 
 class ReceiptHandler:
@@ -45,7 +47,7 @@ class ReceiptHandler:
                 "erp.wrong_item", f"purchase line holds {line['product.']['code']}, not {payload.item}"
             )
         if found is not None and found.state == "draft":
-            desk.client.button(IN, "cancel", found.record)
+            desk.client.button(IN, "cancel", found.record, timestamp=found.stamp)
             found = None
         if found is None:
             found = self._create(desk, job, line)
@@ -136,12 +138,14 @@ class ReturnHandler:
                 "Tryton books components by the bill of materials; a return to stock has no document of its own"
             )
         if found is not None:
-            desk.client.button(BACK, "cancel", found.record)
+            desk.client.button(BACK, "cancel", found.record, timestamp=found.stamp)
         record = desk.client.create(BACK, self._values(desk, job))
         try:
             self._finish(desk, job.payload, record)
         except ErpRejected:
-            desk.client.button(BACK, "cancel", record)
+            row = desk.client.search(BACK, [["id", "=", record]], FIELDS)[0]
+            if row["state"] != "done":
+                desk.client.button(BACK, "cancel", record, timestamp=row["_timestamp"])
             raise
         done = _by_key(desk, BACK, job.key)
         if done is None or not done.final:
