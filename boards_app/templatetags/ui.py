@@ -4,6 +4,7 @@ Turns values into the few HTML shapes the style sheets know. Decides nothing and
 `boards_app.wording`, geometry in `boards_app.drawing`. Times show in the active time zone; views activate the site's.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -11,14 +12,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.template.context import RequestContext
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from boards_app import drawing, places, wording
+from boards_app import drawing, wording
 from core import clock as product_clock
 
 register = template.Library()
@@ -109,18 +110,6 @@ def _local(moment: datetime, zone: Any = None) -> datetime:
     return moment.astimezone(_zone(getattr(zone, "timezone", zone)))
 
 
-@register.simple_tag
-def active_zone() -> str:
-    """The IANA name of the zone this page shows its times in."""
-    return timezone.get_current_timezone_name()
-
-
-@register.simple_tag
-def server_now() -> str:
-    """The server's time for the page's clocks, so that a tablet with a wrong clock still counts right."""
-    return product_clock.now().isoformat()
-
-
 @register.filter
 def local_time(moment: datetime | None, zone: Any = None) -> str:
     """ "10:42" in the page's zone, or in that of a site or IANA name given."""
@@ -155,18 +144,10 @@ def duration(value: timedelta | float | Decimal | None) -> str:
 
 @register.filter
 def figure(value: timedelta | float | Decimal | None) -> SafeString:
-    """A duration as a large figure with its units small: `6<small> h </small>40`; "none" where there is none."""
+    """A duration as a large figure with its units small; "none" where there is none."""
     if value is None:
         return mark_safe('<span class="muted">none</span>')
-    said = wording.parts(wording.minutes_of(value))
-    return format_html_join("", "{}{}", ((number, _small(unit, number_follows=at + 1 < len(said)))
-                                         for at, (number, unit) in enumerate(said)))  # fmt: skip
-
-
-def _small(unit: str, *, number_follows: bool) -> SafeString:
-    return (
-        format_html("<small> {}{}</small>", unit, " " if number_follows else "") if unit else SafeString("")
-    )
+    return figure_of(wording.span(wording.minutes_of(value)))
 
 
 @register.filter
@@ -176,26 +157,45 @@ def age(moment: datetime | None) -> str:
 
 
 @register.simple_tag
-def elapsed(since: datetime | None, css: str = "num") -> SafeString:
-    """Time since a moment, ticking in the page."""
-    if since is None:
-        return SafeString("")
-    return format_html(
-        '<time class="{}" data-since="{}" datetime="{}">{}</time>',
-        css, since.isoformat(), since.isoformat(), age(since),
-    )  # fmt: skip
+def elapsed(since: datetime | None, css: str = "num", split: bool = False) -> SafeString:
+    """Time since a moment, ticking in the page. `split` sets the unit small beside a large figure."""
+    return _ticking("since", since, age(since), css, split)
 
 
 @register.simple_tag
-def until(moment: datetime | None, css: str = "num") -> SafeString:
+def until(moment: datetime | None, css: str = "num", split: bool = False) -> SafeString:
     """Time left to a moment, ticking, without any state colour."""
+    return _ticking("until", moment, _left(moment), css, split)
+
+
+def _left(moment: datetime | None) -> str:
+    return wording.left(product_clock.minutes_between(product_clock.now(), moment)) if moment else ""
+
+
+def _ticking(kind: str, moment: datetime | None, said: str, css: str, split: bool) -> SafeString:
     if moment is None:
         return SafeString("")
-    left = wording.left(product_clock.minutes_between(product_clock.now(), moment))
+    iso, shown = moment.isoformat(), figure_of(said) if split else said
+    flag = mark_safe(" data-split") if split else ""
     return format_html(
-        '<time class="{}" data-until="{}" datetime="{}">{}</time>',
-        css, moment.isoformat(), moment.isoformat(), left,
-    )  # fmt: skip
+        '<time class="{}" data-{}="{}" datetime="{}"{}>{}</time>', css, kind, iso, iso, flag, shown
+    )
+
+
+@register.filter
+def figure_of(said: str) -> SafeString:
+    """A duration already in words with its units set small: "18<small> min</small>"."""
+    found = re.findall(r"(\d+)\s*([a-z]*)", said)
+    if not found:
+        return conditional_escape(said)
+    last = len(found) - 1
+    return format_html_join(
+        "", "{}{}", ((number, _small(unit, gap=at < last)) for at, (number, unit) in enumerate(found))
+    )
+
+
+def _small(unit: str, *, gap: bool) -> SafeString:
+    return format_html("<small> {}{}</small>", unit, " " if gap else "") if unit else SafeString("")
 
 
 @register.inclusion_tag("components/clock.html")
@@ -240,6 +240,25 @@ def limit(
         "state": wording.clock_state(left, soon=soon, last=0),
         "words": wording.left_words(left),
     }
+
+
+@register.inclusion_tag("components/next_step.html")
+def next_step(until: datetime | None, title: str, text: str = "") -> dict[str, Any]:
+    """The next step with its clock, tinted by how little is left."""
+    return {**_window(until), "title": title, "text": text}
+
+
+@register.inclusion_tag("components/window.html")
+def window(until: datetime | None, text: str = "") -> dict[str, Any]:
+    """The response window at the head of a record; `text` says what happens when it ends."""
+    return {**_window(until), "text": text}
+
+
+def _window(until: datetime | None) -> dict[str, Any]:
+    if until is None:
+        return {}
+    left = product_clock.minutes_between(product_clock.now(), until)
+    return {"until": until, "left": figure_of(wording.left(left)), "state": wording.clock_state(left)}
 
 
 # --- amounts and words --------------------------------------------------------------------------------------
@@ -340,33 +359,23 @@ def percent(value: float) -> str:
     return f"{float(value):g}%"
 
 
-# --- the frame ----------------------------------------------------------------------------------------------
-def _path(context: Any) -> str:
-    request = context.get("request")
-    if request is None:
-        return ""
-    if request.headers.get("HX-Request"):
-        shown = request.headers.get("HX-Current-URL", "")
-        return "/" + shown.split("://", 1)[-1].partition("/")[2].partition("?")[0]
-    return str(request.path)
+@register.filter
+def raw(value: float) -> str:
+    """A number as SVG and data attributes want it, whatever the reader's locale: "12.5"."""
+    return f"{float(value):g}"
 
 
-@register.inclusion_tag("components/nav.html", takes_context=True)
-def main_nav(context: RequestContext) -> dict[str, Any]:
-    """The side bar's places with their counts; fetches them itself when the page brought none."""
-    nav = context.get("nav")
-    return {"places": _places(context), "loaded": nav is not None, "live": (nav or {}).get("live", "")}
+@register.filter
+def at(rows: Sequence[Any], index: int) -> Any:
+    """The row at a position only known while rendering."""
+    return rows[index]
 
 
-@register.inclusion_tag("components/phone_bar.html", takes_context=True)
-def phone_bar(context: RequestContext) -> dict[str, Any]:
-    """The same places under the thumb."""
-    return {"places": _places(context, places.ON_PHONES)}
-
-
-def _places(context: Any, only: Sequence[str] = ()) -> list[places.Shown]:
-    hidden = () if getattr(context.get("user"), "is_staff", False) else ("rules",)
-    return places.shown(_path(context), context.get("nav") or {}, hidden=hidden, only=only)
+@register.simple_tag
+def control(field: BoundField, size: str = "") -> SafeString:
+    """A form field's own widget in our clothes; `size` is "", touch or glove."""
+    plain = isinstance(field.field.widget, CheckboxInput | RadioSelect | CheckboxSelectMultiple)
+    return field.as_widget(attrs={} if plain else {"class": f"control {size}".strip()})
 
 
 @register.simple_tag

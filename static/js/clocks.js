@@ -3,14 +3,31 @@
    data-since="ISO"  counts up
    data-state        the element (or its closest [data-clock]) takes the class soon, last or over
    data-soon, data-last  minutes at which the state changes (60, 30)
+   data-split        sets the unit small beside a large figure
    data-wallclock    shows the time itself; data-wallclock="seconds" with seconds */
 import { clockState, gone, hourMinute, hourMinuteSecond, left, leftWords, now } from "./time.js";
 
 const STATES = ["soon", "last", "over"];
 
+const squeeze = (text) => text.replace(/\s+/g, " ").trim();
+
 function setText(element, text) {
   const place = element.querySelector("[data-figure]") || element;
-  if (place.textContent !== text) place.textContent = text;
+  if (squeeze(place.textContent) === text) return;
+  if ("split" in place.dataset) place.replaceChildren(...figure(text));
+  else place.textContent = text;
+}
+
+/** "2 h 10" as large figures with small units between. */
+function figure(text) {
+  const found = [...text.matchAll(/(\d+)\s*([a-z]*)/g)];
+  if (!found.length) return [text];
+  return found.flatMap(([, number, unit], at) => {
+    if (!unit) return [number];
+    const small = document.createElement("small");
+    small.textContent = ` ${unit}${at < found.length - 1 ? " " : ""}`;
+    return [number, small];
+  });
 }
 
 function setState(element, state) {
