@@ -32,13 +32,7 @@ def withdraw(*, posting_id: int, reason: str, actor: User | None = None, reason_
     if posting.status == Status.CANCELLED or (posting.kind == REVERSAL and posting.settled):
         return posting
     if posting.withdrawn_at is None:
-        note_edit(
-            posting,
-            PostingEdit.Verb.WITHDRAW,
-            actor,
-            reason or "withdrawn",
-            after={"text": text} if text else {},
-        )
+        note_edit(posting, PostingEdit.Verb.WITHDRAW, actor, reason or "withdrawn")
         posting.withdrawn_at = clock.now()
         posting.withdrawn_code = reason_code
         posting.save(update_fields=["withdrawn_at", "withdrawn_code"])

@@ -1,0 +1,167 @@
+"""The postings API: list, look at, operate, and post without a decision. Parses, calls a service, renders."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.api import KeysetPagination
+from core.errors import InvalidInput, NotFound
+from core.keys import new_token
+from erp_sync import selectors, services
+from erp_sync.filters import PostingFilter
+from erp_sync.models import Posting
+from erp_sync.serializers import (
+    EditIn,
+    LocalIn,
+    PostingIn,
+    PostingInFull,
+    PostingOut,
+    ReasonIn,
+    RetryIn,
+    VerbIn,
+)
+from plant_app.idempotency import HEADER, answer_once
+from plant_app.models import User
+from plant_app.permissions import MayDo, require
+from plant_app.selectors import visible_sites
+
+_KEY = OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description="A repeat gets the first answer.")
+TAG = ["postings"]
+
+
+class PostingsView(ListAPIView[Posting]):
+    """Every ERP transaction intended, sent and settled; and a way in for one nobody decided."""
+
+    permission_classes = [IsAuthenticated, MayDo]
+    action_to_read = "posting.view"
+    action_required = "posting.create"
+    serializer_class = PostingOut
+    pagination_class = KeysetPagination
+    filterset_class = PostingFilter
+
+    def get_queryset(self) -> QuerySet[Posting]:
+        if getattr(self, "swagger_fake_view", False):
+            return Posting.objects.none()
+        return selectors.postings_for_screen(self.request.user)
+
+    @extend_schema(operation_id="postings_list", tags=TAG)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="postings_create",
+        tags=TAG,
+        request=PostingIn,
+        responses={201: PostingInFull},
+        parameters=[_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        asked = PostingIn(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        site = visible_sites(request.user).filter(code=given["site"]).first()
+        if site is None:
+            raise InvalidInput("erp.no_site", f"There is no site {given['site']!r} you may post for.")
+        require(request.user, "posting.create", site)
+        person = _person(request)
+
+        def create() -> Response:
+            posting = services.queue_posting(
+                kind=given["kind"],
+                site=site,
+                payload=given["payload"],
+                occurred_at=given["occurred_at"],
+                origin_ref="",
+                key_parts=("api", person.pk, request.headers.get(HEADER) or new_token()),
+                chain=str(given["payload"].get("work_order", "")),
+                actor=person,
+                text=given["text"],
+                reason_code=given["reason_code"],
+                needs_approval=given["needs_approval"],
+                justification=given["reason"],
+            )
+            return Response(_in_full(request, posting.pk), status=status.HTTP_201_CREATED)
+
+        return answer_once(request, create)
+
+
+class PostingView(APIView):
+    """One posting with what is sent, every try and every hand laid on it."""
+
+    permission_classes = [IsAuthenticated, MayDo]
+    action_to_read = "posting.view"
+
+    @extend_schema(operation_id="postings_read", tags=TAG, responses={200: PostingInFull})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(_in_full(request, pk))
+
+
+class PostingVerbView(APIView):
+    """What a person may do to a posting; one subclass per verb. The answer is the posting as it is then."""
+
+    permission_classes = [IsAuthenticated, MayDo]
+    action_required = "posting.edit"
+    asks: type[serializers.Serializer[Any]] = VerbIn
+    act: Callable[..., Posting]
+
+    def post(self, request: Request, pk: int) -> Response:
+        asked = self.asks(data=request.data)
+        asked.is_valid(raise_exception=True)
+        posting = selectors.posting_in_full(request.user, pk)
+        if posting is None:
+            raise _not_found()
+        require(request.user, self.action_required, posting.site_id)
+
+        def run() -> Response:
+            type(self).act(posting_id=pk, actor=_person(request), **asked.validated_data)
+            return Response(_in_full(request, pk))
+
+        return answer_once(request, run)
+
+
+VERBS: dict[str, tuple[Callable[..., Posting], type[serializers.Serializer[Any]]]] = {
+    "approve": (services.approve, VerbIn),
+    "retry": (services.retry, RetryIn),
+    "edit": (services.edit_and_retry, EditIn),
+    "cancel": (services.cancel, ReasonIn),
+    "mark-local": (services.mark_local, LocalIn),
+}
+
+
+def verb_view(verb: str) -> type[PostingVerbView]:
+    """The view class of one verb, with its own request shape in the schema."""
+    act, asks = VERBS[verb]
+    name = "Posting" + verb.title().replace("-", "") + "View"
+    view = type(name, (PostingVerbView,), {"act": staticmethod(act), "asks": asks, "__doc__": act.__doc__})
+    return extend_schema(
+        operation_id=f"postings_{verb.replace('-', '_')}",
+        tags=TAG,
+        request=asks,
+        responses={200: PostingInFull},
+        parameters=[_KEY],
+    )(view)
+
+
+def _in_full(request: Request, pk: int) -> Any:
+    posting = selectors.posting_in_full(request.user, pk)
+    if posting is None:
+        raise _not_found()
+    return PostingInFull(posting).data
+
+
+def _not_found() -> NotFound:
+    return NotFound("erp.no_posting", "There is no such posting.")
+
+
+def _person(request: Request) -> User:
+    if not isinstance(request.user, User):
+        raise _not_found()
+    return request.user
