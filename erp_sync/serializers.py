@@ -16,7 +16,7 @@ class PostingOut(serializers.ModelSerializer[Posting]):
     kind_name = serializers.CharField(source="get_kind_display")
     actor = serializers.CharField(source="actor.username", default="")
     lag_seconds = serializers.SerializerMethodField(
-        help_text="from the real-world moment to ERP's confirmation, or now"
+        help_text="real-world moment to ERP's confirmation, or now"
     )
     behind = serializers.IntegerField(
         source="ahead_id",
@@ -73,8 +73,8 @@ class PostingInFull(PostingOut):
     edits = EditOut(many=True)
 
     class Meta(PostingOut.Meta):
-        fields = (*PostingOut.Meta.fields, "payload", "tries", "edits")
-        read_only_fields = fields
+        fields = (*PostingOut.Meta.fields, "payload", "tries", "edits")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
 
 
 class PostingIn(serializers.Serializer[Any]):
