@@ -8,9 +8,11 @@ import logging
 import os
 import signal
 import time
+import warnings
 from dataclasses import dataclass
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_process_init
 from kombu import Connection
 from kombu.exceptions import OperationalError
@@ -22,6 +24,9 @@ from execlayer.launcher.children import die_with_parent
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "execlayer.settings")
 
 logger = logging.getLogger(__name__)
+
+# The demo may run as root (a container, a build machine); what Celery fears there is pickle, which is not accepted.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 URGENT = "urgent"
 WORK = "work"
