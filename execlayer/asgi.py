@@ -1,7 +1,6 @@
 """The web process: HTTP by Django, sockets by Channels behind the session and an origin check."""
 
 import os
-from importlib.util import find_spec
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "execlayer.settings")
 os.environ.setdefault("EXECLAYER_PROCESS", "web")
@@ -11,11 +10,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
-http = get_asgi_application()  # loads the apps; what follows may import models
+http = get_asgi_application()  # loads the apps; what follows imports their models
 
-websocket_urlpatterns: list = []
-if find_spec("boards_app.routing"):
-    from boards_app.routing import websocket_urlpatterns
+from boards_app.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
