@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _moved: ContextVar[datetime | None] = ContextVar("moved_clock", default=None)
+_rehearsing: ContextVar[bool] = ContextVar("rehearsing", default=False)
 
 
 def now() -> datetime:
@@ -27,6 +28,22 @@ def today(zone: str | ZoneInfo = "UTC") -> date:
 def moved() -> bool:
     """True inside `travel`: live hints and wake-ups of a rehearsed past must not disturb the present."""
     return _moved.get() is not None
+
+
+def rehearsing() -> bool:
+    """True while a past is filled in: its records count, but the plant as it is now is not theirs to change."""
+    return _rehearsing.get()
+
+
+@contextmanager
+def rehearse(moment: datetime) -> Iterator[None]:
+    """`travel`, for filling in a past: everything happens at `moment`, the live state of the plant stays as it is."""
+    token = _rehearsing.set(True)
+    try:
+        with travel(moment):
+            yield
+    finally:
+        _rehearsing.reset(token)
 
 
 @contextmanager

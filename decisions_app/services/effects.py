@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from core import clock
 from decisions_app.inputs import amount, moment
 from decisions_app.posting_templates.situation import Situation
 from decisions_app.posting_templates.stock import blocked_location, held_stock
@@ -331,7 +332,9 @@ EFFECTS: dict[str, Effect] = {
 
 
 def apply(names: list[str], situation: Situation) -> None:
-    """Run the named effects in order, then mark the site's sequence stale."""
+    """Run the named effects in order, then mark the site's sequence stale. A rehearsed past changes no present."""
+    if clock.rehearsing():
+        return
     for name in names:
         EFFECTS[name](situation)
     if names:
@@ -344,6 +347,8 @@ def lift_all(exception: ExceptionRecord, *, at: datetime) -> None:
 
     Pins and dates decided on stay: they are the decision, not the condition.
     """
+    if clock.rehearsing():
+        return
     keep = {ConstraintKind.PINNED, ConstraintKind.NOT_BEFORE}
     for kind in ConstraintKind:
         if kind not in keep:
@@ -364,6 +369,8 @@ UNDONE_BY_REVERSAL: dict[str, tuple[ConstraintKind, ...]] = {
 
 def undo(names: list[str], exception: ExceptionRecord) -> None:
     """Take back the plant effects of a reversed decision: pins, dates and agreed values."""
+    if clock.rehearsing():
+        return
     for name in names:
         for kind in UNDONE_BY_REVERSAL.get(name, ()):
             live.lift_constraints(origin_ref=origin(exception), kind=kind)

@@ -75,7 +75,7 @@ def _count(exception: ExceptionRecord, answers: Mapping[str, Any], at: datetime,
     """Pieces entered with a task are pieces reported on the linked operation."""
     operation = exception.operation
     good, scrap = amount(answers, "good"), amount(answers, "scrap")
-    if operation is None or not (good or scrap):
+    if operation is None or not (good or scrap) or clock.rehearsing():
         return
     operation.refresh_from_db()
     if operation.status in {OperationStatus.SETUP, OperationStatus.RUNNING, OperationStatus.STOPPED}:

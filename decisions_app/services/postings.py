@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from core import clock
 from decisions_app.models import Decision, OptionPosting, PostingLink, Task, Trigger
 from decisions_app.posting_templates import BUILDERS, Situation
 from decisions_app.services.effects import origin
@@ -111,7 +112,7 @@ def _queue(
             text=posting.get_kind_display() if hasattr(posting, "get_kind_display") else posting.kind,
             data={"posting": posting.pk, "kind": posting.kind, "status": posting.status},
         )
-        if intended.kind == "confirmation" and exception.operation is not None:
+        if intended.kind == "confirmation" and exception.operation is not None and not clock.rehearsing():
             progress.note_confirmed(
                 operation_id=exception.operation.pk,
                 good=Decimal(intended.payload.get("yield_qty", "0")),

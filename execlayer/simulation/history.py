@@ -37,6 +37,8 @@ HEARTBEAT = "history"
 MONTHS_BACK = 3
 PER_DAY = {"RHF": 3.2, "GVL": 1.2}
 MINUTE = timedelta(minutes=1)
+# Nobody lets a colleague wait longer than this on purpose, however long the limit is.
+PATIENCE = 50.0
 Say = Callable[[str], None]
 
 
@@ -271,11 +273,9 @@ def _answerer(response: Response) -> User:
 
 
 def _of_function(site: Site, function_id: int) -> User:
-    assignment = (
-        DutyAssignment.objects.filter(site=site, function_id=function_id).select_related("person").first()
-        or DutyAssignment.objects.filter(function_id=function_id).select_related("person").first()
-        or DutyAssignment.objects.filter(site=site, duty="shift_supervisor").select_related("person").first()
-    )
+    here = DutyAssignment.objects.filter(site=site).select_related("person")
+    # Where a site has nobody of a function, its planner answers for it.
+    assignment = here.filter(function_id=function_id).first() or here.filter(duty="planner").first()
     if assignment is None:
         raise DomainError("history.nobody", "Nobody of that function exists.")
     return assignment.person
