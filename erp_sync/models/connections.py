@@ -29,6 +29,11 @@ class ErpConnection(models.Model):
         blank=True,
         help_text="env:NAME or file:/path; the password itself is never stored here",
     )
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="the connector's own settings, for example read_timeout in seconds",
+    )
     sites = models.ManyToManyField(Site, through="ConnectionSite", related_name="erp_connections")
     enabled = models.BooleanField(default=True)
     is_ledger = models.BooleanField(

@@ -133,7 +133,7 @@ def ensure_demo_connections(*, tryton: Mapping[str, str] | None) -> dict[str, Er
 
 def _adapter_settings(connection: ErpConnection, address: access.Address) -> dict[str, Any]:
     """One flat mapping: code mappings of kind `blocked` are found under `blocked`, over what the ERP's builder left."""
-    mappings: dict[str, Any] = {**address.extra}
+    mappings: dict[str, Any] = {**address.extra, **connection.options}
     for kind, ours, theirs in CodeMapping.objects.filter(connection=connection).values_list(
         "kind", "ours", "theirs"
     ):

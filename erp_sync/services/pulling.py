@@ -48,6 +48,7 @@ class Pulled:
     """What reading one entity did. `unknown` names rows that speak of something this plant does not have."""
 
     entity: str
+    from_start: bool = False
     rows: int = 0
     created: int = 0
     changed: int = 0
@@ -107,7 +108,7 @@ def _claim_marks(connection: ErpConnection, limit: int) -> list[Watermark]:
 
 
 def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
-    done = Pulled(mark.entity)
+    done = Pulled(mark.entity, from_start=not mark.value)
     reached, began = mark.value, clock.now()
     try:
         for page in adapter_for(connection).pull(mark.entity, mark.value):
@@ -169,9 +170,10 @@ def _finish(mark: Watermark, done: Pulled) -> None:
 
 def _reread_missing(connection: ErpConnection, done: list[Pulled]) -> None:
     """Rows once passed over are read again from the start when what they may have spoken of has come."""
+    whole = {one.entity for one in done if one.from_start}
     for earlier in done:
         if earlier.created:
-            later = ORDER[ORDER.index(earlier.entity) + 1 :]
+            later = set(ORDER[ORDER.index(earlier.entity) + 1 :]) - whole
             Watermark.objects.filter(connection=connection, entity__in=later).exclude(missing=[]).update(
                 value="", next_at=clock.now()
             )
