@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from decisions_app import api
+from decisions_app import api, progress_api
 
 VERBS = {
     "decide": api.DecideView,
@@ -23,5 +23,6 @@ urlpatterns = [
         for name, view in VERBS.items()
     ),
     path("exceptions/<str:ref>/options/", api.OptionsView.as_view(), name="api-exception-options"),
+    path("operations/<int:pk>/progress/", progress_api.ProgressView.as_view(), name="api-operation-progress"),
     path("tasks/<int:pk>/finish/", api.TaskDoneView.as_view(), name="api-task-finish"),
 ]

@@ -187,12 +187,13 @@ class _Life:
         """Every function says yes in its own time; now and then the owner is late and the ladder goes on."""
         answers: list[tuple[datetime, int]] = []
         for response in exception.responses.exclude(status="declined").order_by("pk"):
-            late = response.is_owner and self.dice.random() < 0.14
-            limit = float(response.limit_minutes)
-            minutes = (
-                limit * self.dice.uniform(1.2, 1.9) if late else limit * self.dice.triangular(0.1, 0.95, 0.35)
-            )
-            answers.append((self.at + min(minutes, 240.0) * self.pace * MINUTE, response.pk))
+            late = response.is_owner and self.dice.random() < 0.16 * self.pace
+            if late:
+                minutes = response.limit_minutes * self.dice.uniform(1.1, 1.8)
+            else:
+                limit = min(float(response.limit_minutes), PATIENCE)
+                minutes = limit * min(0.95, self.dice.triangular(0.1, 0.8, 0.3) * self.pace)
+            answers.append((self.at + minutes * MINUTE, response.pk))
         for moment, pk in sorted(answers):
             with clock.rehearse(moment):
                 exceptions.escalate_due()
