@@ -36,7 +36,7 @@ class PlantViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """Base of the read views: `within` narrows the rows to the reader's sites."""
 
     permission_classes = [IsAuthenticated, MayView]
-    pagination_class = ByCode
+    pagination_class: type[KeysetPagination] = ByCode
     lookup_field = "code"
     lookup_value_regex = "[^/]+"
     site_path: str | None = None  # where the row's site is; None: belongs to the whole company
@@ -58,11 +58,11 @@ class OverlaidViewSet(PlantViewSet):
     lookup_field = "number"
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
-        serializer = super().get_serializer(*args, **kwargs)
         if args and args[0] is not None:
             rows = args[0] if kwargs.get("many") else [args[0]]
-            serializer.context["overlays"] = overlays_in_force(self.overlaid(rows))
-        return serializer
+            known = overlays_in_force(self.overlaid(rows))
+            kwargs["context"] = {**self.get_serializer_context(), "overlays": known}
+        return super().get_serializer(*args, **kwargs)
 
     def overlaid(self, rows: Iterable[Any]) -> Iterable[Target]:
         return [line for row in rows for line in row.lines.all()]

@@ -45,7 +45,7 @@ class BearerAuthentication(BaseAuthentication):
         return 'Bearer realm="execlayer"'
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class BearerScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI document names it."""
 
     target_class = "plant_app.authentication.BearerAuthentication"

@@ -181,7 +181,9 @@ class WorkOrderSerializer(serializers.ModelSerializer[models.WorkOrder]):
     site = serializers.CharField(source="site.code")
     item = ItemRefSerializer()
     sales_line = serializers.CharField(source="sales_line.__str__", default=None, allow_null=True)
-    parent = serializers.CharField(source="parent.number", default=None, allow_null=True)
+    parent = serializers.CharField(  # type: ignore[assignment]  # the field shadows DRF's own attribute of the class
+        source="parent.number", default=None, allow_null=True
+    )
     need_by = serializers.SerializerMethodField(help_text="in force: decided here, else ERP's")
     need_by_erp = serializers.DateTimeField(source="need_by")
     operations = OperationSerializer(many=True)

@@ -56,28 +56,31 @@ def write_stock(plant: Plant, jobs: list[Job]) -> dict[str, list[models.Lot]]:
                     int(float(need) * plant.dice.uniform(1.0, 1.6)) + plant.dice.randrange(4, 40, 2)
                 )
                 rows[code, lot_of(code).code, store] = amount
-    for code, item, supplier in stories.LOTS:
-        lots[item].append(
+    for lot_code, named, supplier in stories.LOTS:
+        lots[named].append(
             models.Lot(
-                item=plant.items[item], code=code, supplier_code=supplier, created_at=plant.now - BACK * 5
+                item=plant.items[named],
+                code=lot_code,
+                supplier_code=supplier,
+                created_at=plant.now - BACK * 5,
             )
         )
-    for item, lot, location, quantity in stories.STOCK:
-        rows[item, lot, location] = Decimal(quantity)
+    for named, lot_code, place, quantity in stories.STOCK:
+        rows[named, lot_code, place] = Decimal(quantity)
     blocked = lot_of("CAST-340", "GUSS")
     rows["CAST-340", blocked.code, "RHF-BLK"] = Decimal(18)
     written = models.Lot.objects.bulk_create([row for found in lots.values() for row in found])
     by_code = {row.code: row for row in written}
-    for lot in models.Lot.objects.filter(made_by__startswith="WO-"):
-        by_code[lot.code] = lot
-        rows[_code_of(plant, lot), lot.code, "RHF-MACH"] = Decimal(36)
+    for made in models.Lot.objects.filter(made_by__startswith="WO-"):
+        by_code[made.code] = made
+        rows[_code_of(plant, made), made.code, "RHF-MACH"] = Decimal(36)
     models.StockRow.objects.bulk_create(
         models.StockRow(
-            item=plant.items[item], lot=by_code[lot] if lot else None, location=plant.locations[location],
-            status="blocked" if plant.locations[location].kind == "blocked" else "free", quantity=quantity,
+            item=plant.items[named], lot=by_code[lot_code] if lot_code else None, location=plant.locations[place],
+            status="blocked" if plant.locations[place].kind == "blocked" else "free", quantity=amount,
             updated_at=plant.now,
         )
-        for (item, lot, location), quantity in rows.items()
+        for (named, lot_code, place), amount in rows.items()
     )  # fmt: skip
     return dict(lots)
 

@@ -255,8 +255,8 @@ def write_goods(plant: Plant) -> None:
     plant.items = {item.code: item for item in models.Item.objects.bulk_create(items)}
     lines = []
     for code, family in plant.families.items():
-        size = code.removeprefix(family.prefix)
-        plant.bom[code] = [(need.format(s=size), Decimal(str(count))) for need, count in family.needs]
+        of_size = code.removeprefix(family.prefix)
+        plant.bom[code] = [(need.format(s=of_size), Decimal(str(count))) for need, count in family.needs]
         lines += [
             models.BomLine(parent=plant.items[code], component=plant.items[component], quantity=count)
             for component, count in plant.bom[code]

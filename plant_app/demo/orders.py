@@ -116,7 +116,7 @@ def _line(
 
 def write_purchases(plant: Plant) -> None:
     """What is on its way: the two the stories speak of, and two orders a supplier."""
-    rows = [
+    rows: list[tuple[str, str, list[tuple[str, int, float]]]] = [
         (number, supplier, [(item, quantity, hours)])
         for number, supplier, item, quantity, hours in stories.PURCHASES
     ]
@@ -125,7 +125,7 @@ def write_purchases(plant: Plant) -> None:
         supplied = [code for code, _n, _g, _u, _c, by, _d in goods.BOUGHT if by == supplier]
         for _order in range(2 if supplied else 0):
             picked = plant.dice.sample(supplied, min(len(supplied), plant.dice.randint(1, 3)))
-            lines = [
+            lines: list[tuple[str, int, float]] = [
                 (code, plant.dice.randrange(50, 500, 10), plant.dice.uniform(-20, 260)) for code in picked
             ]
             rows.append((number(), supplier, lines))
