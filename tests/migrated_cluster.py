@@ -79,7 +79,7 @@ def _make(making: Path, ready: Path) -> bool:
         )  # fmt: skip
     finally:
         postgres.stop()
-    if done.returncode:
+    if done.returncode or key() != ready.name:  # edited meanwhile: it holds neither the old nor the new
         shutil.rmtree(making, ignore_errors=True)
         return False
     making.rename(ready)
@@ -87,8 +87,9 @@ def _make(making: Path, ready: Path) -> bool:
 
 
 def _prune() -> None:
-    """Keep the few newest; nobody holds them open, runs work on copies."""
+    """Keep the few newest, and any that somebody is copying just now; runs themselves work on copies."""
     known = sorted((path for path in CACHE.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     for old in known[:-KEPT]:
-        with suppress(OSError):
+        with suppress(OSError), (CACHE / f"{old.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(old)
