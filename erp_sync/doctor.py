@@ -29,20 +29,20 @@ def connections() -> Iterator[Finding]:
             said = str(access.read_state(settings.ERP_STATE_FILE).get("state", ""))
             if not address.ready and said in ("failed", "stopped"):
                 yield Finding(
-                    "XL-P007", Level.ERROR, f"{name} {said}: {address.detail}; {state.waiting} postings wait for it",
+                    "XL-W007", Level.ERROR, f"{name} {said}: {address.detail}; {state.waiting} postings wait for it",
                     "Read its log, then start the product again; postings are kept and sent later.", state.waiting,
                 )  # fmt: skip
                 continue
             if not address.ready:
                 yield Finding(
-                    "XL-P005", Level.INFO, f"{name}: {address.detail}; {state.waiting} postings wait for it",
+                    "XL-W005", Level.INFO, f"{name}: {address.detail}; {state.waiting} postings wait for it",
                     "Nothing to do while it is being built. Postings are sent once it answers.", state.waiting,
                 )  # fmt: skip
                 continue
         else:
             _password, wrong = access.read_password(state.connection.password_source)
             if wrong:
-                yield Finding("XL-P006", Level.ERROR, f"{name}: {wrong}", "Provide it; no restart is needed.")
+                yield Finding("XL-W006", Level.ERROR, f"{name}: {wrong}", "Provide it; no restart is needed.")
                 continue
         if state.silent:
             since = (
@@ -51,25 +51,25 @@ def connections() -> Iterator[Finding]:
                 else ""
             )
             yield Finding(
-                "XL-P003", Level.ERROR,
+                "XL-W003", Level.ERROR,
                 f"{name} has not answered{since}: {state.connection.last_error}; {state.waiting} postings wait",
                 "Bring the ERP or the way to it back. Postings go by themselves once it answers.", state.waiting,
             )  # fmt: skip
         elif state.oldest_waiting is not None and state.oldest_waiting < now - WAITING_AFTER:
             yield Finding(
-                "XL-P004", Level.WARNING,
+                "XL-W004", Level.WARNING,
                 f"{name}: {state.waiting} postings wait, the oldest since {state.oldest_waiting:%Y-%m-%d %H:%M} UTC",
                 "See that a worker runs (heartbeat `erp.sender`) and what the oldest waits behind.", state.waiting,
             )  # fmt: skip
         else:
-            yield Finding("XL-P000", Level.OK, f"{name}: {state.waiting} postings on their way")
+            yield Finding("XL-W000", Level.OK, f"{name}: {state.waiting} postings on their way")
     if not states:
-        yield Finding("XL-P001", Level.INFO, "No ERP is connected; postings are kept local")
+        yield Finding("XL-W001", Level.INFO, "No ERP is connected; postings are kept local")
     lonely = list(sites_without_erp()) if states else []
     if lonely:
         names = ", ".join(site.name for site in lonely)
         yield Finding(
-            "XL-P008",
+            "XL-W008",
             Level.INFO,
             f"Postings of {names} stay local",
             "Link the site to a connection.",
@@ -84,7 +84,7 @@ def stuck_postings() -> Iterator[Finding]:
     dead = Posting.objects.dead().live().filter(status_at__lt=now - DEAD_AFTER).count()
     if dead:
         yield Finding(
-            "XL-P010", Level.ERROR, f"{dead} postings were refused by ERP or are held for more than 4 hours",
+            "XL-W010", Level.ERROR, f"{dead} postings were refused by ERP or are held for more than 4 hours",
             "Open the postings page: edit and send again, cancel, or settle by hand.", dead,
         )  # fmt: skip
     unclear = Posting.objects.filter(
@@ -92,7 +92,7 @@ def stuck_postings() -> Iterator[Finding]:
     ).count()
     if unclear:
         yield Finding(
-            "XL-P011", Level.WARNING, f"{unclear} postings may or may not have reached ERP",
+            "XL-W011", Level.WARNING, f"{unclear} postings may or may not have reached ERP",
             "They are looked up until it is known. If the ERP stays away, look there and settle them by hand.", unclear,
         )  # fmt: skip
     unhandled = (
@@ -100,7 +100,7 @@ def stuck_postings() -> Iterator[Finding]:
     )
     if unhandled:
         yield Finding(
-            "XL-P012", Level.WARNING, f"{unhandled} settled postings have not reached their exceptions",
+            "XL-W012", Level.WARNING, f"{unhandled} settled postings have not reached their exceptions",
             "See that a worker runs and what its log says of settled postings.", unhandled,
         )  # fmt: skip
 
@@ -112,14 +112,14 @@ def reading() -> Iterator[Finding]:
         Watermark.objects.filter(connection__enabled=True).exclude(error="").select_related("connection")
     ):
         yield Finding(
-            "XL-P020", Level.WARNING, f"{mark.connection.name}: {mark.entity} can't be read: {mark.error}",
+            "XL-W020", Level.WARNING, f"{mark.connection.name}: {mark.entity} can't be read: {mark.error}",
             "Rows read before stay valid; it is tried again by itself.",
         )  # fmt: skip
     for mark in (
         Watermark.objects.filter(connection__enabled=True).exclude(missing=[]).select_related("connection")
     ):
         yield Finding(
-            "XL-P022", Level.INFO,
+            "XL-W022", Level.INFO,
             f"{mark.connection.name}: {len(mark.missing)} rows of {mark.entity} speak of what is not here, "
             f"first {mark.missing[0]}",
             "Enter or read what they name; the rows are then read again by themselves.", len(mark.missing),
@@ -129,6 +129,6 @@ def reading() -> Iterator[Finding]:
         count = run.findings.count() if run is not None else 0
         if count:
             yield Finding(
-                "XL-P021", Level.WARNING, f"{connection.name}: {count} documents and postings do not fit each other",
+                "XL-W021", Level.WARNING, f"{connection.name}: {count} documents and postings do not fit each other",
                 "Open the last reconciliation in the admin.", count,
             )  # fmt: skip

@@ -243,20 +243,20 @@ def test_doctor_names_what_is_wrong_and_how_to_mend_it(
     now, erp: Books, main: ErpConnection, queue: Queue
 ) -> None:
     def codes() -> set[str]:
-        return {finding.code for finding in examine() if finding.code.startswith("XL-P")}
+        return {finding.code for finding in examine() if finding.code.startswith("XL-W")}
 
     queue()
-    assert codes() == {"XL-P000"}
+    assert codes() == {"XL-W000"}
     erp.then(scripted.refuse(), scripted.cut_before)
     queue()
     send_due(limit=2)
     now.shift(timedelta(hours=5))
-    assert {"XL-P010", "XL-P011"} <= codes()
+    assert {"XL-W010", "XL-W011"} <= codes()
     ErpConnection.objects.update(open_until=NOON)
-    assert "XL-P003" in codes()
+    assert "XL-W003" in codes()
     ErpConnection.objects.update(password_source="env:NO_SUCH_VARIABLE_HERE")
-    assert "XL-P006" in codes()
+    assert "XL-W006" in codes()
     ErpConnection.objects.update(password_source="installation")
-    assert "XL-P005" in codes()
+    assert "XL-W005" in codes()
     ErpConnection.objects.update(enabled=False)
-    assert "XL-P001" in codes()
+    assert "XL-W001" in codes()
