@@ -140,14 +140,19 @@ def verb_view(verb: str) -> type[PostingVerbView]:
     """The view class of one verb, with its own request shape in the schema."""
     act, asks = VERBS[verb]
     name = "Posting" + verb.title().replace("-", "") + "View"
-    view = type(name, (PostingVerbView,), {"act": staticmethod(act), "asks": asks, "__doc__": act.__doc__})
-    return extend_schema(
+
+    def post(self: PostingVerbView, request: Request, pk: int) -> Response:
+        return PostingVerbView.post(self, request, pk)
+
+    documented = extend_schema(
         operation_id=f"postings_{verb.replace('-', '_')}",
         tags=TAG,
         request=asks,
         responses={200: PostingInFull},
         parameters=[_KEY],
-    )(view)
+        description=f"{verb.replace('-', ' ').capitalize()} this posting.",
+    )(post)
+    return type(name, (PostingVerbView,), {"act": staticmethod(act), "asks": asks, "post": documented})
 
 
 def _in_full(request: Request, pk: int) -> Any:
