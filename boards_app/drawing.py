@@ -255,14 +255,15 @@ def trend(
     labels = [
         (round(left + index * gap, 1), label, index == last)
         for index, (label, _, _) in enumerate(months)
-        if index == last or (index % every == 0 and last - index >= every / 2)
+        if (last - index) % every == 0
     ]
     base = height(before) if before is not None else None
     return Trend(
         line=Line(path, points, points[-1] if points else None),
         labels=labels,
         base=base,
-        base_label=None if base is None else round(base - 5 if base > top + 6 else base + 14, 1),
+        # above the dashed line, unless the metric's own line runs there
+        base_label=None if base is None else round(base + 14 if points and points[-1][1] < base else base - 5, 1),
         switch=None if switch is None else round(left + (switch - 0.5) * gap, 1),
         switch_words=switch_words,
         values=[(label, words) for label, _, words in months],

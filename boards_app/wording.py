@@ -140,17 +140,20 @@ class Look:
     css: str = ""
 
 
+# worst first, as the tiles over a board stand
 ANDON: Final[dict[str, Look]] = {
-    "running": Look("Running", "play", "run"),
-    "setup": Look("Changeover", "wrench", "setup"),
-    "down": Look("Down", "power", "down"),
-    "material": Look("Waits for material", "package", "material"),
-    "hold": Look("Quality hold", "lock", "hold"),
     "safety": Look("Locked, safety", "", "safety"),
+    "down": Look("Down", "power", "down"),
+    "hold": Look("Quality hold", "lock", "hold"),
+    "material": Look("Waits for material", "package", "material"),
+    "setup": Look("Changeover", "wrench", "setup"),
+    "running": Look("Running", "play", "run"),
     "planned_stop": Look("Planned stop", "pause", "stop"),
     "free": Look("Free, no order", "minus", "idle"),
     "no_data": Look("No data", "circle-help", "nodata"),
 }
+# where a tile has room for a word or two
+ANDON_SHORT: Final[dict[str, str]] = {"safety": "Safety", "material": "Material", "free": "Free"}
 EXCEPTION: Final[dict[str, Look]] = {
     "triage": Look("Triage", "mail"),
     "open": Look("Open", "circle-dot"),

@@ -1,0 +1,39 @@
+/* The station's own manners: a sheet closes once its tap is kept, what was taken is said, and nothing is redrawn
+   under a finger. Sending and keeping lie in outbox.js, following the plant in live.js. */
+import { closeAll } from "./dialogs.js";
+import { toast } from "./toasts.js";
+
+const busy = () => document.querySelector("dialog[open]");
+let missed = false;
+
+function refetch() {
+  document.getElementById("station")?.dispatchEvent(new CustomEvent("live", { detail: { kind: "tap" } }));
+}
+
+document.addEventListener("outbox:stored", () => closeAll());
+document.addEventListener("outbox:sent", (event) => {
+  const { answer, item } = event.detail;
+  const exception = answer?.exception;
+  if (exception) toast({ level: "ok", title: exception.title, text: exception.next_step });
+  else toast({ level: "ok", title: `${item.label}, sent` });
+  refetch();
+});
+document.addEventListener("outbox:failed", (event) => {
+  const { item } = event.detail;
+  toast({ level: "warn", title: `${item.label} was not taken`, text: item.why, code: item.code });
+  refetch();
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt?.id !== "station" || !busy()) return;
+  missed = true;
+  event.preventDefault();
+});
+document.addEventListener(
+  "close",
+  () => {
+    if (!missed || busy()) return;
+    missed = false;
+    refetch();
+  },
+  true,
+);
