@@ -1,5 +1,6 @@
 """Progress of work over HTTP: machines and people say what was begun, counted, stopped and finished."""
 
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -20,8 +21,8 @@ class ProgressSerializer(serializers.Serializer[Any]):
     """What the floor says of an operation."""
 
     kind = serializers.ChoiceField(choices=ProgressReport.Kind.choices)
-    good = serializers.DecimalField(max_digits=15, decimal_places=3, min_value=0, default=0)
-    scrap = serializers.DecimalField(max_digits=15, decimal_places=3, min_value=0, default=0)
+    good = serializers.DecimalField(max_digits=15, decimal_places=3, min_value=0, default=Decimal(0))
+    scrap = serializers.DecimalField(max_digits=15, decimal_places=3, min_value=0, default=Decimal(0))
     at = serializers.DateTimeField(required=False)
     work_unit = serializers.CharField(required=False)
     version = serializers.IntegerField(required=False)
