@@ -12,7 +12,13 @@ from sequence_app.models import Recommendation, RecommendationStatus
 @check
 def waiting() -> Iterable[Finding]:
     """A site is re-sequenced within seconds of a change."""
-    late = ResequenceRequest.objects.filter(due_at__lt=clock.now() - timedelta(minutes=2)).count()
+    late = (
+        ResequenceRequest.objects.filter(due_at__lt=clock.now() - timedelta(minutes=2))
+        .order_by()
+        .values("site")
+        .distinct()
+        .count()
+    )
     if late:
         yield Finding(
             "XL-S001",

@@ -42,7 +42,7 @@ def _sites(site: Site | None) -> list[Site]:
 def freeze_month(*, month: Month, site: Site | None) -> MonthlyReport:
     """Freeze a month's figures; a month already frozen stays as it is. Locks the site's row (all sites: none)."""
     if site is not None:
-        Site.objects.select_for_update().get(pk=site.pk)
+        Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     report, made = MonthlyReport.objects.get_or_create(
         site=site,
         year=month.year,

@@ -52,5 +52,5 @@ class PlannedOperationAdmin(ReadOnlyAdmin):
 
 @admin.register(models.ResequenceRequest)
 class ResequenceRequestAdmin(ReadOnlyAdmin):
-    list_display = ("site", "due_at", "first_at", "causes")
+    list_display = ("site", "cause", "due_at", "created_at")
     list_select_related = ("site",)

@@ -31,7 +31,9 @@ def issue_logins(path: Path) -> list[dict[str, Any]]:
     hashed = make_password(password)  # one hash for all: the password is one, and hashing is slow on purpose
     rows: list[dict[str, Any]] = []
     with transaction.atomic():
-        people = {user.username: user for user in models.User.objects.select_for_update(of=("self",))}
+        people = {
+            user.username: user for user in models.User.objects.select_for_update(of=("self",), no_key=True)
+        }
         for role in CAST:
             user = people.get(username(role.name))
             if not role.login or user is None:

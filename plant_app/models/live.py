@@ -111,6 +111,24 @@ class Constraint(models.Model):
         ordering = ("-created_at",)
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=ConstraintKind.values), name="constraint_kind_known"),
+            models.UniqueConstraint(
+                fields=[
+                    "origin_ref",
+                    "kind",
+                    "site",
+                    "area",
+                    "work_centre",
+                    "work_unit",
+                    "operation",
+                    "item",
+                    "lot",
+                    "skill",
+                    "tool",
+                ],
+                condition=Q(lifted_at__isnull=True),
+                nulls_distinct=False,
+                name="constraint_open_once",
+            ),
         ]
         indexes = [
             models.Index(
@@ -180,12 +198,18 @@ class PlannedOperation(models.Model):
 
 
 class ResequenceRequest(models.Model):
-    """A site whose sequence no longer fits; one row waits per site, later causes join it."""
+    """A reason why a site's sequence no longer fits. Only ever added, and removed by whoever re-sequences the site.
 
-    site = models.OneToOneField(Site, on_delete=models.CASCADE, related_name="resequence_request")
+    One row per cause, so that nobody who reports a change waits for the sequence being computed.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="resequence_requests")
     due_at = models.DateTimeField(default=clock.now, db_index=True)
-    first_at = models.DateTimeField(default=clock.now)
-    causes = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=clock.now)
+    cause = models.CharField(max_length=160)
+
+    class Meta:
+        ordering = ("due_at", "pk")
 
     def __str__(self) -> str:
-        return f"Re-sequence {self.site.code}"
+        return f"Re-sequence {self.site.code}: {self.cause}"

@@ -30,8 +30,6 @@ from plant_app.models import (
     WorkUnitState,
 )
 
-MOST_CAUSES = 20
-
 # What a constraint of each kind must name at least one of.
 _NAMES: dict[str, tuple[str, ...]] = {
     ConstraintKind.UNIT_DOWN: ("work_unit", "work_centre"),
@@ -58,7 +56,7 @@ def set_unit_state(
     if state not in UnitState.values:
         raise InvalidInput("unit.unknown_state", f"There is no unit state {state!r}.")
     unit = (
-        WorkUnit.objects.select_for_update(of=("self",))
+        WorkUnit.objects.select_for_update(of=("self",), no_key=True)
         .select_related("work_centre__area")
         .get(pk=work_unit.pk)
     )
@@ -114,7 +112,7 @@ def impose_constraint(
 
     Imposing again with the same kind, origin and objects restates the open one instead of adding a second. `factor` is
     the speed left (0 to 1), `missing` heads. Raises InvalidInput when the kind is unknown, names nothing it can limit,
-    or ends before it starts. Locks the site's row. The site is marked for re-sequencing.
+    or ends before it starts. Locks the constraint's row. The site is marked for re-sequencing.
     """
     objects = {
         "area": area, "work_centre": work_centre, "work_unit": work_unit, "operation": operation, "item": item,
@@ -129,19 +127,15 @@ def impose_constraint(
     begin = starts_at or clock.now()
     if ends_at is not None and ends_at < begin:
         raise InvalidInput("constraint.ends_before_start", "A constraint can't end before it starts.")
-    Site.objects.select_for_update().get(pk=site.pk)
     stated = {
         "ends_at": ends_at, "estimated": estimated, "factor": factor, "missing": missing, "quantity": quantity,
         "note": note[:160],
     }  # fmt: skip
-    same = Constraint.objects.filter(
-        kind=kind, site=site, origin_ref=origin_ref, lifted_at=None, **objects
-    ).first()
-    if same is None:
-        same = Constraint.objects.create(
-            kind=kind, site=site, origin_ref=origin_ref, starts_at=begin, **objects, **stated
-        )
-    else:
+    same, created = Constraint.objects.select_for_update(of=("self",), no_key=True).get_or_create(
+        kind=kind, site=site, origin_ref=origin_ref, lifted_at=None, **objects,
+        defaults={"starts_at": begin, **stated},
+    )  # fmt: skip
+    if not created:
         for name, value in stated.items():
             setattr(same, name, value)
         same.save(update_fields=list(stated))
@@ -157,7 +151,9 @@ def lift_constraints(
 
     Lifting what is lifted is no error. Locks the rows; their sites are marked for re-sequencing.
     """
-    rows = Constraint.objects.select_for_update(of=("self",)).filter(origin_ref=origin_ref, lifted_at=None)
+    rows = Constraint.objects.select_for_update(of=("self",), no_key=True).filter(
+        origin_ref=origin_ref, lifted_at=None
+    )
     if kind is not None:
         rows = rows.filter(kind=kind)
     found = list(rows.select_related("site").order_by("pk"))
@@ -183,7 +179,7 @@ def restate_constraint(
     Name one by `constraint`, or all of `origin_ref` (of `kind`). Returns those changed; lifted ones are left alone.
     Locks the rows; their sites are marked for re-sequencing.
     """
-    rows = Constraint.objects.select_for_update(of=("self",)).filter(lifted_at=None)
+    rows = Constraint.objects.select_for_update(of=("self",), no_key=True).filter(lifted_at=None)
     if constraint is not None:
         rows = rows.filter(pk=constraint.pk)
     elif origin_ref:
@@ -212,19 +208,13 @@ def _constraints_changed(site: Site, kind: str, origin_ref: str) -> None:
 
 @transaction.atomic
 def request_resequence(*, site: Site, cause: str, delay_seconds: float = 2) -> ResequenceRequest:
-    """Ask for a new sequence of `site`, due `delay_seconds` from now so that causes arriving together are one.
+    """Ask for a new sequence of `site`, due `delay_seconds` from now so that causes arriving together are one run.
 
-    A request already waiting keeps its earlier due moment and takes the cause in (the latest twenty). Locks the
-    request's row. Wakes "resequence".
+    Adds a row and waits for nobody; the run that takes the first due one takes all of its site. Wakes "resequence".
     """
     now = clock.now()
-    due = now + timedelta(seconds=delay_seconds)
-    request, created = ResequenceRequest.objects.select_for_update().get_or_create(
-        site=site, defaults={"due_at": due, "first_at": now, "causes": [cause]}
+    request = ResequenceRequest.objects.create(
+        site=site, due_at=now + timedelta(seconds=delay_seconds), created_at=now, cause=cause[:160]
     )
-    if not created:
-        request.causes = [*[said for said in request.causes if said != cause], cause][-MOST_CAUSES:]
-        request.due_at = min(request.due_at, due)
-        request.save(update_fields=["causes", "due_at"])
     wake("resequence")
     return request

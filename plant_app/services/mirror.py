@@ -86,7 +86,9 @@ def _compare(written: Written, result: PullResult) -> None:
     if row is None:
         return
     name = target_name(row)
-    rows = Overlay.objects.select_for_update().filter(target=name, target_id=row.pk, cleared_at=None)
+    rows = Overlay.objects.select_for_update(no_key=True).filter(
+        target=name, target_id=row.pk, cleared_at=None
+    )
     for overlay in rows:
         now = overlays.to_text(overlay.field, getattr(row, overlay.field))
         if now == overlay.value:

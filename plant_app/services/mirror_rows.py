@@ -101,7 +101,7 @@ def _save(model: type[Model], identity: dict[str, Any], values: dict[str, Any], 
         "erp_version": record.written_at.isoformat() if record.written_at else "",
         "erp_synced_at": book.read_at,
     }
-    row: Any = model._default_manager.select_for_update(of=("self",)).filter(**identity).first()
+    row: Any = model._default_manager.select_for_update(of=("self",), no_key=True).filter(**identity).first()
     if row is None:
         row = model._default_manager.create(**(identity | (defaults() if defaults else {}) | values | mirror))
         return row, "created"
@@ -203,7 +203,7 @@ def _stock(record: Pulled, book: Book) -> Written:
     item = book.get(Item, data.get("item"))
     lot = Lot.objects.get_or_create(item=item, code=str(data["lot"]))[0] if data.get("lot") else None
     usual = StockStatus.BLOCKED if location.kind == StockLocation.Kind.BLOCKED else StockStatus.FREE
-    row, created = StockRow.objects.select_for_update(of=("self",)).get_or_create(
+    row, created = StockRow.objects.select_for_update(of=("self",), no_key=True).get_or_create(
         item=item, lot=lot, location=location, status=data.get("status") or usual, layer=StockLayer.ERP, origin_ref="",
         defaults={"quantity": Decimal(0), "updated_at": book.read_at},
     )  # fmt: skip

@@ -63,7 +63,7 @@ def overlay_stock(
         raise InvalidInput("stock.nothing_moves", "From and to are the same.")
     if not origin_ref:
         raise InvalidInput("stock.no_origin", "An overlay must say who put it there.")
-    Item.objects.select_for_update().get(pk=item.pk)
+    Item.objects.select_for_update(no_key=True).get(pk=item.pk)
     there = sum(
         StockRow.objects.filter(item=item, lot=lot, location=location, status=from_status).values_list(
             "quantity", flat=True
@@ -116,7 +116,7 @@ def settle_stock_overlay(*, origin_ref: str, confirmed_at: datetime) -> int:
     """
     rows = list(_overlay_rows(origin_ref))
     for row in rows:
-        erp, created = StockRow.objects.select_for_update().get_or_create(
+        erp, created = StockRow.objects.select_for_update(no_key=True).get_or_create(
             item=row.item, lot=row.lot, location=row.location, status=row.status, layer=StockLayer.ERP, origin_ref="",
             defaults={"updated_at": confirmed_at},
         )  # fmt: skip
@@ -131,7 +131,7 @@ def _overlay_rows(origin_ref: str) -> Iterable[StockRow]:
     if not origin_ref:
         raise InvalidInput("stock.no_origin", "Say whose overlay is meant.")
     return (
-        StockRow.objects.select_for_update(of=("self",))
+        StockRow.objects.select_for_update(of=("self",), no_key=True)
         .filter(layer=StockLayer.OVERLAY, origin_ref=origin_ref)
         .select_related("item", "lot", "location__site")
         .order_by("pk")
@@ -160,7 +160,7 @@ def overlay_value(*, target: Target, field: str, value: overlays.Value, origin_r
         text = overlays.to_text(field, value)
     except ValueError as error:
         raise InvalidInput("overlay.value_does_not_fit", str(error)) from error
-    row = _MODELS[name]._default_manager.select_for_update(of=("self",)).get(pk=target.pk)
+    row = _MODELS[name]._default_manager.select_for_update(of=("self",), no_key=True).get(pk=target.pk)
     Overlay.objects.filter(target=name, target_id=row.pk, field=field, cleared_at=None).update(
         cleared_at=clock.now()
     )
@@ -191,7 +191,7 @@ def settle_overlay(*, origin_ref: str, field: str | None = None) -> int:
 def _end_overlays(origin_ref: str, field: str | None) -> list[tuple[Overlay, Target]]:
     if not origin_ref:
         raise InvalidInput("overlay.no_origin", "Say whose overlay is meant.")
-    rows = Overlay.objects.select_for_update().filter(origin_ref=origin_ref, cleared_at=None)
+    rows = Overlay.objects.select_for_update(no_key=True).filter(origin_ref=origin_ref, cleared_at=None)
     if field is not None:
         rows = rows.filter(field=field)
     ended: list[tuple[Overlay, Target]] = []

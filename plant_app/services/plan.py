@@ -43,7 +43,7 @@ def publish_plan(
     row, so two publications never mix. Work centres whose plan changed are told.
     """
     wanted = list(rows)
-    Site.objects.select_for_update().get(pk=site.pk)
+    Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     operations = {row.operation_id for row in wanted}
     units = dict(WorkUnit.objects.filter(work_centre__area__site=site).values_list("pk", "work_centre_id"))
     if len(operations) != len(wanted):

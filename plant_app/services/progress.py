@@ -71,7 +71,7 @@ def report_progress(
     StaleVersion when `version` is given and somebody reported since. Locks the operation, then its unit.
     """
     operation = (
-        Operation.objects.select_for_update(of=("self",))
+        Operation.objects.select_for_update(of=("self",), no_key=True)
         .select_related(
             "work_order__site", "work_order__item", "work_centre__area", "actual_unit", "work_unit"
         )
@@ -118,7 +118,7 @@ def stop_operation(*, operation_id: int, at: datetime | None = None, person: Use
 
     What the unit is said to do (down, on hold) is left alone. Locks the operation.
     """
-    operation = Operation.objects.select_for_update(of=("self",)).get(pk=operation_id)
+    operation = Operation.objects.select_for_update(of=("self",), no_key=True).get(pk=operation_id)
     if operation.status not in (_S.RUNNING, _S.SETUP):
         return operation
     moment = min(at or clock.now(), clock.now())
@@ -133,7 +133,7 @@ def note_confirmed(*, operation_id: int, good: Decimal, scrap: Decimal, until: d
 
     Raises InvalidInput when that is more than was made. Negative quantities take back a cancelled confirmation.
     """
-    operation = Operation.objects.select_for_update().get(pk=operation_id)
+    operation = Operation.objects.select_for_update(no_key=True).get(pk=operation_id)
     sent_good, sent_scrap = operation.confirmed_good + good, operation.confirmed_scrap + scrap
     if not (0 <= sent_good <= operation.good and 0 <= sent_scrap <= operation.scrap):
         raise InvalidInput(
@@ -191,7 +191,7 @@ def _unit_for(operation: Operation, given: WorkUnit | None) -> WorkUnit:
     if found is None:
         raise InvalidInput("operation.no_unit", "Say on which unit.")
     return (
-        WorkUnit.objects.select_for_update(of=("self",))
+        WorkUnit.objects.select_for_update(of=("self",), no_key=True)
         .select_related("work_centre__area__site")
         .get(pk=found.pk)
     )
@@ -251,7 +251,7 @@ def _write_unit(operation: Operation, kind: str, unit: WorkUnit, moment: datetim
 
 
 def _write_order(operation: Operation) -> None:
-    order = WorkOrder.objects.select_for_update(of=("self",)).get(pk=operation.work_order_id)
+    order = WorkOrder.objects.select_for_update(of=("self",), no_key=True).get(pk=operation.work_order_id)
     others = list(order.operations.exclude(status=_S.CANCELLED).order_by("number"))
     if operation.status == _S.FINISHED:
         following = next((row for row in others if row.number > operation.number), None)

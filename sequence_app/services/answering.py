@@ -51,7 +51,7 @@ def _open(recommendation_id: int, actor: User) -> Recommendation:
         raise NotFound("sequence.recommendation", "There is no such recommendation.")
     if not MAY_ANSWER & set(roles_of(actor, site_id)):
         raise NotAllowed("sequence.not_yours", "The floor and planning answer recommendations.")
-    Site.objects.select_for_update().get(pk=site_id)
+    Site.objects.select_for_update(no_key=True).get(pk=site_id)
     recommendation = (
         Recommendation.objects.select_for_update(of=("self",))
         .select_related("site", "version", "work_centre")

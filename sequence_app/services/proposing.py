@@ -34,6 +34,7 @@ from sequence_app.words import span, start_words
 ASK_WITHIN = timedelta(hours=16)
 LIFE = timedelta(hours=8)
 KEEP_VERSIONS = 50
+CAUSES = 500  # requests taken into one run; the rest make the next
 NOISE_MINUTES = 10.0
 
 
@@ -50,8 +51,12 @@ def resequence_due(*, limit: int = 10) -> int:
             )
             if not rows:
                 return done
-            site, causes = rows[0].site, list(rows[0].causes)
-            rows[0].delete()
+            site = rows[0].site
+            rows += due.claim(
+                ResequenceRequest.objects.filter(site=site).exclude(pk=rows[0].pk).order_by("due_at"), CAUSES
+            )
+            causes = list(dict.fromkeys(row.cause for row in rows))
+            ResequenceRequest.objects.filter(pk__in=[row.pk for row in rows]).delete()
             propose(site=site, causes=causes)
         refresh_windows(site=site)
         done += 1
@@ -64,7 +69,7 @@ def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
 
     Supersedes open recommendations that no longer hold. Locks the site's row.
     """
-    Site.objects.select_for_update().get(pk=site.pk)
+    Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     at = clock.now()
     began = time.perf_counter()
     snapshot = snapshots.take(site, at)

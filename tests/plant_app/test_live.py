@@ -1,14 +1,18 @@
 """Unit states, constraints, re-sequence requests."""
 
+import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from core import clock
 from core.errors import InvalidInput
 from plant_app import models, selectors, services
 from plant_app.models import ConstraintKind, UnitState
+from tests import factories as make
 from tests.plant_fixtures import KolbeMini
 
 
@@ -118,17 +122,84 @@ def test_a_constraint_that_limits_nothing_is_refused(kolbe_mini: KolbeMini, wron
     assert not models.ResequenceRequest.objects.exists()
 
 
-def test_causes_arriving_together_are_one_request(kolbe_mini: KolbeMini) -> None:
+def test_every_cause_is_kept_for_the_next_run(kolbe_mini: KolbeMini) -> None:
     with clock.travel(kolbe_mini.now):
         services.request_resequence(site=kolbe_mini.rhf, cause="a", delay_seconds=2)
+        services.request_resequence(site=kolbe_mini.gvl, cause="c")
     with clock.travel(kolbe_mini.now + timedelta(seconds=1)):
         services.request_resequence(site=kolbe_mini.rhf, cause="b")
-        services.request_resequence(site=kolbe_mini.rhf, cause="a")
-        services.request_resequence(site=kolbe_mini.gvl, cause="c")
-    request = models.ResequenceRequest.objects.get(site=kolbe_mini.rhf)
-    assert request.causes == ["b", "a"]
-    assert request.due_at == kolbe_mini.now + timedelta(seconds=2)
-    assert models.ResequenceRequest.objects.count() == 2
+    rows = models.ResequenceRequest.objects.filter(site=kolbe_mini.rhf)
+    assert [(row.cause, row.due_at - kolbe_mini.now) for row in rows] == [
+        ("a", timedelta(seconds=2)), ("b", timedelta(seconds=3)),
+    ]  # fmt: skip
+
+
+def test_a_change_tells_boards_and_wakes_the_sequencer_after_commit_only(
+    kolbe_mini: KolbeMini, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    hinted: list[tuple[tuple[str, ...], dict]] = []
+    woken: list[str] = []
+    monkeypatch.setattr("core.hints._send", lambda groups, message: hinted.append((groups, message)))
+    monkeypatch.setattr("core.wake._waker", [woken.append])
+    unit = kolbe_mini.units["CNC-04"]
+    with django_capture_on_commit_callbacks() as promised:
+        services.set_unit_state(work_unit=unit, state=UnitState.DOWN)
+        down(kolbe_mini)
+        assert (hinted, woken) == ([], [])
+    for promise in promised:
+        promise()
+    site, area = f"site.{kolbe_mini.rhf.pk}", f"area.{kolbe_mini.areas['MACH'].pk}"
+    assert (hinted[0][0][:2], hinted[0][1]["kind"]) == ((site, area), "unit")
+    assert (hinted[1][0], hinted[1][1]["kind"]) == ((site,), "constraint")
+    assert woken == ["resequence"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reporting_a_change_never_waits_for_a_sequence_being_computed() -> None:
+    site = make.SiteFactory()
+    services.request_resequence(site=site, cause="first")
+    done = threading.Event()
+
+    def report() -> None:
+        try:
+            services.impose_constraint(
+                kind="unit_down", site=site, work_unit=make.WorkUnitFactory(work_centre__area__site=site),
+                origin_ref="x:9",
+            )  # fmt: skip
+            done.set()
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        models.Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+        models.ResequenceRequest.objects.filter(site=site).delete()
+        reporter = threading.Thread(target=report)
+        reporter.start()
+        assert done.wait(20)
+    reporter.join(20)
+    assert [row.cause for row in models.ResequenceRequest.objects.all()] == ["unit_down x:9"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_constraint_imposed_twice_at_once_is_one() -> None:
+    unit = make.WorkUnitFactory()
+    site = unit.work_centre.area.site
+    start = threading.Barrier(4)
+
+    def impose() -> None:
+        try:
+            start.wait(20)
+            services.impose_constraint(kind="unit_down", site=site, work_unit=unit, origin_ref="x:1")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=impose) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert models.Constraint.objects.filter(origin_ref="x:1", lifted_at=None).count() == 1
+    assert models.ResequenceRequest.objects.count() == 4
 
 
 def test_constraints_of_a_unit_come_from_all_its_places(kolbe_mini: KolbeMini) -> None:

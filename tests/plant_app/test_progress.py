@@ -46,7 +46,7 @@ def test_finish_frees_the_unit_and_readies_the_next_step(kolbe_mini: KolbeMini) 
     assert fresh(kolbe_mini, "WO-118204/40").status == "ready"
     assert unit_state(kolbe_mini, "CNC-04") == UnitState.FREE
     assert models.WorkOrder.objects.get(number="WO-118204").status == "running"
-    assert models.ResequenceRequest.objects.get(site=kolbe_mini.rhf).causes == ["finish WO-118204 op 30"]
+    assert models.ResequenceRequest.objects.get(site=kolbe_mini.rhf).cause == "finish WO-118204 op 30"
 
 
 def test_last_step_finishes_the_order(kolbe_mini: KolbeMini) -> None:
