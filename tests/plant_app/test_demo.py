@@ -11,6 +11,7 @@ from plant_app import models, selectors
 from plant_app.demo.build import build_demo
 from plant_app.selectors.floor import ON_UNIT
 
+HALF_HOUR = timedelta(minutes=30)
 MOMENT = datetime(2026, 11, 17, 9, 42, tzinfo=UTC)
 
 
@@ -102,6 +103,29 @@ def test_same_seed_same_plant(db: None) -> None:
     assert _rehearse(2) != first
     assert len(first[0]) > 300
     assert len(first[1]) > 80
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 10, 24, 23, 30, tzinfo=UTC),  # the night the clocks go back
+        datetime(2027, 3, 28, 0, 59, 59, tzinfo=UTC),  # just before they go forward
+        datetime(2026, 12, 31, 22, 59, tzinfo=UTC),
+        datetime(2026, 11, 22, 3, tzinfo=UTC),  # Sunday night
+    ],
+)
+def test_demo_can_begin_at_any_moment(db: None, moment: datetime) -> None:
+    with clock.travel(moment):
+        assert build_demo()
+        operation = selectors.running_operation(models.WorkUnit.objects.get(code="CNC-04"))
+    assert operation is not None
+    assert operation.work_order.number == "WO-118204"
+    open_states = models.WorkUnitState.objects.filter(until=None)
+    assert open_states.count() == 60
+    assert not open_states.filter(since__gt=moment).exists()
+    assert not models.PlannedOperation.objects.filter(
+        operation__status="ready", start__lt=moment - HALF_HOUR
+    ).exists()
 
 
 def test_a_site_outside_its_shifts_stands_still(demo: datetime) -> None:

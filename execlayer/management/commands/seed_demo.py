@@ -20,7 +20,7 @@ from routing_app.services import load_default_rules
 
 
 class Command(BaseCommand):
-    """Write what is missing; print the logins when no file was named for them."""
+    """Write what is missing. Logins get a password and tokens only where a file for them is named."""
 
     help = "Set up the demo plant, its rules and playbooks, and its logins."
 
