@@ -166,7 +166,12 @@ function connect() {
   socket = new WebSocket(url);
   socket.onopen = onOpen;
   socket.onmessage = onMessage;
-  socket.onclose = socket.onerror = lose;
+  socket.onerror = lose;
+  socket.onclose = (event) => {
+    // turned away (signed out, too many): asking again at once would not help
+    if (event.code === 4403 || event.code === 4429) delay = LONGEST_DELAY;
+    lose();
+  };
 }
 
 function hurry() {
