@@ -127,11 +127,6 @@ class AreaBoard:
     only: str = ""
 
 
-def area_of(code: str) -> Area | None:
-    """The area of that code with its site; codes are unique per site, so the first site's wins. One query."""
-    return Area.objects.select_related("site__enterprise").filter(code=code).order_by("site", "pk").first()
-
-
 def areas_of(code: str) -> list[Area]:
     """Every area of that code, one per site that uses it. One query."""
     return list(Area.objects.select_related("site__enterprise").filter(code=code).order_by("site", "pk"))
@@ -290,6 +285,8 @@ def _tiles(cards: list[UnitCard], area: Area, only: str) -> list[Tile]:
     counts = Counter(card.state for card in cards)
     base = f"/boards/{area.code}/"
     shown = [state for state in TILES if state != UnitState.SAFETY or counts[state]]
+    if len(shown) == len(TILES):  # the row has eight places: a state nobody is in makes room for safety
+        shown = [state for state in shown if counts[state]] or shown
     tiles = [Tile("", "All units", len(cards), base, not only)]
     for state in shown:
         words = _TILE_WORDS.get(state) or wording.look("andon", state).words

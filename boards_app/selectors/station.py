@@ -1,0 +1,322 @@
+"""The station page: a work centre's machines, the job on the chosen one, what is open, what comes next.
+
+Reads only; a bounded number of queries. The caller has checked that its reader may see the site.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from boards_app import wording
+from boards_app.selectors import unit_words
+from boards_app.selectors.unit_words import Coming
+from core import clock
+from exceptions_app.models import ExceptionRecord, Response
+from exceptions_app.models.responses import ANSWERED
+from exceptions_app.selectors import with_row
+from plant_app.models import (
+    Operation,
+    OperationStatus,
+    PlannedOperation,
+    ProgressReport,
+    Site,
+    UnitState,
+    User,
+    WorkCentre,
+    WorkUnit,
+    WorkUnitState,
+)
+from plant_app.selectors import current_states, open_constraints, projected_end, queue_of, running_operations
+from sequence_app.models import OverrideReason, Recommendation, RecommendationStatus
+
+MOST_QUEUED = 6
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A machine of the centre in the row at the top."""
+
+    unit: WorkUnit
+    state: str
+    words: str
+    since: datetime | None
+    on: bool
+
+
+@dataclass(frozen=True)
+class CurrentJob:
+    """What is on the machine, and how far."""
+
+    operation: Operation
+    item: str
+    done: str
+    share: float
+    left: Decimal
+    free_at: datetime
+    running: bool
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One function's line under an open exception."""
+
+    name: str
+    words: str
+    state: str
+    due_at: datetime | None = None
+    minutes: int = 0
+
+
+@dataclass(frozen=True)
+class OpenHere:
+    """An exception that is open at this centre: what, since when, who comes, who has acknowledged."""
+
+    exception: ExceptionRecord
+    unit: str
+    state: str
+    words: str
+    since: datetime
+    coming: Coming | None
+    back_at: datetime | None
+    back_estimated: bool
+    answers: list[Answered]
+    clearable: bool
+    clear_words: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A job that comes next on this machine."""
+
+    planned: PlannedOperation
+    order: str
+    item: str
+    quantity: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A recommendation to the floor: the shape `components/recommendation.html` wants."""
+
+    id: int
+    state: str
+    order: str
+    item: str
+    start: datetime | None
+    effects: list[dict[str, Any]]
+    reason: str = ""
+    by: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Station:
+    """Everything a station page shows."""
+
+    centre: WorkCentre
+    site: Site
+    unit: WorkUnit | None
+    tabs: list[Tab]
+    job: CurrentJob | None
+    state: str
+    open: list[OpenHere]
+    queue: list[Queued]
+    asked: Asked | None
+    live: str
+    overrides: list[tuple[str, str]] = field(default_factory=list)
+
+
+def centre_of(code: str) -> WorkCentre | None:
+    """The work centre of that code with its area and site. One query."""
+    return WorkCentre.objects.select_related("area__site__enterprise").filter(code=code).first()
+
+
+def station(centre: WorkCentre, unit_code: str = "") -> Station:
+    """Read a centre's station as of now, looking at `unit_code` (the first machine when it is not one of its own)."""
+    now, site, zone = clock.now(), centre.area.site, centre.area.site.timezone
+    units = list(centre.work_units.filter(active=True).order_by("position", "code"))
+    unit = next((row for row in units if row.code == unit_code), units[0] if units else None)
+    states = current_states(units)
+    running = running_operations(units)
+    rows = with_row(ExceptionRecord.objects.live().filter(cleared_at=None)).filter(  # type: ignore[attr-defined]
+        Q(work_unit__in=units) | Q(work_unit=None, work_centre=centre)
+    )
+    exceptions = sorted(
+        rows.order_by("rank", "captured_at", "pk"), key=lambda row: bool(unit) and row.work_unit_id != unit.pk
+    )
+    ends = {
+        row.origin_ref: row for row in open_constraints(site, kinds=("unit_down",)) if row.ends_at is not None
+    }
+    operation = running.get(unit.pk) if unit else None
+    return Station(
+        centre=centre,
+        site=site,
+        unit=unit,
+        tabs=[_tab(row, states.get(row.pk), unit) for row in units],
+        job=_job(operation, now) if operation else None,
+        state=states[unit.pk].state if unit and unit.pk in states else UnitState.NO_DATA.value,
+        open=[_open(row, states, ends.get(f"exception:{row.pk}"), now, zone) for row in exceptions],
+        queue=_queue(unit) if unit else [],
+        asked=_asked(centre),
+        live=f"area.{centre.area_id} sequence.{centre.pk}",
+        overrides=list(OverrideReason.choices),
+    )
+
+
+def _tab(unit: WorkUnit, stretch: WorkUnitState | None, chosen: WorkUnit | None) -> Tab:
+    state = stretch.state if stretch else UnitState.NO_DATA.value
+    words = {UnitState.MATERIAL.value: "No material", UnitState.FREE.value: "Free"}
+    return Tab(
+        unit=unit,
+        state=state,
+        words=words.get(state) or wording.look("andon", state).words,
+        since=stretch.since if stretch and state in unit_words.WRONG else None,
+        on=chosen is not None and unit.pk == chosen.pk,
+    )
+
+
+def _job(operation: Operation, now: datetime) -> CurrentJob:
+    order = operation.work_order
+    return CurrentJob(
+        operation=operation,
+        item=f"{order.item.name}, op {operation.number} {operation.name.lower()}",
+        done=unit_words.done_words(operation),
+        share=unit_words.done_share(operation),
+        left=max(Decimal(0), order.quantity - operation.good - operation.scrap),
+        free_at=projected_end(operation, now),
+        running=operation.status != OperationStatus.STOPPED,
+    )
+
+
+def _open(
+    exception: ExceptionRecord, states: dict[int, WorkUnitState], limit: Any, now: datetime, zone: str
+) -> OpenHere:
+    stretch = states.get(exception.work_unit_id) if exception.work_unit_id else None
+    state = stretch.state if stretch and stretch.state in unit_words.WRONG else ""
+    place = exception.work_unit.code if exception.work_unit else ""
+    words = f"{place} {_WRONG_WORDS[state]}" if state and place else exception.title
+    running_again = exception.type.code in ("machine_downtime", "tooling")
+    return OpenHere(
+        exception=exception,
+        unit=place,
+        state=state,
+        words=words,
+        since=exception.occurred_at,
+        coming=unit_words.coming(exception, now, zone),
+        back_at=limit.ends_at if limit else None,
+        back_estimated=bool(limit and limit.estimated),
+        answers=[_answered(row, zone) for row in unit_words.live_responses(exception) if row.required],
+        clearable=exception.status != "triage",
+        clear_words="It runs again" if running_again else "It is solved",
+    )
+
+
+_WRONG_WORDS = {
+    UnitState.DOWN.value: "down",
+    UnitState.HOLD.value: "on hold",
+    UnitState.MATERIAL.value: "waits for material",
+    UnitState.SAFETY.value: "locked, safety",
+}
+
+
+def _answered(row: Response, zone: str) -> Answered:
+    name = row.function.name
+    if row.status in ANSWERED:
+        at = row.acknowledged_at
+        return Answered(name, unit_words.hour(at, zone) if at else "yes", "yes")
+    return Answered(name, "waits", "wait", row.acknowledge_due_at, row.limit_minutes)
+
+
+def _queue(unit: WorkUnit) -> list[Queued]:
+    return [
+        Queued(
+            planned=row,
+            order=row.operation.work_order.number,
+            item=f"{row.operation.work_order.item.name}, op {row.operation.number}",
+            quantity=wording.quantity(row.operation.work_order.quantity),
+        )
+        for row in queue_of(unit)[:MOST_QUEUED]
+    ]
+
+
+def _asked(centre: WorkCentre) -> Asked | None:
+    row = (
+        Recommendation.objects.filter(work_centre=centre, status=RecommendationStatus.PROPOSED)
+        .select_related("version")
+        .first()
+    )
+    return asked_of(row) if row else None
+
+
+def asked_of(row: Recommendation) -> Asked:
+    """A recommendation in the words of the floor: the order, where and when, which promises it keeps."""
+    change = row.changes[0] if row.changes else {}
+    moved = len(row.changes) - 1
+    effects: list[dict[str, Any]] = [
+        {"icon": "check-check", "words": words, "strong": True} for words in promise_words(row.effect)[:2]
+    ]
+    if row.reason:
+        effects.append({"icon": "info", "words": row.reason})
+    if moved > 0:
+        effects.append(
+            {
+                "icon": "arrow-down",
+                "words": f"{moved} more {'job' if moved == 1 else 'jobs'} of this centre move",
+            }
+        )
+    label = str(change.get("label", ""))
+    order = str(change.get("order", row.title))
+    where = f" on {change['to_unit']}" if change.get("to_unit") else ""
+    came = (
+        f", from {change['from_unit']}" if change.get("from_unit") not in ("", change.get("to_unit")) else ""
+    )
+    return Asked(
+        id=row.pk,
+        state=row.status,
+        order=order,
+        item=f"{label.removeprefix(order).strip()}{where}{came}",
+        start=datetime.fromisoformat(change["to_start"]) if change.get("to_start") else None,
+        effects=effects,
+        reason=row.get_override_reason_display() if row.override_reason else "",
+        by=str(row.decided_by) if row.decided_by_id else "",
+        at=row.decided_at,
+    )
+
+
+def promise_words(effect: dict[str, Any]) -> list[str]:
+    """What a recommendation does to promises, in sentences: what it keeps, what it breaks, what moves."""
+    promises = effect.get("promises") or []
+    kept = [row["customer"] for row in promises if row.get("words") == "kept"]
+    broken = [row["customer"] for row in promises if row.get("words") == "would be late"]
+    said = []
+    if kept:
+        said.append(f"Keeps {_promises(len(kept))}, {_names(kept)}")
+    if broken:
+        said.append(f"{_promises(len(broken)).capitalize()} would be late, {_names(broken)}")
+    for row in promises:
+        if row.get("words") not in ("kept", "would be late") and row.get("words"):
+            said.append(f"{row['customer']} {row['words']}, late either way")
+    return said or ["No promise becomes late"]
+
+
+def _promises(count: int) -> str:
+    return f"{count} {'promise' if count == 1 else 'promises'}"
+
+
+def _names(customers: list[str]) -> str:
+    names = list(dict.fromkeys(customers))
+    return " and ".join(names) if len(names) <= 2 else f"{names[0]} and {len(names) - 1} more"
+
+
+def version_to_expect(operation: Operation, seen: int | None, person: User) -> int | None:
+    """The version a report must meet. What a person reported themselves since the page was drawn does not make their
+    next report stale (a tablet sends its kept counts one after the other); anybody else's does.
+    """
+    if seen is None or seen >= operation.version:
+        return seen
+    since = ProgressReport.objects.filter(operation=operation).order_by("-pk")
+    authors = set(since.values_list("person_id", flat=True)[: operation.version - seen])
+    return operation.version if authors == {person.pk} else seen
