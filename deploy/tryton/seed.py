@@ -17,6 +17,9 @@ from pathlib import Path
 from proteus import Model
 from proteus import config as proteus_config
 
+sys.path.insert(0, str(Path(__file__).parent))
+from seed_orders import bulk, count, purchases, sales, work_orders  # noqa: E402
+
 UNITS = {
     "pcs": "Unit", "pc": "Unit", "ea": "Unit", "unit": "Unit", "kg": "Kilogram", "g": "Gram", "t": "Tonne",
     "m": "Meter", "mm": "Millimeter", "l": "Liter", "h": "Hour", "m2": "Square meter",
@@ -147,14 +150,20 @@ def warehouses(plant: dict) -> dict:
 
 
 def places(plant: dict, sites: dict) -> dict:
+    """Place code -> location. A plant's own code for a warehouse's storage, input or output names that one."""
     location = Model.get("stock.location")
-    made = []
+    known = {row.code: row for row in location.find([("code", "!=", None)])}
+    made = {}
     for place in plant["locations"]:
-        warehouse = sites[place["site"]]
-        parent = warehouse if place["kind"] == "blocked" else warehouse.storage_location
-        made.append(location(name=place["name"], code=place["code"], type="storage", parent=parent))
-    location.save(made)
-    return {place["code"]: row for place, row in zip(plant["locations"], made, strict=True)}
+        row = known.get(place["code"])
+        if row is None:
+            warehouse = sites[place["site"]]
+            parent = warehouse if place["kind"] == "blocked" else warehouse.storage_location
+            row = location(code=place["code"], type="storage", parent=parent)
+        row.name = place["name"]
+        made[place["code"]] = row
+    location.save(list(made.values()))
+    return made
 
 
 def products(plant: dict, account_category: object) -> dict:
@@ -231,102 +240,32 @@ def parties(plant: dict) -> dict:
     model = Model.get("party.party")
     rows = [*plant["customers"], *plant["suppliers"]]
     made = [model(name=row["name"], code=row["code"]) for row in rows]
+    for name, those in (("Customers", plant["customers"]), ("Suppliers", plant["suppliers"])):
+        group = Model.get("party.category")(name=name)
+        group.save()
+        codes = {row["code"] for row in those}
+        for party in made:
+            if party.code in codes:
+                party.categories.append(Model.get("party.category")(group.id))
     model.save(made)
     return {row["code"]: party for row, party in zip(rows, made, strict=True)}
 
 
 def opening_stock(plant: dict, items: dict, spots: dict) -> None:
-    lot_model, inventory_model = Model.get("stock.lot"), Model.get("stock.inventory")
-    lots = [lot_model(number=lot["code"], product=items[lot["item"]]) for lot in plant["lots"]]
-    lot_model.save(lots)
-    by_code = {(lot["code"], lot["item"]): row for lot, row in zip(plant["lots"], lots, strict=True)}
+    lots = [{"number": lot["code"], "product": items[lot["item"]].id} for lot in plant["lots"]]
+    made = bulk("stock.lot", "create", lots) if lots else []
+    by_code = {(lot["code"], lot["item"]): row for lot, row in zip(plant["lots"], made, strict=True)}
     for code, spot in spots.items():
-        lines = [line for line in plant["stock"] if line["location"] == code]
-        if not lines:
-            continue
-        inventory = inventory_model(location=spot, empty_quantity="keep")
-        for line in lines:
-            row = inventory.lines.new(product=items[line["item"]], quantity=float(line["quantity"]))
-            if line.get("lot"):
-                row.lot = by_code[line["lot"], line["item"]]
-        inventory.save()
-        inventory.click("confirm")
-
-
-def work_orders(plant: dict, sites: dict, roots: dict, centres: dict, items: dict) -> None:
-    model, work_model = Model.get("production"), Model.get("production.work")
-    made = []
-    for order in plant["work_orders"]:
-        product = items[order["item"]]
-        row = model(reference=order["number"])
-        row.warehouse = sites[order["site"]]
-        row.product = product
-        if product.boms:
-            row.bom = product.boms[0].bom
-            row.routing = product.boms[0].routing
-        row.quantity = float(order["quantity"])
-        if row.routing:
-            row.work_center = roots[order["site"]]
-        row.planned_date = dt.date.fromisoformat(order["planned_end"][:10])
-        row.planned_start_date = dt.date.fromisoformat(order["planned_start"][:10])
-        made.append(row)
-    model.save(made)
-    model.click(made, "wait")
-    wanted = {
-        (order["number"], int(operation["number"])): centres[operation["work_centre"]]
-        for order in plant["work_orders"]
-        for operation in order["operations"]
-    }
-    works = work_model.find([])
-    for work in works:
-        centre = wanted.get((work.production.reference, work.sequence))
-        if centre is not None:
-            work.work_center = centre
-    work_model.save(works)
-
-
-def sales(plant: dict, sites: dict, partners: dict, items: dict) -> None:
-    """One Tryton sale per order line: Tryton keeps one shipping date per sale, the plant one per line."""
-    model = Model.get("sale.sale")
-    made = []
-    for order in plant["sales_orders"]:
-        for line in order["lines"]:
-            commit = dt.date.fromisoformat(line["commit_date"][:10])
-            row = model(party=partners[order["customer"]])
-            row.reference = order["number"]
-            row.description = order.get("po_number") or ""
-            row.invoice_method, row.shipment_method = "manual", "order"
-            row.warehouse = sites[order.get("site") or plant["sites"][0]["code"]]
-            row.sale_date = min(dt.date.today(), commit)
-            row.shipping_date = commit
-            entry = row.lines.new(product=items[line["item"]], quantity=float(line["quantity"]))
-            entry.sequence = int(line["line"])
-            entry.unit_price = entry.unit_price or Decimal("1.0000")
-            made.append(row)
-    model.save(made)
-    for button in ("quote", "confirm", "process"):
-        model.click(made, button)
-
-
-def purchases(plant: dict, sites: dict, partners: dict, items: dict) -> None:
-    model = Model.get("purchase.purchase")
-    made = []
-    for order in plant["purchase_orders"]:
-        row = model(party=partners[order["supplier"]])
-        row.reference = order["number"]
-        row.invoice_method = "manual"
-        row.warehouse = sites[order.get("site") or plant["sites"][0]["code"]]
-        for line in sorted(order["lines"], key=lambda entry: int(entry["line"])):
-            product = items[line["item"]]
-            entry = row.lines.new(product=product, quantity=float(line["quantity"]))
-            entry.sequence = int(line["line"])
-            entry.unit_price = product.cost_price or Decimal("1.0000")
-            entry.delivery_date_edit = True
-            entry.delivery_date_store = dt.date.fromisoformat(line["promised_date"][:10])
-        made.append(row)
-    model.save(made)
-    for button in ("quote", "confirm", "process"):
-        model.click(made, button)
+        lines = [
+            {
+                "product": items[line["item"]].id,
+                "quantity": float(line["quantity"]),
+                "lot": by_code[line["lot"], line["item"]] if line.get("lot") else None,
+            }
+            for line in plant["stock"]
+            if line["location"] == code
+        ]
+        count(spot, lines)
 
 
 def quality_control() -> None:

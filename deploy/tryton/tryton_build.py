@@ -24,6 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
 SEED = HERE / "seed.py"
+SEED_ORDERS = HERE / "seed_orders.py"
 MODULES = [
     line.split("==")[0].removeprefix("trytond_").strip()
     for line in (HERE / "requirements.in").read_text().splitlines()
@@ -120,12 +121,22 @@ class Build:
         _plain(template), _plain(name)
         self.sql(f'drop database if exists "{name}" with (force)', f'create database "{name}" template "{template}"')
 
+    def warm(self, admin: Path) -> None:
+        """Do what needs no plant file yet: the empty company, kept as a dump."""
+        dump = self.cache / "base.dump"
+        if dump.exists() or not self._tools:
+            return
+        with self._locked("base"):
+            if not dump.exists():
+                self._base("tryton_base_building", admin)
+                self.sql('drop database if exists "tryton_base_building" with (force)')
+
     def make(self, database: str, plant: Path, password: Path, admin: Path) -> None:
         """Build `database` under another name and rename it when it is complete."""
         building = f"{_plain(database)}_building"
         content = json.dumps(json.loads(plant.read_text()), sort_keys=True).encode()
         year = str(dt.date.today().year).encode()
-        seeded = self.cache / f"seeded-{digest(SEED.read_bytes(), content, year)}.dump"
+        seeded = self.cache / f"seeded-{digest(SEED.read_bytes(), SEED_ORDERS.read_bytes(), content, year)}.dump"
         with self._locked(seeded.stem):  # a second builder waits and then finds the dump
             self._empty(building)
             if not self._restore(seeded, building, "the seeded database from the cache"):
@@ -162,6 +173,7 @@ class Build:
 
     def _base(self, database: str, admin: Path) -> None:
         dump = self.cache / "base.dump"
+        self._empty(database)
         if self._restore(dump, database, "the empty company from the cache"):
             return
         say("building Tryton's modules (about a minute)")

@@ -154,6 +154,8 @@ def run(options: argparse.Namespace) -> int:
     admin = secret_file(build.home / "admin-password")
     build.prepare()
     if not build.exists(database):
+        if not plant.exists():
+            build.warm(admin)
         wait_for_plant(plant)
         build.make(database, plant, options.password_file, admin)
     build.keep_passwords(database, options.password_file, admin)

@@ -206,17 +206,20 @@ class ConfirmationHandler:
 
     def _complete_untouched(self, desk: Desk, order: Row) -> None:
         """Operations nobody confirmed get an empty cycle: Tryton closes no order without one on each."""
-        for work in self._works(desk, order):
-            if work["state"] in ("request", "draft", "waiting"):
-                cycles = desk.client.search(
-                    CYCLE, [["work", "=", work["id"]], ["state", "=", "draft"]], CYCLE_FIELDS
-                )
-                if not cycles:
-                    record = desk.client.create(CYCLE, {"work": work["id"], "duration": timedelta(0)})
-                    cycles = [{"id": record, "state": "draft"}]
-                for cycle in cycles:
-                    desk.client.button(CYCLE, "run", cycle["id"])
-                    desk.client.button(CYCLE, "do", cycle["id"])
+        open_works = [
+            w["id"] for w in self._works(desk, order) if w["state"] in ("request", "draft", "waiting")
+        ]
+        if not open_works:
+            return
+        domain = [["work", "in", open_works], ["state", "=", "draft"]]
+        begun = desk.client.search(CYCLE, domain, CYCLE_FIELDS)
+        missing = sorted(set(open_works) - {row["work"] for row in begun})
+        cycles = [row["id"] for row in begun]
+        if missing:
+            fresh = [{"work": work, "duration": timedelta(0)} for work in missing]
+            cycles += desk.client.call(CYCLE, "create", fresh)
+        desk.client.call(CYCLE, "run", cycles)
+        desk.client.call(CYCLE, "do", cycles)
 
     @staticmethod
     def _yield_so_far(desk: Desk, order: Row, operation: str) -> Decimal:

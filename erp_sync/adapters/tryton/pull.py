@@ -177,13 +177,15 @@ def _purchase_lines(client: Client, since: datetime | None) -> Iterator[Record]:
         yield _record("purchase_lines", f"{order['reference']}/{row['sequence']}", row, data)
 
 
-def _parties(entity: str, order_model: str) -> Callable[[Client, datetime | None], Iterator[Record]]:
-    """Tryton does not say whether a party buys or sells: its orders do."""
+def _parties(
+    entity: str, order_model: str, category: str
+) -> Callable[[Client, datetime | None], Iterator[Record]]:
+    """Tryton does not say whether a party buys or sells: its orders do, or a category of that name."""
 
     def read(client: Client, since: datetime | None) -> Iterator[Record]:
         traders = {row["party"] for row in _rows(client, order_model, [], ["party"])}
-        domain = [["id", "in", sorted(traders)], *_changed(since)]
-        for row in _rows(client, "party.party", domain, ["code", "name", "active"]):
+        either = ["OR", ["id", "in", sorted(traders)], ["categories.name", "=", category]]
+        for row in _rows(client, "party.party", [either, *_changed(since)], ["code", "name", "active"]):
             yield _record(entity, row["code"], row, {"name": row["name"], "active": bool(row["active"])})
 
     return read
@@ -238,6 +240,6 @@ _ENTITIES: dict[str, Callable[[Client, datetime | None], Iterator[Record]]] = {
     "stock": _stock,
     "sales_lines": _sales_lines,
     "purchase_lines": _purchase_lines,
-    "customers": _parties("customers", "sale.sale"),
-    "suppliers": _parties("suppliers", "purchase.purchase"),
+    "customers": _parties("customers", "sale.sale", "Customers"),
+    "suppliers": _parties("suppliers", "purchase.purchase", "Suppliers"),
 }
