@@ -3,6 +3,7 @@
 from plant_app.selectors.access import Reader, can, forget_grants, roles_of, visible_site_ids, visible_sites
 from plant_app.selectors.confirmation import ConfirmationDue, confirmation_due
 from plant_app.selectors.duty import (
+    DutyBook,
     Holder,
     ShiftBook,
     ShiftNow,
@@ -40,6 +41,7 @@ from plant_app.selectors.words import MasterRow, master_rows, master_version
 
 __all__ = [
     "ConfirmationDue",
+    "DutyBook",
     "Holder",
     "MasterRow",
     "Reader",

@@ -4,7 +4,7 @@ Answers with persons and with how each came to be asked (on shift, as cover, on 
 what happens when nobody is there, is decided above.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -96,6 +96,66 @@ class Holder:
     stands_in_for: User | None = None
 
 
+class DutyBook:
+    """Everybody who could hold certain duties around one place at one moment, read once and asked often."""
+
+    def __init__(
+        self,
+        rows: Sequence[DutyAssignment],
+        shifts: ShiftBook,
+        at: datetime,
+        area: Area | None = None,
+        work_centre: WorkCentre | None = None,
+    ) -> None:
+        self.rows = sorted(rows, key=lambda row: (_distance(row, area, work_centre), row.position, row.pk))
+        patterns = {shift.pk: shift for shift in shifts.shifts}
+        running = {pk: shifts.runs(shift, at) is not None for pk, shift in patterns.items()}
+        self._on_shift = {
+            row.pk
+            for row in self.rows
+            if (running[row.shift_id] if row.shift_id is not None else not row.on_call)
+        }
+        self._absent = _absences({row.person_id for row in self.rows}, at) if self.rows else {}
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        site: Site,
+        duties: Iterable[str],
+        at: datetime,
+        area: Area | None = None,
+        work_centre: WorkCentre | None = None,
+        shifts: ShiftBook | None = None,
+    ) -> Self:
+        """The book of `duties`: three queries, two where the site's `shifts` are at hand."""
+        if area is None and work_centre is not None:
+            area = work_centre.area
+        rows = DutyAssignment.objects.filter(
+            site=site, duty__in=list(duties), person__is_active=True
+        ).select_related("person")
+        if area is not None:
+            rows = rows.filter(Q(area=None) | Q(area=area))
+        if work_centre is not None:
+            rows = rows.filter(Q(work_centre=None) | Q(work_centre=work_centre))
+        elif area is not None:
+            rows = rows.filter(Q(work_centre=None) | Q(work_centre__area=area))
+        return cls(list(rows), shifts or ShiftBook.of(site), at, area, work_centre)
+
+    def holders(self, duty: str, *, function_id: int | None = None) -> list[Holder]:
+        """Who holds `duty`, first to be asked first: those on shift, minus absences, plus their cover; when that leaves
+        nobody, whoever is on call.
+        """
+        rows = [
+            row
+            for row in self.rows
+            if row.duty == duty and (function_id is None or row.function_id == function_id)
+        ]
+        on_shift = [row for row in rows if row.pk in self._on_shift]
+        on_call = [row for row in rows if row.on_call and row.pk not in self._on_shift]
+        return _present(on_shift, self._absent, Via.SHIFT) or _present(on_call, self._absent, Via.ON_CALL)
+
+
 def duty_roster(
     *,
     site: Site,
@@ -105,39 +165,18 @@ def duty_roster(
     area: Area | None = None,
     work_centre: WorkCentre | None = None,
 ) -> list[Holder]:
-    """Everybody who holds `duty` at `at`, first to be asked first. Three queries.
+    """Everybody who holds `duty` at `at`, first to be asked first. Three queries (`DutyBook` for many duties).
 
     On shift: assignments whose shift runs (none named: every shift), minus absences, plus their cover; those of the
     work centre before those of the area before those of the whole site; another area's are never asked. When that
     leaves nobody, whoever is on call for the duty. `function` is a row or a code.
     """
-    if area is None and work_centre is not None:
-        area = work_centre.area
-    rows = DutyAssignment.objects.filter(site=site, duty=duty, person__is_active=True).select_related(
-        "person"
-    )
+    book = DutyBook.read(site=site, duties=[duty], at=at, area=area, work_centre=work_centre)
     if isinstance(function, str):
-        rows = rows.filter(function__code=function)
-    elif function is not None:
-        rows = rows.filter(function=function)
-    if area is not None:
-        rows = rows.filter(Q(area=None) | Q(area=area))
-    if work_centre is not None:
-        rows = rows.filter(Q(work_centre=None) | Q(work_centre=work_centre))
-    elif area is not None:
-        rows = rows.filter(Q(work_centre=None) | Q(work_centre__area=area))
-    assignments = sorted(rows, key=lambda row: (_distance(row, area, work_centre), row.position, row.pk))
-    book = ShiftBook.of(site)
-    patterns = {shift.pk: shift for shift in book.shifts}
-    on_shift = [
-        row
-        for row in assignments
-        if (row.shift_id is None and not row.on_call)
-        or (row.shift_id is not None and book.runs(patterns[row.shift_id], at) is not None)
-    ]
-    on_call = [row for row in assignments if row.on_call and row not in on_shift]
-    absent = _absences({row.person_id for row in (*on_shift, *on_call)}, at)
-    return _present(on_shift, absent, Via.SHIFT) or _present(on_call, absent, Via.ON_CALL)
+        function = Function.objects.filter(code=function).first()
+        if function is None:
+            return []
+    return book.holders(duty, function_id=function.pk if function is not None else None)
 
 
 def duty_holders(
