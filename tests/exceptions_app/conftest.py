@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from core import clock
 from exceptions_app import services
@@ -23,13 +24,29 @@ def at_morning() -> Iterator[datetime]:
         yield MORNING
 
 
+@pytest.fixture(scope="module")
+def standing_plant(django_db_setup: None, django_db_blocker: Any) -> Iterator[KolbeMini]:
+    """The small plant, its default rules and sources, built once per module inside a transaction that is rolled back;
+    each test lives in a savepoint of its own.
+    """
+    with django_db_blocker.unblock():
+        frame = transaction.atomic()
+        frame.__enter__()
+        try:
+            with clock.travel(MORNING):
+                built = build_kolbe_mini()
+                load_default_rules()
+                services.load_default_sources()
+            yield built
+        finally:
+            transaction.set_rollback(True)
+            frame.__exit__(None, None, None)
+
+
 @pytest.fixture
-def plant(db: None, at_morning: datetime) -> KolbeMini:
-    """The small plant, its default rules and sources."""
-    built = build_kolbe_mini()
-    load_default_rules()
-    services.load_default_sources()
-    return built
+def plant(standing_plant: KolbeMini, db: None, at_morning: datetime) -> KolbeMini:
+    """The small plant as every test finds it, with the clock at 10:14 in Rheinfelden."""
+    return standing_plant
 
 
 _ids = iter(range(1, 1_000_000))

@@ -93,10 +93,8 @@ def _be_patient(seconds: float) -> None:
 
 def _claimed(signal_id: int, *, skip: bool) -> SignalReading | None:
     return (
-        SignalReading.objects.select_for_update(of=("self",), skip_locked=skip)
-        .select_related(
-            "signal__source__site", "signal__site", "signal__reporter", "signal__device", "exception"
-        )
+        SignalReading.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip)
+        .select_related("signal__source__site", "signal__site", "signal__reporter", "signal__device")
         .filter(signal_id=signal_id)
         .first()
     )

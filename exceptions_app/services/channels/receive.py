@@ -65,43 +65,38 @@ def receive_signal(
         "payload": _plain(payload if payload is not None else {}),
     }
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-    known = _known(source, external_id)
-    if known is None:
-        try:
-            with transaction.atomic():
-                signal = Signal.objects.create(
-                    source=source,
-                    external_id=external_id,
-                    channel=channel or source.channel,
-                    site=site or source.site,
-                    received_at=clock.now(),
-                    occurred_at=occurred_at,
-                    reporter=reporter,
-                    reporter_text=reporter_text[:120],
-                    device=device,
-                    text=text,
-                    fields=body["fields"],
-                    payload=body["payload"],
-                    content_hash=digest,
-                )
-                reading = SignalReading.objects.create(signal=signal, due_at=clock.now())
-        except IntegrityError as error:
-            if "signal_once_per_source" not in str(error):
-                raise
-            known = _known(source, external_id)
-        else:
-            return Received(signal=signal, reading=reading, replayed=False)
-    if known is None:
-        raise InvalidInput("exceptions.external_id", "This signal could not be stored.", "Send it again.")
-    differs = known.signal.content_hash != digest
-    return Received(signal=known.signal, reading=known, replayed=True, flag=BODY_DIFFERS if differs else "")
+    try:
+        with transaction.atomic():
+            signal = Signal.objects.create(
+                source=source,
+                external_id=external_id,
+                channel=channel or source.channel,
+                site=site or source.site,
+                received_at=clock.now(),
+                occurred_at=occurred_at,
+                reporter=reporter,
+                reporter_text=reporter_text[:120],
+                device=device,
+                text=text,
+                fields=body["fields"],
+                payload=body["payload"],
+                content_hash=digest,
+            )
+            reading = SignalReading.objects.create(signal=signal, due_at=clock.now())
+    except IntegrityError as error:
+        if "signal_once_per_source" not in str(error):
+            raise
+        known = _known(source, external_id)
+        differs = known.signal.content_hash != digest
+        return Received(
+            signal=known.signal, reading=known, replayed=True, flag=BODY_DIFFERS if differs else ""
+        )
+    return Received(signal=signal, reading=reading, replayed=False)
 
 
-def _known(source: Source, external_id: str) -> SignalReading | None:
-    return (
-        SignalReading.objects.select_related("signal", "exception")
-        .filter(signal__source=source, signal__external_id=external_id)
-        .first()
+def _known(source: Source, external_id: str) -> SignalReading:
+    return SignalReading.objects.select_related("signal", "exception").get(
+        signal__source=source, signal__external_id=external_id
     )
 
 
@@ -122,7 +117,7 @@ def receive_later(**message: Any) -> Received:
 @transaction.atomic
 def redact_signal(*, signal_id: int, actor: User) -> Signal:
     """Empty a signal's body, once and for good; envelope, hash and who did it stay. Locks the signal's row."""
-    signal = Signal.objects.select_for_update(of=("self",)).get(pk=signal_id)
+    signal = Signal.objects.select_for_update(no_key=True, of=("self",)).get(pk=signal_id)
     if signal.redacted_at is not None:
         return signal
     signal.text, signal.fields, signal.payload = "", {}, {}

@@ -18,7 +18,7 @@ from exceptions_app.services.records.opening import Report
 from exceptions_app.services.records.unsorted import unsorted_type
 from plant_app.models import Area, ExceptionType, PlannedOperation, ReasonCode, Site
 from plant_app.models.orders import Operation
-from plant_app.selectors import ShiftNow, current_shift
+from plant_app.selectors import ShiftBook, ShiftNow
 from plant_app.selectors.floor import ON_UNIT
 
 #: Values of a reading that have a column of their own.
@@ -31,6 +31,7 @@ class Surroundings:
     """What is known besides the text: the site and the reader's context."""
 
     site: Site
+    shifts: ShiftBook
     shift: ShiftNow | None
     reading: ReadingContext
 
@@ -38,7 +39,8 @@ class Surroundings:
 def context_of(signal: Signal) -> Surroundings:
     """The surroundings of a signal: its site, its shift, what runs there, the place of its device or form."""
     site = _site_of(signal)
-    shift = current_shift(site, signal.received_at)
+    shifts = ShiftBook.of(site)
+    shift = shifts.at(signal.received_at)
     device = signal.device
     centre = device.work_centre if device else None
     running = {
@@ -50,6 +52,7 @@ def context_of(signal: Signal) -> Surroundings:
     named = any(char.isdigit() for char in signal.text)
     return Surroundings(
         site=site,
+        shifts=shifts,
         shift=shift,
         reading=ReadingContext(
             site_code=site.code,
@@ -95,7 +98,7 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         for field in found.fields
         if field.name in LINK_KINDS and not field.candidates
     }
-    type_ = ExceptionType.objects.filter(code=found.type_code).first() if found.type_code else None
+    type_, reason = _type_and_reason(found)
     reasons = list(found.triage_reasons)
     triage = found.needs_triage
     if type_ is None:
@@ -113,9 +116,6 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         reasons.append(f"named a place of {links.site.code}")
     links.site = links.site or around.site
     reason_field = found.field("reason")
-    reason = (
-        ReasonCode.objects.filter(type=type_, code=found.reason_code).first() if found.reason_code else None
-    )
     details = {
         field.name: _json(field.value)
         for field in found.fields
@@ -129,8 +129,13 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         type=type_,
         links=links,
         key=key_of(
-            type_code=found.type_code, links=links, site=links.site, occurred_at=found.occurred_at,
-            reason=found.reason_code, details=details, shift=around.shift,
+            type_code=found.type_code,
+            links=links,
+            site=links.site,
+            occurred_at=found.occurred_at,
+            reason=found.reason_code,
+            details=details,
+            shift=around.shift,
         ),
         text=signal.text,
         place=_as_named(found),
@@ -147,7 +152,8 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         recurrence=found.recurrence,
         unconfirmed=found.unconfirmed,
         reported_by=signal.reporter,
-    )  # fmt: skip
+        shifts=around.shifts if links.site.pk == around.site.pk else None,
+    )
 
 
 def _as_named(found: Reading) -> str:
@@ -157,6 +163,21 @@ def _as_named(found: Reading) -> str:
         return ""
     words = " ".join(unit.words.split())
     return words[:1].upper() + words[1:] if len(words) <= 40 else ""
+
+
+def _type_and_reason(found: Reading) -> tuple[ExceptionType | None, ReasonCode | None]:
+    """The rows of both, in one query where a reason of the type is known."""
+    if not found.type_code:
+        return None, None
+    if found.reason_code:
+        reason = (
+            ReasonCode.objects.select_related("type")
+            .filter(type__code=found.type_code, code=found.reason_code)
+            .first()
+        )
+        if reason is not None:
+            return reason.type, reason
+    return ExceptionType.objects.filter(code=found.type_code).first(), None
 
 
 def _place_of_device(signal: Signal, links: Links) -> None:

@@ -29,7 +29,7 @@ from plant_app.models import (
     WorkUnit,
     WorkUnitState,
 )
-from plant_app.selectors import ShiftNow, current_shift, effective_commit, remaining_minutes
+from plant_app.selectors import ShiftBook, ShiftNow, effective_commit, remaining_minutes
 from plant_app.selectors.floor import TO_COME
 
 SAME_BUILDING_MINUTES = 15
@@ -59,9 +59,9 @@ class Around:
         return Circumstances(window_min=self.minutes_to(self.window_until), **self.seen)
 
 
-def look_around(exception: ExceptionRecord, at: datetime) -> Around:
-    """See the plant around `exception` (saved or not) as of `at`."""
-    around = Around(at=at, shift=current_shift(exception.site, at))
+def look_around(exception: ExceptionRecord, at: datetime, *, shifts: ShiftBook | None = None) -> Around:
+    """See the plant around `exception` (saved or not) as of `at`; `shifts` of its site save a query."""
+    around = Around(at=at, shift=(shifts or ShiftBook.of(exception.site)).at(at))
     kind = str(exception.details.get("state") or exception.details.get("kind") or "")
     around.seen["kind"] = kind
     around.facts["kind"] = kind
@@ -152,7 +152,7 @@ def _unit(exception: ExceptionRecord, around: Around) -> None:
 
 
 def _neighbours(exception: ExceptionRecord, unit: WorkUnit, around: Around) -> None:
-    """Units of the area that went down together, and whether their whole line stands. Two queries."""
+    """Units of the area that went down together, and whether their whole line stands. At most two queries."""
     down: dict[int | None, datetime] = dict(
         ExceptionRecord.objects.correlating()
         .filter(area=exception.area_id, type=exception.type_id, work_unit__isnull=False, cleared_at=None)
@@ -162,10 +162,12 @@ def _neighbours(exception: ExceptionRecord, unit: WorkUnit, around: Around) -> N
     down[unit.pk] = exception.captured_at or around.at
     since = around.at - timedelta(minutes=STORM_MINUTES)
     around.facts["units_down_5min"] = sum(1 for captured in down.values() if captured >= since)
-    line = set(
-        WorkUnit.objects.filter(work_centre=unit.work_centre_id, active=True).values_list("pk", flat=True)
-    )
-    stopped = str(around.seen.get("kind", "")) in {"", "stopped"} and len(line) > 1 and line <= down.keys()
+    stopped = len(down) > 1 and str(around.seen.get("kind", "")) in {"", "stopped"}
+    if stopped:
+        line = set(
+            WorkUnit.objects.filter(work_centre=unit.work_centre_id, active=True).values_list("pk", flat=True)
+        )
+        stopped = len(line) > 1 and line <= down.keys()
     around.seen["line_stopped"] = around.facts["line_stopped"] = stopped
 
 

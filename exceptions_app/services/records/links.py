@@ -15,6 +15,7 @@ from plant_app.models import (
     Item,
     Lot,
     Operation,
+    OperationStatus,
     PurchaseOrderLine,
     SalesOrderLine,
     Site,
@@ -23,7 +24,7 @@ from plant_app.models import (
     WorkOrder,
     WorkUnit,
 )
-from plant_app.selectors import running_operations
+from plant_app.selectors.floor import ON_UNIT
 
 # Types in which the running order is what suffers; for the others it is only the place.
 _ABOUT_RUNNING_ORDER = frozenset({"machine_downtime", "tooling", "quality_hold", "safety_stop"})
@@ -70,18 +71,21 @@ def from_codes(codes: Mapping[str, str]) -> Links:
     links = Links(tool=codes.get("tool", ""))
     if code := codes.get("work_unit"):
         links.work_unit = WorkUnit.objects.select_related("work_centre__area__site").filter(code=code).first()
-    if code := codes.get("work_centre"):
+    unit = links.work_unit
+    code = codes.get("work_centre", "")
+    if code and unit is not None and unit.work_centre.code == code:
+        links.work_centre = unit.work_centre
+    elif code:
         links.work_centre = WorkCentre.objects.select_related("area__site").filter(code=code).first()
     if code := codes.get("area"):
         found = Area.objects.select_related("site").filter(code=code)
         links.area = found.first() if len(found[:2]) == 1 else None
     if code := codes.get("work_order"):
-        links.work_order = (
-            WorkOrder.objects.select_related("site", "item__group", "sales_line__order__customer")
-            .filter(number=code)
-            .first()
-        )
-    if code := codes.get("item"):
+        _work_order(links, code)
+    code = codes.get("item", "")
+    if code and links.work_order is not None and links.work_order.item.code == code:
+        links.item = links.work_order.item
+    elif code:
         links.item = Item.objects.select_related("group").filter(code=code).first()
     if code := codes.get("lot"):
         links.lot = _lot(code, links.item)
@@ -91,6 +95,29 @@ def from_codes(codes: Mapping[str, str]) -> Links:
     if code := codes.get("supplier"):
         links.supplier = Supplier.objects.filter(code=code).first()
     return links
+
+
+_ORDER = ("work_order__site", "work_order__item__group", "work_order__sales_line__order__customer")
+
+
+def _on_unit(unit: WorkUnit) -> Operation | None:
+    """What is on the unit now, running before changeover before stopped, with its order. One query."""
+    rows = list(Operation.objects.filter(actual_unit=unit, status__in=ON_UNIT).select_related(*_ORDER))
+    return min(rows, key=lambda row: ON_UNIT.index(OperationStatus(row.status)), default=None)
+
+
+def _work_order(links: Links, number: str) -> None:
+    """The order of that number, with its operation where it is the one running on the unit named."""
+    if links.work_unit is not None:
+        operation = _on_unit(links.work_unit)
+        if operation is not None and operation.work_order.number == number:
+            links.work_order, links.operation = operation.work_order, operation
+            return
+    links.work_order = (
+        WorkOrder.objects.select_related("site", "item__group", "sales_line__order__customer")
+        .filter(number=number)
+        .first()
+    )
 
 
 def _lot(code: str, item: Item | None) -> Lot | None:
@@ -173,7 +200,7 @@ def _running(links: Links) -> None:
     unit = links.work_unit
     if unit is None:
         return
-    operation = running_operations([unit]).get(unit.pk)
+    operation = _on_unit(unit)
     if operation is None:
         return
     if links.work_order is None:

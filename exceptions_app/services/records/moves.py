@@ -37,7 +37,7 @@ def locked(exception_id: int, expected_version: int | None = None) -> ExceptionR
     """
     try:
         exception = (
-            ExceptionRecord.objects.select_for_update(of=("self",))
+            ExceptionRecord.objects.select_for_update(no_key=True, of=("self",))
             .select_related("site", "type", "owner", "owner_function")
             .get(pk=exception_id)
         )

@@ -34,6 +34,7 @@ from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
 from plant_app.models import ExceptionType, ReasonCode, User, WorkUnit
+from plant_app.selectors import ShiftBook
 from routing_app.services import route
 
 RECURRING = 3
@@ -66,6 +67,7 @@ class Report:
     recurrence: bool = False
     unconfirmed: bool = False
     reported_by: User | None = None
+    shifts: ShiftBook | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Opened:
         return self.outcome == "opened"
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def open_or_join(report: Report) -> Opened:
     """Give the report its record. Locks the record it joins; a new one is inserted with its whole route.
 
@@ -112,6 +114,7 @@ def _earlier(report: Report) -> ExceptionRecord | None:
     if not report.key:
         return None
     rows = ExceptionRecord.objects.filter(correlation_key=report.key).exclude(status=Status.CANCELLED)
+    rows = rows.only("ref", "status", "correlation_key")
     found = list(rows.order_by("-captured_at", "-pk")[:RECURRING])
     return next((row for row in found if row.status in CORRELATES), found[0] if found else None)
 
@@ -246,14 +249,14 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
         exception.details = {**exception.details, "unconfirmed": True}
     repeats = _repeats(report.key, exception.captured_at) if earlier is not None else 1
     exception.recurring = repeats >= RECURRING
-    around = look_around(exception, now)
+    around = look_around(exception, now, shifts=report.shifts)
     settle(exception, around, text=report.text, what=report.what, place=report.place)
     exception.ref = next_ref(now)
     routed = route(
         facts=facts_of(exception, around=around, repeats=repeats), origin_ref=f"exception:{exception.ref}"
     )
     triage_role = report.type.triage_role if report.triage else ""
-    layout = plan_route(exception, routed, role=triage_role)
+    layout = plan_route(exception, routed, role=triage_role, shifts=report.shifts)
     exception.next_step = step_of(exception, layout.responses)
     exception.save(force_insert=True)
     write_route(layout)

@@ -251,7 +251,7 @@ def open_from_signals(*, signal_ids: list[int], actor: User, split_from: Excepti
     from now on. InvalidInput `exceptions.no_signals`.
     """
     readings = list(
-        SignalReading.objects.select_for_update(of=("self",))
+        SignalReading.objects.select_for_update(no_key=True, of=("self",))
         .select_related("signal__reporter", "signal__source")
         .filter(signal_id__in=signal_ids)
         .order_by("signal__received_at", "pk")

@@ -19,15 +19,18 @@ from exceptions_app.services.records import story
 from exceptions_app.services.responses.layout import Layout, functions_by_code, lay_out
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import User
+from plant_app.selectors import ShiftBook
 from routing_app.services import Routed
 
 # Which statuses mean that a response's clock still runs.
 WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, ResponseStatus.SEEN)
 
 
-def plan_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") -> Layout:
+def plan_route(
+    exception: ExceptionRecord, routed: Routed, *, role: str = "", shifts: ShiftBook | None = None
+) -> Layout:
     """Fill a new, unsaved exception from its route and lay out who answers and who is told. Writes nothing."""
-    presence = Presence.of(exception, clock.now())
+    presence = Presence.of(exception, clock.now(), shifts=shifts)
     layout = lay_out(
         exception=exception,
         outcome=routed.outcome,

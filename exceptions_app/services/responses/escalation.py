@@ -52,7 +52,7 @@ def _due(now: datetime) -> QuerySet[ExceptionRecord]:
 @transaction.atomic
 def _escalate(exception_id: int) -> bool:
     exception = (
-        ExceptionRecord.objects.select_for_update(skip_locked=True, of=("self",))
+        ExceptionRecord.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("site", "type", "owner", "owner_function", "area", "work_centre")
         .filter(pk=exception_id, status__in=CORRELATES)
         .first()

@@ -74,6 +74,7 @@ def lay_out(
     exception.contain_due_at = None if triage else at
 
     rungs = [level.as_dict() for level in outcome.ladder]
+    presence.expect({owner_role, *_wanted(outcome)})
     if role and rungs:
         rungs[0] = {
             **rungs[0],
@@ -121,6 +122,14 @@ def lay_out(
                 )
             )
     return layout
+
+
+def _wanted(outcome: Outcome) -> set[str]:
+    """Duties an opening asks about: whoever answers here, and the ladder's levels at minute 0."""
+    roles = {one.role or DUTY_OF.get(one.function, "") for one in outcome.functions}
+    roles |= {role for level in outcome.ladder if level.after_minutes == 0 for role in level.roles}
+    roles |= {one.role for one in outcome.informed_roles}
+    return roles - {""}
 
 
 def _needs_other_site(outcome: Outcome) -> bool:

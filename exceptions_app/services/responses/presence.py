@@ -4,50 +4,69 @@ Owns the choice of a person; must not know why somebody is wanted. What it saw i
 who was there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db.models import Count
 
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Area, Function, Site, User, WorkCentre
-from plant_app.selectors import Holder, duty_roster
+from plant_app.selectors import DutyBook, Holder, ShiftBook
 
 
 class Presence:
-    """The people on duty around one place at one moment; each duty is read once."""
+    """The people on duty around one place at one moment; duties asked for together are read together."""
 
     def __init__(
-        self, *, site: Site, area: Area | None, work_centre: WorkCentre | None, at: datetime
+        self,
+        *,
+        site: Site,
+        area: Area | None,
+        work_centre: WorkCentre | None,
+        at: datetime,
+        shifts: ShiftBook | None = None,
     ) -> None:
         self.site, self.area, self.work_centre, self.at = site, area, work_centre, at
-        self._rosters: dict[tuple[int, str, str], list[Holder]] = {}
+        self._shifts = {site.pk: shifts} if shifts is not None else {}
+        self._books: dict[int, tuple[set[str], DutyBook]] = {}
         self.seen: dict[str, list[str]] = {}
 
     @classmethod
-    def of(cls, exception: ExceptionRecord, at: datetime) -> "Presence":
-        """The people around an exception's place."""
-        return cls(site=exception.site, area=exception.area, work_centre=exception.work_centre, at=at)
+    def of(cls, exception: ExceptionRecord, at: datetime, *, shifts: ShiftBook | None = None) -> "Presence":
+        """The people around an exception's place; `shifts` of its site save a query."""
+        return cls(
+            site=exception.site, area=exception.area, work_centre=exception.work_centre, at=at, shifts=shifts
+        )
+
+    def expect(self, duties: Iterable[str], *, site: Site | None = None) -> None:
+        """Read these duties now, so that each later question costs nothing."""
+        where = site or self.site
+        known = self._books.get(where.pk)
+        wanted = set(duties) | (known[0] if known else set())
+        if known and wanted == known[0]:
+            return
+        home = where.pk == self.site.pk
+        shifts = self._shifts.get(where.pk) or ShiftBook.of(where)
+        self._shifts[where.pk] = shifts
+        book = DutyBook.read(
+            site=where,
+            duties=wanted,
+            at=self.at,
+            area=self.area if home else None,
+            work_centre=self.work_centre if home else None,
+            shifts=shifts,
+        )
+        self._books[where.pk] = (wanted, book)
 
     def roster(
         self, duty: str, *, function: Function | None = None, site: Site | None = None
     ) -> list[Holder]:
         """Holders of `duty`, first to be asked first; another site's without regard to the place here."""
         where = site or self.site
-        home = where.pk == self.site.pk
-        key = (where.pk, duty, function.code if function else "")
-        if key not in self._rosters:
-            self._rosters[key] = duty_roster(
-                site=where,
-                duty=duty,
-                at=self.at,
-                function=function,
-                area=self.area if home else None,
-                work_centre=self.work_centre if home else None,
-            )
-            label = f"{duty}@{where.code}"
-            self.seen[label] = [holder.person.username for holder in self._rosters[key]]
-        return self._rosters[key]
+        self.expect([duty], site=where)
+        found = self._books[where.pk][1].holders(duty, function_id=function.pk if function else None)
+        self.seen[f"{duty}@{where.code}"] = [holder.person.username for holder in found]
+        return found
 
     def people(self, duty: str, *, site: Site | None = None, without: Collection[int] = ()) -> list[User]:
         """Everybody who holds `duty`, whatever their function: a ladder names duties, not functions."""

@@ -118,7 +118,7 @@ def staff_held(*, limit: int = 20) -> int:
         .values_list("pk", "exception_id")[:limit]
     )
     free = set(
-        ExceptionRecord.objects.select_for_update(skip_locked=True, of=("self",))
+        ExceptionRecord.objects.select_for_update(no_key=True, skip_locked=True, of=("self",))
         .filter(pk__in={exception_id for _, exception_id in held})
         .values_list("pk", flat=True)
     )
