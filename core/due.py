@@ -14,9 +14,9 @@ def claim(queryset: QuerySet[M], limit: int) -> list[M]:
     """Lock and return up to `limit` rows of `queryset` (order it first), skipping rows others hold.
 
     Must run inside a transaction; the locks live until it ends. Only the rows' own table is locked, so joins for
-    display never block a neighbour.
+    display never block a neighbour; and their keys stay free, so rows that refer to them can still be inserted.
     """
-    return list(queryset.select_for_update(skip_locked=True, of=("self",))[:limit])
+    return list(queryset.select_for_update(no_key=True, skip_locked=True, of=("self",))[:limit])
 
 
 def backoff_seconds(attempts: int, *, first: float = 2.0, ceiling: float = 900.0) -> float:

@@ -12,15 +12,15 @@ from django.db.models import QuerySet
 
 from core import clock
 from core.errors import DomainError
+from decisions_app.deciders import check_decider
 from decisions_app.inputs import amount
+from decisions_app.lapses import lapse_of
 from decisions_app.models import Option, Task, TaskStatus
 from decisions_app.posting_templates import BUILDERS, Intended, Situation, expected_end, run_minutes
 from decisions_app.posting_templates.money import downtime_cost
 from decisions_app.posting_templates.situation import remaining
 from decisions_app.prefill import estimated_end, prefill
-from decisions_app.services.deciding import check_decider
-from decisions_app.services.tasks import words_of
-from decisions_app.services.windows import lapse_of
+from decisions_app.wording import words_of
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import PlannedOperation, SalesOrderLine, User
 from plant_app.selectors.effective import effective_commit

@@ -82,6 +82,12 @@ def plain(number: Decimal) -> str:
     return format(number.normalize(), "f") if number else "0"
 
 
+def worked_minutes(start: datetime, end: datetime) -> str:
+    """Minutes of work between two moments to a tenth, rounded down: never more than the clock allows."""
+    minutes = Decimal(int((end - start) / timedelta(seconds=6))) / 10
+    return plain(minutes)
+
+
 def remaining(exception: ExceptionRecord) -> Decimal:
     """Pieces the linked operation has still to make."""
     operation = exception.operation

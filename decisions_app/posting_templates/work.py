@@ -12,6 +12,7 @@ from decisions_app.posting_templates.situation import (
     expected_end,
     intend,
     plain,
+    worked_minutes,
 )
 from plant_app.models import WorkUnit
 
@@ -75,12 +76,12 @@ def confirm_part(situation: Situation) -> Intended | None:
         "work_unit": unit.code if unit else "",
     }
     if started is not None and started < stopped:
-        worked = Decimal(str(round((stopped - started) / timedelta(minutes=1), 1)))
+        worked = worked_minutes(started, stopped)
         payload |= {
             "start": started.isoformat(),
             "end": stopped.isoformat(),
-            "machine_minutes": plain(worked),
-            "labour_minutes": plain(worked),
+            "machine_minutes": worked,
+            "labour_minutes": worked,
         }
     elif not good and not scrap:
         return None

@@ -2,7 +2,7 @@
 
 from decisions_app.services.closing import cancel, clear, reopen, resolve, restore, settle
 from decisions_app.services.containment import contain, contain_due
-from decisions_app.services.deciding import check_decider, decide, reverse_decision
+from decisions_app.services.deciding import decide, reverse_decision
 from decisions_app.services.finishing import complete_task
 from decisions_app.services.loading import load_default_playbooks
 from decisions_app.services.merging import merge, split
@@ -10,12 +10,11 @@ from decisions_app.services.progress import report_progress
 from decisions_app.services.settled import handle_settled
 from decisions_app.services.talk import comment
 from decisions_app.services.tasks import add_task, take_task
-from decisions_app.services.windows import lapse_of, refresh
+from decisions_app.services.windows import refresh
 
 __all__ = [
     "add_task",
     "cancel",
-    "check_decider",
     "clear",
     "comment",
     "complete_task",
@@ -23,7 +22,6 @@ __all__ = [
     "contain_due",
     "decide",
     "handle_settled",
-    "lapse_of",
     "load_default_playbooks",
     "merge",
     "refresh",

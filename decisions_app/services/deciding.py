@@ -1,7 +1,7 @@
 """Deciding, and taking a decision back.
 
-Owns who may decide what (duties, money limits, four eyes) and the one transaction in which a decision, its tasks, its
-plant effects and its postings come to be together.
+Owns the one transaction in which a decision, its tasks, its plant effects and its postings come to be together; who
+may decide what is in `decisions_app.deciders`.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import Max
 
 from core import clock
-from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
+from core.errors import InvalidInput, NotFound, TransitionRefused
 from core.hints import hint
+from decisions_app.deciders import check_decider
 from decisions_app.inputs import amount, read_inputs
 from decisions_app.models import Decision, Option, TaskStatus, Trigger
 from decisions_app.posting_templates import Situation
@@ -26,25 +27,6 @@ from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
 from plant_app.models import User
-from plant_app.selectors.duty import duties_of
-
-# What a duty may spend by one decision, in the site's currency; shipped defaults of the playbooks.
-LEAD = Decimal(2500)
-MONEY_LIMITS: dict[str, Decimal] = {
-    "shift_supervisor": Decimal(500),
-    "maintenance_lead": LEAD,
-    "quality_engineer": LEAD,
-    "logistics_lead": LEAD,
-    "purchasing_lead": LEAD,
-    "planning_lead": LEAD,
-    "cs_lead": LEAD,
-    "engineering_lead": LEAD,
-    "area_manager": Decimal(5000),
-    "plant_manager": Decimal(25000),
-    "operations_director": Decimal("Infinity"),
-}
-# Reporting a quantity and alone approving what it costs is not for one person.
-FOUR_EYES = {"scrap", "use_as_is"}
 
 
 @transaction.atomic
@@ -180,30 +162,6 @@ def undo_postings(*, exception: ExceptionRecord, postings: Any, actor: User | No
     """Cancel what has not been sent and queue reversals for what ERP confirmed, last in, first out."""
     for posting in postings.order_by("-pk"):
         erp.withdraw(posting_id=posting.pk, actor=actor, reason=reason)
-
-
-def check_decider(*, exception: ExceptionRecord, option: Option, actor: User, cost: Decimal) -> None:
-    """Refuse who may not take this option here: duty, money limit, four eyes."""
-    if actor.is_superuser:
-        return
-    duties = duties_of(user=actor, site=exception.site, at=clock.now())
-    holding = duties & set(option.deciders)
-    if not holding:
-        names = ", ".join(duty.replace("_", " ") for duty in option.deciders)
-        raise NotAllowed("decisions.not_a_decider", f"{option.name} is decided by: {names}.")
-    limit = max((MONEY_LIMITS.get(duty, Decimal(0)) for duty in duties), default=Decimal(0))
-    if cost > limit:
-        raise NotAllowed(
-            "decisions.over_limit",
-            f"{cost} {exception.site.currency} is over your limit of {limit}.",
-            "The next level up has to decide.",
-        )
-    if option.code in FOUR_EYES and exception.reported_by_id == actor.pk:
-        raise NotAllowed(
-            "decisions.four_eyes",
-            "Who reported the quantity may not alone decide this.",
-            "Ask a second person.",
-        )
 
 
 def _share(exception: ExceptionRecord, option: Option, values: Mapping[str, Any]) -> Decimal | None:

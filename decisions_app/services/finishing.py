@@ -32,7 +32,7 @@ def complete_task(
     exception_id = Task.objects.values_list("exception_id", flat=True).get(pk=task_id)
     exception = exceptions.locked(exception_id=exception_id)
     task = (
-        Task.objects.select_for_update(of=("self",))
+        Task.objects.select_for_update(no_key=True, of=("self",))
         .select_related("function", "decision__option")
         .get(pk=task_id)
     )

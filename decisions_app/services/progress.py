@@ -1,13 +1,13 @@
 """Progress of work without an exception: the floor reports, and ERP gets its confirmation."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
 
 from core import clock
 from decisions_app.models import PostingLink
-from decisions_app.posting_templates.situation import plain
+from decisions_app.posting_templates.situation import plain, worked_minutes
 from erp_sync import services as erp
 from erp_sync.models import Posting
 from plant_app.models import Operation, ProgressReport, User, WorkUnit
@@ -71,7 +71,7 @@ def _confirm(operation: Operation, report: ProgressReport, reason_code: str) -> 
     if finishing and last:
         payload["total_yield"] = plain(operation.good)
     if started is not None and started < report.at:
-        minutes = plain(Decimal(str(round((report.at - started) / timedelta(minutes=1), 1))))
+        minutes = worked_minutes(started, report.at)
         payload |= {
             "start": started.isoformat(),
             "end": report.at.isoformat(),

@@ -34,7 +34,11 @@ def _handle(posting_id: int) -> bool:
     exception = None
     if link is not None and link.exception_id is not None:
         exception = exceptions.locked(exception_id=link.exception_id)
-    posting = Posting.objects.select_for_update(of=("self",), skip_locked=True).filter(pk=posting_id).first()
+    posting = (
+        Posting.objects.select_for_update(no_key=True, of=("self",), skip_locked=True)
+        .filter(pk=posting_id)
+        .first()
+    )
     if posting is None or posting.handled_at is not None or posting.settled_at is None:
         return False
     if exception is not None:

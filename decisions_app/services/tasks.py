@@ -1,8 +1,6 @@
 """Tasks: handed out by decisions, added by people, taken; and the next step they make."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 
@@ -10,29 +8,13 @@ from core.errors import InvalidInput, NotAllowed, TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import applies, moment
 from decisions_app.models import Decision, Task, TaskStatus
+from decisions_app.wording import words_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
 from plant_app.models import AccessRole, Function, User
 from plant_app.selectors.access import roles_of
 from plant_app.selectors.duty import duty_holders
-
-
-def words_of(exception: ExceptionRecord, values: Mapping[str, Any]) -> dict[str, str]:
-    """What a task's title may name."""
-    return {
-        "unit": exception.work_unit.code if exception.work_unit else "the unit",
-        "centre": exception.work_centre.name if exception.work_centre else "the work centre",
-        "place": str(exception.work_unit or exception.work_centre or exception.area or exception.site),
-        "order": exception.work_order.number if exception.work_order else "the order",
-        "item": exception.item.code if exception.item else "the item",
-        "lot": f"lot {exception.lot.code}" if exception.lot else "the parts",
-        "customer": exception.customer.name if exception.customer else "the customer",
-        "po": str(exception.purchase_line) if exception.purchase_line else "the purchase order",
-        "to_unit": str(values.get("to_unit") or "the other unit"),
-        "substitute": str(values.get("substitute") or "the substitute"),
-        "quantity": str(values.get("quantity") or exception.quantity or "the quantity"),
-    }
 
 
 def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
@@ -85,7 +67,9 @@ def take_task(*, task_id: int, actor: User) -> Task:
     """Make a task one's own. Raises NotAllowed, TransitionRefused. Locks the exception, then the task."""
     exception_id = Task.objects.values_list("exception_id", flat=True).get(pk=task_id)
     exception = exceptions.locked(exception_id=exception_id)
-    task = Task.objects.select_for_update(of=("self",)).select_related("function").get(pk=task_id)
+    task = (
+        Task.objects.select_for_update(no_key=True, of=("self",)).select_related("function").get(pk=task_id)
+    )
     check_doer(task, actor)
     if task.status != TaskStatus.OPEN:
         raise TransitionRefused("tasks.ended", f"This task is already {task.get_status_display().lower()}.")

@@ -9,97 +9,204 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('exceptions_app', '0002_reference_sequence'),
+        ("exceptions_app", "0002_reference_sequence"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('in_app', 'In the portal'), ('email', 'E-mail')], max_length=10)),
-                ('subject', models.CharField(max_length=200)),
-                ('body', models.TextField(blank=True)),
-                ('urgency_rank', models.PositiveSmallIntegerField(default=2, help_text='0 critical first')),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('delivered', 'Delivered'), ('failed', 'Failed'), ('dropped', 'No longer needed')], default='queued', max_length=10)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('recorded_at', models.DateTimeField(blank=True, help_text='the response knows that it was told', null=True)),
-                ('seen_at', models.DateTimeField(blank=True, null=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('answer', models.CharField(blank=True, max_length=20)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('exception', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='exceptions_app.exceptionrecord')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to=settings.AUTH_USER_MODEL)),
-                ('response', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='exceptions_app.response')),
-                ('telling', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='exceptions_app.telling')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("in_app", "In the portal"), ("email", "E-mail")], max_length=10
+                    ),
+                ),
+                ("subject", models.CharField(max_length=200)),
+                ("body", models.TextField(blank=True)),
+                ("urgency_rank", models.PositiveSmallIntegerField(default=2, help_text="0 critical first")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("delivered", "Delivered"),
+                            ("failed", "Failed"),
+                            ("dropped", "No longer needed"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "recorded_at",
+                    models.DateTimeField(
+                        blank=True, help_text="the response knows that it was told", null=True
+                    ),
+                ),
+                ("seen_at", models.DateTimeField(blank=True, null=True)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("answer", models.CharField(blank=True, max_length=20)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                (
+                    "exception",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "response",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to="exceptions_app.response",
+                    ),
+                ),
+                (
+                    "telling",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="notices",
+                        to="exceptions_app.telling",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at', '-pk'),
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='DeliveryAttempt',
+            name="DeliveryAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField()),
-                ('delivered', models.BooleanField()),
-                ('permanent', models.BooleanField(default=False, help_text="trying again can't help")),
-                ('detail', models.CharField(blank=True, max_length=300)),
-                ('notice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='notify_app.notice')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField()),
+                ("delivered", models.BooleanField()),
+                ("permanent", models.BooleanField(default=False, help_text="trying again can't help")),
+                ("detail", models.CharField(blank=True, max_length=300)),
+                (
+                    "notice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="notify_app.notice",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('notice', 'number'),
+                "ordering": ("notice", "number"),
             },
         ),
         migrations.CreateModel(
-            name='Preference',
+            name="Preference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('urgency', models.CharField(max_length=10)),
-                ('email', models.BooleanField(default=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_preferences', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("urgency", models.CharField(max_length=10)),
+                ("email", models.BooleanField(default=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notice_preferences",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('status__in', ('queued', 'sending'))), fields=['urgency_rank', 'due_at'], name='notice_due'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("status__in", ("queued", "sending"))),
+                fields=["urgency_rank", "due_at"],
+                name="notice_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('recorded_at__isnull', True)), fields=['created_at'], name='notice_unrecorded'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("recorded_at__isnull", True)),
+                fields=["created_at"],
+                name="notice_unrecorded",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['person', '-created_at'], name='notify_app__person__a5dd44_idx'),
+            model_name="notice",
+            index=models.Index(fields=["person", "-created_at"], name="notify_app__person__a5dd44_idx"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('telling', 'person', 'channel'), name='notice_once_per_channel'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(
+                fields=("telling", "person", "channel"), name="notice_once_per_channel"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'sending', 'sent', 'delivered', 'failed', 'dropped'])), name='notice_status_known'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["queued", "sending", "sent", "delivered", "failed", "dropped"])
+                ),
+                name="notice_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deliveryattempt',
-            constraint=models.UniqueConstraint(fields=('notice', 'number'), name='delivery_attempt_once'),
+            model_name="deliveryattempt",
+            constraint=models.UniqueConstraint(fields=("notice", "number"), name="delivery_attempt_once"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='deliveryattempt',
-            trigger=pgtrigger.compiler.Trigger(name='delivery_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='82f9683204594ab125025d13b859ffbe9eb6e578', operation='UPDATE OR DELETE', pgid='pgtrigger_delivery_append_only_87416', table='notify_app_deliveryattempt', when='BEFORE')),
+            model_name="deliveryattempt",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delivery_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="82f9683204594ab125025d13b859ffbe9eb6e578",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_delivery_append_only_87416",
+                    table="notify_app_deliveryattempt",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='preference',
-            constraint=models.UniqueConstraint(fields=('user', 'urgency'), name='notice_preference_once'),
+            model_name="preference",
+            constraint=models.UniqueConstraint(fields=("user", "urgency"), name="notice_preference_once"),
         ),
     ]

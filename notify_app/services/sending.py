@@ -107,7 +107,7 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
 @transaction.atomic
 def _record(handed: Handed) -> None:
     notice, error, now = handed.notice, handed.error, clock.now()
-    row = Notice.objects.select_for_update(of=("self",)).get(pk=notice.pk)
+    row = Notice.objects.select_for_update(no_key=True, of=("self",)).get(pk=notice.pk)
     DeliveryAttempt.objects.create(
         notice=row,
         number=row.deliveries.count() + 1,

@@ -53,7 +53,7 @@ def _open(recommendation_id: int, actor: User) -> Recommendation:
         raise NotAllowed("sequence.not_yours", "The floor and planning answer recommendations.")
     Site.objects.select_for_update(no_key=True).get(pk=site_id)
     recommendation = (
-        Recommendation.objects.select_for_update(of=("self",))
+        Recommendation.objects.select_for_update(no_key=True, of=("self",))
         .select_related("site", "version", "work_centre")
         .get(pk=recommendation_id)
     )

@@ -236,7 +236,7 @@ def _recommend(snapshot: Snapshot, slots: Mapping[int, Slot], version: SequenceV
     moved = _changed_centres(snapshot, slots)
     open_ones = {
         row.work_centre_id: row
-        for row in Recommendation.objects.select_for_update(of=("self",)).filter(
+        for row in Recommendation.objects.select_for_update(no_key=True, of=("self",)).filter(
             site=snapshot.site, status=RecommendationStatus.PROPOSED
         )
     }
