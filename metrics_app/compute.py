@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
-
 DEFINITION_VERSION = 1
 DIMENSIONS = ("type", "severity", "site", "area", "shift", "owner_function")
 
@@ -161,6 +159,9 @@ class Figures:
 
 def spread(minutes: Iterable[float]) -> Spread:
     """Count, median, 90th percentile and mean, rounded to a tenth of a minute."""
+    # Imported here because it costs every process 60 MB and most never compute a month.
+    import pandas as pd
+
     series = pd.Series(list(minutes), dtype="float64")
     if series.empty:
         return Spread()
