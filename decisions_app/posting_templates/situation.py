@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from decisions_app.inputs import amount, moment
-from decisions_app.models import Decision, Task
+from decisions_app.models import Decision, PostingLink, Task
 from exceptions_app.models import ExceptionRecord
 
 
@@ -54,6 +54,12 @@ def envelope(situation: Situation) -> dict[str, Any]:
 def cause(situation: Situation) -> str:
     given = str(situation.values.get("cause") or situation.values.get("reason") or "")
     return given or (situation.exception.reason.code if situation.exception.reason else "UNK")
+
+
+def opening_key(exception: ExceptionRecord, template: str) -> str:
+    """Business key of the newest posting `template` opened for this exception: what its completion names in ERP."""
+    opened = PostingLink.objects.filter(exception=exception, template=template).order_by("-posting_id")
+    return opened.values_list("posting__business_key", flat=True).first() or exception.ref
 
 
 def _chain(exception: ExceptionRecord) -> str:

@@ -6,7 +6,15 @@ from typing import Any
 
 from decisions_app.inputs import amount
 from decisions_app.posting_templates.changes import purchase_line
-from decisions_app.posting_templates.situation import Intended, Situation, cause, envelope, intend, plain
+from decisions_app.posting_templates.situation import (
+    Intended,
+    Situation,
+    cause,
+    envelope,
+    intend,
+    opening_key,
+    plain,
+)
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Item, StockLayer, StockLocation, StockRow, StockStatus
 
@@ -174,7 +182,10 @@ def _quality(situation: Situation, action: str, quantity: Decimal, occurred_at: 
     if exception.lot is not None:
         payload["lot"] = exception.lot.code
     if action == "complete":
-        payload |= {"disposition": situation.settings.get("disposition", ""), "opened_by": exception.ref}
+        payload |= {
+            "disposition": situation.settings.get("disposition", ""),
+            "opened_by": opening_key(exception, "quality_open"),
+        }
     if not (payload.get("lot") or payload.get("item") or payload.get("work_order")):
         return None
     return intend(situation, "quality_event", payload, occurred_at)

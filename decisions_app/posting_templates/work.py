@@ -11,6 +11,7 @@ from decisions_app.posting_templates.situation import (
     envelope,
     expected_end,
     intend,
+    opening_key,
     plain,
     worked_minutes,
 )
@@ -53,7 +54,7 @@ def maintenance_complete(situation: Situation) -> Intended | None:
         "end": ended.isoformat(),
         "priority": PRIORITIES.get(exception.urgency, 3),
         "cause_code": found if found != "UNK" else "OTHER",
-        "opened_by": exception.ref,
+        "opened_by": opening_key(exception, "maintenance_open"),
     }
     return intend(situation, "maintenance_notification", payload, ended)
 
