@@ -77,12 +77,10 @@ def _shortage(s: Subject) -> str:
 def _quality(s: Subject) -> str:
     held = amount(s.quantity, s.uom)
     place = s.place or (f"lot {s.lot}" if s.lot else s.item)
-    head = (
-        f"{place[:1].upper()}{place[1:]}: {s.what}"
-        if place and s.what
-        else (s.what or f"{place} on hold".strip())
-    )
-    return _with(head[:1].upper() + head[1:], f"{held} held" if held else "")
+    if place and s.what:
+        return _with(f"{place[:1].upper()}{place[1:]}: {s.what}", f"{held} held" if held else "")
+    head = s.what or f"{place} on hold".strip()
+    return _with(head[:1].upper() + head[1:], held)
 
 
 _CHANGES: Final[Mapping[str, str]] = {

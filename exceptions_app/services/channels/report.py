@@ -5,7 +5,7 @@ Turns codes into rows, completes them from the plant, and computes the key by wh
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,11 @@ from plant_app.selectors.floor import ON_UNIT
 
 #: Values of a reading that have a column of their own.
 _COLUMNS = frozenset({"type", "occurred_at", "cleared_at", "quantity", "uom", "reason"})
+_MOST = Decimal(10) ** 12
+#: Form fields that say how many, in the order they are taken.
+_AMOUNTS = ("qty_suspect", "qty_needed", "missing", "qty_complained", "qty_affected")
+#: Why somebody is absent is nobody's business: such words stay out of titles.
+_NEVER_QUOTED = frozenset({"labour_shortage"})
 _BY_SHIFT = frozenset({"labour_shortage", "safety_stop"})
 
 
@@ -124,6 +129,8 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
     if found.due_at is not None and type_.code == "machine_downtime":
         details.setdefault("expected_up_at", found.due_at.isoformat())
     words = " ".join(reason_field.words.split()) if reason_field is not None else ""
+    if found.language != "en" or type_.code in _NEVER_QUOTED:
+        words = ""
     return Report(
         signal=signal,
         type=type_,
@@ -142,7 +149,7 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         what=words.lower() if 2 < len(words) <= 60 else "",
         details=details,
         reason=reason,
-        quantity=found.quantity,
+        quantity=found.quantity if found.quantity is not None else _amount(details),
         uom=found.uom,
         occurred_at=found.occurred_at,
         occurred_estimated=found.occurred_estimated,
@@ -154,6 +161,18 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
         reported_by=signal.reporter,
         shifts=around.shifts if links.site.pk == around.site.pk else None,
     )
+
+
+def _amount(details: dict[str, Any]) -> Decimal | None:
+    """How many, from whichever field of the type's form says so."""
+    for name in _AMOUNTS:
+        try:
+            number = Decimal(str(details[name]).replace(",", "."))
+        except (KeyError, InvalidOperation):
+            continue
+        if number.is_finite() and abs(number) < _MOST:
+            return number
+    return None
 
 
 def _as_named(found: Reading) -> str:

@@ -31,6 +31,7 @@ from exceptions_app.services.records.moves import (
     step_of,
 )
 from exceptions_app.services.records.reopening import reopen_record
+from exceptions_app.services.records.urgency import reconsider
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
 from plant_app.models import ExceptionType, ReasonCode, User, WorkUnit
@@ -38,6 +39,10 @@ from plant_app.selectors import ShiftBook
 from routing_app.services import route
 
 RECURRING = 3
+_SEVERITIES = ("low", "medium", "high", "critical")
+# Details that say how it stands, and the values that beat what was said before.
+_STATES = frozenset({"state", "kind"})
+_WORSE = frozenset({"stopped", "stopped_now"})
 SHORT_NAME = 18
 OLDEST_CREDIBLE = timedelta(hours=24)
 CLOCK_SKEW = timedelta(minutes=5)
@@ -173,15 +178,24 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
         exception.details = {**exception.details, "new_value": wished, "versions": versions}
         data["supersedes"], text = before, f"Now asked for: {wished} (before: {before})"
         changed.add("details")
-    missing = {name: value for name, value in report.details.items() if name not in exception.details}
-    if missing:
-        exception.details = {**exception.details, **missing}
+    news = {
+        name: value
+        for name, value in report.details.items()
+        if name not in exception.details or (name in _STATES and value in _WORSE)
+    }
+    if news:
+        exception.details = {**exception.details, **news}
         changed.add("details")
+    if report.quantity is not None and exception.quantity is None:
+        exception.quantity, exception.uom = report.quantity, report.uom
+        changed |= {"quantity", "uom"}
     if report.reason is not None and exception.reason_id is None:
         exception.reason = report.reason
         changed.add("reason")
     if changed:
         keep(exception, *changed)
+    if news:
+        _worsen(exception)
     story.record_event(
         exception=exception, kind=EventKind.JOINED, actor=report.reported_by,
         actor_text=report.signal.reporter_text, via=report.signal.channel, text=text, data=data, signal=report.signal,
@@ -189,6 +203,21 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
     if newer:
         tell_change(exception=exception, text=text)
     story.announce(exception, kind=EventKind.JOINED)
+
+
+def _worsen(exception: ExceptionRecord) -> None:
+    """News may make it worse (it runs out soon; now the line stands): severity rises, urgency follows; never back."""
+    around = look_around(exception, clock.now())
+    severity, because = severity_of(
+        exception.type.code, around.circumstances, default=exception.type.default_severity
+    )
+    if _SEVERITIES.index(severity) <= _SEVERITIES.index(exception.severity):
+        return
+    exception.severity = severity
+    exception.details = {**exception.details, "severity_because": because}
+    keep(exception, "severity", "details")
+    facts = facts_of(exception, around=around, repeats=1)
+    reconsider(exception=exception, facts={name: facts[name] for name in facts if name != "repeats_7d"})
 
 
 def clear_by_signal(
