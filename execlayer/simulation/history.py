@@ -51,14 +51,24 @@ class Told:
     skipped: int = 0
 
 
-def fill(*, seed: int = 118204, say: Say = logger.info, months_back: int = MONTHS_BACK) -> Told:
-    """Live every day from the first of the month `months_back` ago to yesterday, at every site; freeze past months."""
+def fill(
+    *,
+    seed: int = 118204,
+    say: Say = logger.info,
+    months_back: int = MONTHS_BACK,
+    days_back: int | None = None,
+) -> Told:
+    """Live every day from the first of the month `months_back` ago to yesterday, at every site; freeze past months.
+
+    `days_back` lives only that many last days instead. A second run with the same seed adds nothing.
+    """
     sites = list(Site.objects.order_by("pk"))
     now = clock.now()
     told = Told()
     first = _month_back(Month.of(now, sites[0].timezone), months_back)
     today = clock.today(sites[0].timezone)
-    days = [first.first() + timedelta(days=offset) for offset in range((today - first.first()).days)]
+    begin = first.first() if days_back is None else today - timedelta(days=days_back)
+    days = [begin + timedelta(days=offset) for offset in range((today - begin).days)]
     worlds = {site.pk: World.of(site, random.Random(seed + site.pk)) for site in sites}  # noqa: S311 (a demo's dice)
     beat(HEARTBEAT, done=False, through="", total=len(days))
     for index, day in enumerate(days):
