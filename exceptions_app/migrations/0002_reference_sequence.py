@@ -8,6 +8,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            sql="CREATE SEQUENCE exception_ref_seq AS bigint START 1", reverse_sql="DROP SEQUENCE exception_ref_seq"
+            sql="CREATE SEQUENCE exception_ref_seq AS bigint START 1",
+            reverse_sql="DROP SEQUENCE exception_ref_seq",
         )
     ]

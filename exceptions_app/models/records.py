@@ -193,8 +193,7 @@ class ExceptionRecord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["correlation_key"],
-                condition=Q(status__in=CORRELATES)
-                & ~Q(correlation_key=""),
+                condition=Q(status__in=CORRELATES) & ~Q(correlation_key=""),
                 name="one_open_exception_per_key",
             ),
             models.CheckConstraint(
