@@ -192,8 +192,8 @@ def _next_jobs(units: list[WorkUnit]) -> dict[int, PlannedOperation]:
             work_unit__in=units, operation__status__in=(OperationStatus.WAITING, OperationStatus.READY)
         )
         .select_related("operation__work_order__item")
-        .order_by("work_unit", "position", "start")
-        .distinct("work_unit")
+        .order_by("work_unit_id", "position", "start")
+        .distinct("work_unit_id")
     )
     return {row.work_unit_id: row for row in rows}
 

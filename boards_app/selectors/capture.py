@@ -46,11 +46,14 @@ LOOKS: Final[dict[str, Look]] = {
 _GLYPHS: Final[dict[str, str]] = {
     "MEC-BRK": "hammer", "MEC-JAM": "hand", "MEC-LEAK": "droplets", "MEC-DRV": "activity", "ELE-PLC": "monitor-x",
     "ELE-PWR": "unplug", "TOL-BRK": "drill", "UNK": "circle-help", "SUP-LATE": "truck", "INV-COUNT": "calendar",
-    "INV-LOC": "search", "INV-BLOCKED": "lock", "INT-UPSTREAM": "arrow-left", "INT-MOVE": "boxes", "INT-KIT": "package-x",
+    "INV-LOC": "search", "INV-BLOCKED": "lock", "INT-UPSTREAM": "arrow-left", "INT-MOVE": "boxes",
+    "INT-KIT": "package-x",
     "DIM-SIZE": "ruler", "SUR-SCRATCH": "scissors", "SUR-BURR": "zap", "FUN-TEST": "gauge", "FUN-LEAK": "droplets",
-    "FUN-FIT": "git-compare", "ASM-WRONG": "circle-x", "CTM-DIRT": "recycle", "ABS-UNPLANNED": "user-x", "ABS-LATE": "clock",
+    "FUN-FIT": "git-compare", "ASM-WRONG": "circle-x", "CTM-DIRT": "recycle", "ABS-UNPLANNED": "user-x",
+    "ABS-LATE": "clock",
     "ABS-LEFT": "log-out", "NOSHOW": "user-x", "SKL-CERT": "badge-check", "CAP-PEAK": "users", "AGY": "building-2",
-    "BRK": "hammer", "WEAR": "activity", "MISSING": "search", "WRONG": "circle-x", "CAL": "ruler", "INJURY": "hand-helping",
+    "BRK": "hammer", "WEAR": "activity", "MISSING": "search", "WRONG": "circle-x", "CAL": "ruler",
+    "INJURY": "hand-helping",
     "NEARMISS": "triangle-alert", "GUARD": "shield-alert", "FIRE": "flame", "SPILL": "droplets", "BEHAVIOUR": "hand",
 }  # fmt: skip
 
@@ -158,7 +161,7 @@ def _tile(type_: ExceptionType, centre: WorkCentre, unit: WorkUnit | None, offer
 
 
 def _field(row: dict[str, Any], offers: _Offers) -> Field | None:
-    """A quick field of the catalogue as the station asks it; None where there is nothing to choose or it is the reason."""
+    """A quick field of the catalogue as the station asks it; None where there is nothing to choose and for reasons."""
     name, label, kind = row["name"], row["label"], row["kind"]
     required = bool(row.get("required"))
     if kind == "choice":

@@ -129,7 +129,8 @@ class SequencePage:
 
 
 def sequence_page(site: Site, centre_code: str = "") -> SequencePage:
-    """Read a site's sequence as of now, one work centre in full: the one asked for, else one with a question or a limit.
+    """Read a site's sequence as of now, one work centre in full: the one asked for, else one with a question or limit.
+
     Sixteen queries at most.
     """
     now, zone = clock.now(), site.timezone
@@ -264,10 +265,11 @@ class _Chosen:
         )
 
     def _rows(self) -> list[tuple[int, Row]]:
-        found = []
-        for operation in self.on_unit:
-            if operation.actual_unit_id is not None:
-                found.append((operation.actual_unit_id, self._running(operation)))
+        found = [
+            (operation.actual_unit_id, self._running(operation))
+            for operation in self.on_unit
+            if operation.actual_unit_id is not None
+        ]
         running = {operation.pk for operation in self.on_unit}
         if self.proposed:
             for key, row in self.proposed.items():

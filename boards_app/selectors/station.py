@@ -141,11 +141,12 @@ def station(centre: WorkCentre, unit_code: str = "") -> Station:
     unit = next((row for row in units if row.code == unit_code), units[0] if units else None)
     states = current_states(units)
     running = running_operations(units)
-    rows = with_row(ExceptionRecord.objects.live().filter(cleared_at=None)).filter(  # type: ignore[attr-defined]
+    rows = with_row(ExceptionRecord.objects.live().filter(cleared_at=None)).filter(
         Q(work_unit__in=units) | Q(work_unit=None, work_centre=centre)
     )
     exceptions = sorted(
-        rows.order_by("rank", "captured_at", "pk"), key=lambda row: bool(unit) and row.work_unit_id != unit.pk
+        rows.order_by("rank", "captured_at", "pk"),
+        key=lambda row: unit is not None and row.work_unit_id != unit.pk,
     )
     ends = {
         row.origin_ref: row for row in open_constraints(site, kinds=("unit_down",)) if row.ends_at is not None
@@ -296,9 +297,11 @@ def promise_words(effect: dict[str, Any]) -> list[str]:
         said.append(f"Keeps {_promises(len(kept))}, {_names(kept)}")
     if broken:
         said.append(f"{_promises(len(broken)).capitalize()} would be late, {_names(broken)}")
-    for row in promises:
-        if row.get("words") not in ("kept", "would be late") and row.get("words"):
-            said.append(f"{row['customer']} {row['words']}, late either way")
+    said += [
+        f"{row['customer']} {row['words']}, late either way"
+        for row in promises
+        if row.get("words") not in ("", None, "kept", "would be late")
+    ]
     return said or ["No promise becomes late"]
 
 

@@ -109,7 +109,7 @@ def person_at(request: HttpRequest, viewer: Viewer, site: Site) -> User | None:
     kept = request.session.get(PERSON_KEY) or {}
     if viewer.device is None or kept.get("device") != viewer.device.pk:
         return None
-    return User.objects.filter(pk=kept.get("person"), is_active=True).first()
+    return User.objects.filter(pk=int(kept.get("person") or 0), is_active=True).first()
 
 
 def signed(person: User | None) -> str:

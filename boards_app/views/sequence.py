@@ -20,7 +20,8 @@ KEYS_ASKED: Final = (*KEYS, ("c", "confirm"), ("o", "override with reason"))
 @page
 def page_(request: HttpRequest, frame: Frame) -> HttpResponse:
     """The order of work at one site, one work centre in full."""
-    return show(request, "boards_app/sequence.html", frame, {**_read(request, frame), "keys": KEYS, "keys_rec": KEYS_ASKED})
+    context = {**_read(request, frame), "keys": KEYS, "keys_rec": KEYS_ASKED}
+    return show(request, "boards_app/sequence.html", frame, context)
 
 
 @page

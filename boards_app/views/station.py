@@ -150,7 +150,9 @@ def progress(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     person = somebody(person_of(request, viewer, site, tap.token), "progress.report", site)
 
     def take() -> dict[str, Any]:
-        operation = Operation.objects.filter(pk=_whole(tap.body, "operation"), work_centre=centre).first()
+        operation = Operation.objects.filter(
+            pk=_whole(tap.body, "operation") or 0, work_centre=centre
+        ).first()
         if operation is None:
             raise NotFound("operation.not_found", "There is no such operation here.")
         unit = centre.work_units.filter(code=str(tap.body.get("work_unit") or "")).first()

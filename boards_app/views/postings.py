@@ -1,0 +1,152 @@
+"""ERP postings: the list, one of them, and the hand a person lays on it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from boards_app.selectors import postings as selectors
+from boards_app.selectors.frame import Frame
+from boards_app.views.frame import done, page, show
+from core import clock
+from core.errors import InvalidInput, NotFound
+from erp_sync import services
+from erp_sync.filters import PostingFilter
+from erp_sync.models import Posting
+from metrics_app.periods import midnight
+from plant_app.models import Site, User
+from plant_app.permissions import require
+from plant_app.selectors import can
+
+PER_PAGE: Final = 50
+
+
+@page
+def listed(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """Postings by state and kind, with how the ERPs are doing."""
+    return show(request, "boards_app/postings.html", frame, _list(request, frame))
+
+
+@page
+def live(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """The list again, after a change."""
+    return render(request, "boards_app/_postings.html", _list(request, frame))
+
+
+def _list(request: HttpRequest, frame: Frame) -> dict[str, Any]:
+    sites = _sites(frame)
+    found = selectors.health(frame.user, sites, midnight(clock.today(frame.zone), frame.zone))
+    rows = PostingFilter(request.GET, selectors.rows_of(frame.user, sites)).qs
+    if request.GET.get("status") == "dead":
+        rows = rows.order_by("status_at", "pk")
+    page_obj = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    states, kinds = selectors.facets(request.GET, found)
+    query = request.GET.copy()
+    query.pop("page", None)
+    return {
+        "frame": frame,
+        "health": found,
+        "rows": [selectors.as_row(posting) for posting in page_obj],
+        "page_obj": page_obj,
+        "states": states,
+        "kinds": kinds,
+        "kind_on": next((facet.words for facet in kinds if facet.on), ""),
+        "query": f"{query.urlencode()}&" if query else "",
+        "filtered": bool(query),
+        "address": request.GET.urlencode(),
+    }
+
+
+def _sites(frame: Frame) -> list[Site]:
+    """The sites whose postings this reader may see; NotAllowed when there is none."""
+    sites = [frame.site] if frame.site else list(frame.sites)
+    allowed = [site for site in sites if can(frame.user, "posting.view", site)]
+    if not allowed:
+        require(frame.user, "posting.view", sites[0] if sites else None)
+    return allowed
+
+
+@page
+def one(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
+    """One posting: what is sent, every try, every hand laid on it, what may be done."""
+    return show(request, "boards_app/posting.html", frame, {"full": _full(frame, pk)})
+
+
+@page
+def one_live(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
+    """The same, after a change."""
+    return render(request, "boards_app/_posting.html", {"full": _full(frame, pk)})
+
+
+def _full(frame: Frame, pk: int) -> selectors.InFull:
+    full = selectors.in_full(frame.user, pk)
+    if full is None:
+        raise NotFound("erp.no_posting", "There is no such posting.")
+    return full
+
+
+@require_POST
+@page
+def operate(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
+    """Approve, send again, change and send again, cancel, settle by hand; a stale page is refused."""
+    full = _full(frame, pk)
+    require(frame.user, "posting.edit", full.posting.site_id)
+    act = _VERBS.get(verb)
+    if act is None:
+        raise NotFound("erp.no_verb", "There is no such step.")
+    words = act(full.posting, frame.user, request)
+    return done(request, words)
+
+
+def _version(request: HttpRequest) -> int:
+    try:
+        return int(request.POST.get("version", ""))
+    except ValueError:
+        raise InvalidInput("request.version", "The page did not say what it showed.", "Reload it.") from None
+
+
+def _approve(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.approve(posting_id=posting.pk, actor=user, version=_version(request))
+    return "Approved, it goes to ERP now"
+
+
+def _retry(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.retry(
+        posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
+    )
+    return "ERP is asked first" if posting.status == "unknown" else "It is sent again now"
+
+
+def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.edit_and_retry(
+        posting_id=posting.pk, payload=selectors.edited(posting, request.POST.dict()), actor=user,
+        reason=request.POST.get("reason", ""), version=_version(request),
+    )  # fmt: skip
+    return "Changed, it is sent again now"
+
+
+def _cancel(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.cancel(
+        posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user, version=_version(request)
+    )
+    return "Cancelled, ERP does not get it"
+
+
+def _mark_local(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.mark_local(
+        posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user,
+        erp_number=request.POST.get("erp_number", "").strip(), version=_version(request),
+    )  # fmt: skip
+    return "Settled by hand"
+
+
+_VERBS: Final[dict[str, Callable[[Posting, User, HttpRequest], str]]] = {
+    "approve": _approve,
+    "retry": _retry,
+    "edit": _edit,
+    "cancel": _cancel,
+    "mark-local": _mark_local,
+}
