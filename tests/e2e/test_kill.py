@@ -1,0 +1,196 @@
+"""Workers and the broker are killed while the floor reports: what was accepted is there once, routed, owned and told."""
+
+import threading
+import time
+from collections import Counter
+from itertools import chain
+from queue import Empty, Queue
+
+import httpx
+import pytest
+
+from tests.e2e.stack import JSON, Stack
+from tests.execlayer.processes import alive
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+SIGNALS, THREADS = 200, 4
+TEXTS = {
+    "machine_downtime": "{unit} down, hydraulic leak",
+    "tooling": "tool worn on {unit}, insert chipped",
+    "safety_stop": "{unit} emergency stop, light curtain open",
+}
+SETTLED_WITHIN = 75.0
+MINE = "s.external_id like 'kill-%%'"
+
+
+class Floor:
+    """People at several tablets who report as fast as they are answered."""
+
+    def __init__(self, stack: Stack, bodies: list[JSON]) -> None:
+        self._waiting: Queue[JSON] = Queue()
+        for body in bodies:
+            self._waiting.put(body)
+        self._token = stack.login("sofia.brandt")["api_token"]
+        self._url = stack.url
+        self.accepted: dict[str, JSON] = {}
+        self.refused: list[str] = []
+        self._guard = threading.Lock()
+        self._threads = [threading.Thread(target=self._report, daemon=True) for _ in range(THREADS)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def answered(self) -> int:
+        return len(self.accepted) + len(self.refused)
+
+    def reach(self, count: int) -> None:
+        """Wait until `count` reports have been answered."""
+        deadline = time.monotonic() + 180
+        while self.answered < count:
+            assert time.monotonic() < deadline, f"{self.answered} of {count} answered; refused: {self.refused[:5]}"
+            time.sleep(0.02)
+
+    def _report(self) -> None:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        with httpx.Client(base_url=self._url, headers=headers, timeout=30) as client:
+            while True:
+                try:
+                    body = self._waiting.get_nowait()
+                except Empty:
+                    return
+                try:
+                    answer = client.post("/api/v1/signals/", json=body)
+                    said = f"{answer.status_code} {answer.text[:300]}"
+                except httpx.HTTPError as error:
+                    answer, said = None, repr(error)
+                with self._guard:
+                    if answer is not None and answer.status_code in (201, 202):
+                        self.accepted[body["external_id"]] = answer.json()
+                    else:
+                        self.refused.append(said)
+
+
+def bodies(stack: Stack) -> list[JSON]:
+    """200 reports: three kinds of trouble at every unit that has people for it, and second reports of the first ones."""
+    units = stack.sql(
+        "select u.code, s.code as site from plant_app_workunit u"
+        " join plant_app_workcentre c on c.id = u.work_centre_id join plant_app_area a on a.id = c.area_id"
+        " join plant_app_site s on s.id = a.site_id where s.code = 'RHF' order by u.id"
+    )
+    first = list(chain.from_iterable(((kind, unit) for unit in units) for kind in TEXTS))
+    again = first[: SIGNALS - len(first)]
+    return [
+        {
+            "channel": "api", "external_id": f"kill-{number}", "site": unit["site"],
+            "text": TEXTS[kind].format(unit=unit["code"]), "fields": {"type": kind, "work_unit": unit["code"]},
+        }
+        for number, (kind, unit) in enumerate([*first, *again])
+    ]  # fmt: skip
+
+
+def unfinished(stack: Stack) -> JSON:
+    """What still waits for a worker."""
+    return stack.one(
+        "select (select count(*) from exceptions_app_signalreading where status = 'pending') as unread,"
+        " (select count(*) from exceptions_app_telling where taken_at is null and due_at <= now()) as untold,"
+        " (select count(*) from exceptions_app_exceptionrecord where contain_due_at <= now()) as uncontained,"
+        " (select count(*) from notify_app_notice where status in ('queued', 'sending')) as unsent,"
+        " (select count(*) from notify_app_notice where recorded_at is null) as unrecorded,"
+        " (select count(*) from erp_sync_posting where status in ('queued', 'sending', 'unknown')) as unposted"
+    )
+
+
+def test_what_was_accepted_survives_the_death_of_workers_and_broker(stack: Stack) -> None:
+    # given two hundred reports on their way from several tablets
+    reports = bodies(stack)
+    assert len(reports) == SIGNALS
+    began = time.monotonic()
+    floor = Floor(stack, reports)
+
+    # when all workers are killed, then the broker, then the workers again
+    floor.reach(40)
+    killed = stack.kill("celery", "worker")
+    floor.reach(90)
+    killed |= stack.kill("valkey-server")
+    floor.reach(140)
+    killed |= stack.kill("celery", "worker")
+    floor.reach(SIGNALS)
+    answered = time.monotonic()
+    assert alive(killed) == {}
+
+    # then nobody was refused: taking a report in needs neither of them
+    assert floor.refused == []
+    # and what waits is worked off once they are back
+    stack.wait(lambda: not any(unfinished(stack).values()), SETTLED_WITHIN, f"rest: {unfinished(stack)}")
+    settled = time.monotonic()
+    print(f"accepted in {answered - began:.1f} s, all told {settled - answered:.1f} s later")
+
+    there_once_and_routed(stack, floor.accepted)
+    everyone_told_once(stack)
+
+    # and the doctor finds nothing wrong
+    stack.wait(lambda: stack.manage("doctor", check=False).returncode == 0, 60, "a healthy product")
+
+
+def there_once_and_routed(stack: Stack, accepted: dict[str, JSON]) -> None:
+    rows = stack.sql(
+        "select s.external_id, r.status, r.outcome, e.ref, e.correlation_key, e.owner_function_id, e.owner_id,"
+        " e.route_id, e.next_step, e.contained_at, e.acknowledge_due_at, e.type_id,"
+        " (select count(*) from exceptions_app_response p where p.exception_id = e.id and p.is_owner) as owners"
+        " from exceptions_app_signal s left join exceptions_app_signalreading r on r.signal_id = s.id"
+        f" left join exceptions_app_exceptionrecord e on e.id = r.exception_id where {MINE}"
+    )
+    assert Counter(row["external_id"] for row in rows) == dict.fromkeys(accepted, 1)
+    for row in rows:
+        assert row["status"] == "read", row
+        assert row["route_id"] is not None, row
+        assert (row["owner_function_id"] is not None, row["owner_id"] is not None) == (True, True), row
+        assert row["owners"] == 1, row
+        assert row["next_step"], row
+        assert row["acknowledge_due_at"] is not None, row
+        assert row["contained_at"] is not None, row
+    # the answer given is the record that is there
+    said = {key: answer["exception"]["ref"] for key, answer in accepted.items() if answer["exception"]}
+    assert {row["external_id"]: row["ref"] for row in rows} | said == {row["external_id"]: row["ref"] for row in rows}
+    # second reports joined the first ones, whichever came first: one record a matter
+    matters = len({(body["fields"]["type"], body["fields"]["work_unit"]) for body in bodies(stack)})
+    assert len({row["ref"] for row in rows}) == len({row["correlation_key"] for row in rows}) == matters
+    assert Counter(row["outcome"] for row in rows) == {"opened": matters, "joined": SIGNALS - matters}
+    events = stack.sql(
+        "select v.signal_id from exceptions_app_exceptionevent v join exceptions_app_signal s on s.id = v.signal_id"
+        f" where {MINE} and v.kind in ('opened', 'joined')"
+    )
+    assert len(events) == len({event["signal_id"] for event in events}) == SIGNALS
+
+
+def everyone_told_once(stack: Stack) -> None:
+    mine = (
+        "select distinct r.exception_id from exceptions_app_signalreading r"
+        f" join exceptions_app_signal s on s.id = r.signal_id where {MINE}"
+    )
+    untold = stack.sql(
+        "select p.id, p.status, p.role from exceptions_app_response p"
+        f" where p.required and p.status <> 'declined' and p.exception_id in ({mine})"
+        " and not exists (select 1 from notify_app_notice n where n.response_id = p.id and n.channel = 'in_app')"
+    )
+    assert untold == []
+    unmarked = stack.sql(
+        f"select id, status from exceptions_app_response where required and told_at is null and exception_id in ({mine})"
+    )
+    assert unmarked == []
+    twice = stack.sql(
+        "select response_id, person_id, reason, level, count(*) from exceptions_app_telling"
+        f" where response_id is not null and dropped = '' and exception_id in ({mine})"
+        " group by response_id, person_id, reason, level having count(*) > 1"
+    )
+    assert twice == []
+    mailed_twice = stack.sql(
+        "select notice_id from notify_app_deliveryattempt where delivered group by notice_id having count(*) > 1"
+    )
+    assert mailed_twice == []
+    contained_twice = stack.sql(
+        "select exception_id, template, count(*) from decisions_app_postinglink"
+        f" where exception_id in ({mine}) group by exception_id, template having count(*) > 1"
+    )
+    assert contained_twice == []
