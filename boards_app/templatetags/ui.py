@@ -249,9 +249,9 @@ def next_step(until: datetime | None, title: str, text: str = "") -> dict[str, A
 
 
 @register.inclusion_tag("components/window.html")
-def window(until: datetime | None, text: str = "") -> dict[str, Any]:
-    """The response window at the head of a record; `text` says what happens when it ends."""
-    return {**_window(until), "text": text}
+def window(until: datetime | None, text: str = "", label: str = "") -> dict[str, Any]:
+    """The response window at the head of a record; `text` says what happens when it ends, `label` what else ends."""
+    return {**_window(until), "text": text, "label": label}
 
 
 def _window(until: datetime | None) -> dict[str, Any]:
