@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from django.contrib.auth import views as auth
 from django.urls import include, path
 
-from boards_app.views import desk
+from boards_app.views import actions, desk, exception, inbox, report
 
 urlpatterns = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -14,7 +14,30 @@ urlpatterns = [
     path("nav/", desk.nav, name="nav"),
     path("desk/strip/", desk.strip, name="desk-strip"),
     path("desk/acknowledge/", desk.acknowledge_many, name="desk-acknowledge"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("report/", report.report, name="report-exception"),
+    path("exceptions/<str:ref>/", exception.exception, name="exception"),
     path("exceptions/<str:ref>/panel/", desk.panel, name="exception-panel"),
+    path("exceptions/<str:ref>/erp-preview/", exception.erp_preview, name="exception-erp-preview"),
+    path("exceptions/<str:ref>/dialogs/<slug:name>/", exception.dialog, name="exception-dialog"),
+    path("exceptions/<str:ref>/readings/<str:name>/", actions.reading, name="exception-correct"),
+    path(
+        "exceptions/<str:ref>/readings/<str:name>/confirm/",
+        actions.reading,
+        {"confirm": True},
+        name="exception-confirm",
+    ),
+    path(
+        "exceptions/<str:ref>/readings/<str:name>/correct/",
+        exception.correct_dialog,
+        name="exception-reading",
+    ),
+    path("exceptions/<str:ref>/<slug:verb>/", actions.act, name="exception-act"),
+    path("responses/<int:pk>/dialogs/<slug:name>/", exception.response_dialog, name="response-dialog"),
+    path("responses/<int:pk>/<slug:verb>/", actions.answer, name="response-answer"),
+    path("tasks/<int:pk>/dialog/", exception.task_dialog, name="task-dialog"),
+    path("tasks/<int:pk>/finish/", actions.task, {"verb": "finish"}, name="task-finish"),
+    path("tasks/<int:pk>/take/", actions.task, {"verb": "take"}, name="task-take"),
 ]
 if all(
     find_spec(f"boards_app.views.{name}") for name in ("board", "postings", "reports", "sequence", "station")

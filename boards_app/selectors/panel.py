@@ -3,6 +3,7 @@
 Composed of what the exception page shows in full.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from boards_app import wording
@@ -12,9 +13,8 @@ from core.clock import minutes_between
 from decisions_app.selectors import OptionView, options_for
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response
-from exceptions_app.selectors import response_for
 from plant_app.models import User
-from plant_app.selectors import can
+from plant_app.selectors import can, visible_site_ids
 
 _UNDECIDED = (Status.OPEN, Status.ACKNOWLEDGED)
 
@@ -75,8 +75,8 @@ def panel_of(exception: Any, user: User, now: Any) -> dict[str, Any]:
     """Everything `boards_app/desk_panel.html` shows. A number of queries that depends on the type's options only."""
     undecided = exception.status in _UNDECIDED
     options = options_for(exception, user, now) if undecided else []
-    mine = response_for(exception, user)
     responses: list[Response] = exception.live_responses
+    mine = my_response(responses, user, visible_site_ids(user))
     required = [row for row in responses if row.required]
     until, title, reason = clock_of(exception)
     return {
@@ -91,7 +91,7 @@ def panel_of(exception: Any, user: User, now: Any) -> dict[str, Any]:
         "required": len(required),
         "age": minutes_between(exception.captured_at, now),
         "options": option_lines(options, exception),
-        "mine": mine if mine is not None and not mine.answered and owes(mine, user) else None,
+        "mine": mine if mine is not None and not mine.answered and exception.is_live else None,
         "may_decide": undecided and can(user, "exception.decide", exception.site_id),
         "may_reroute": exception.is_live
         and exception.status != Status.RESOLVED
@@ -99,8 +99,16 @@ def panel_of(exception: Any, user: User, now: Any) -> dict[str, Any]:
     }
 
 
-def owes(response: Response, user: User) -> bool:
-    """The answer is this person's to give: they are asked, or their function is."""
-    return response.person_id == user.pk or (
-        user.function_id is not None and response.function_id == user.function_id
+def my_response(responses: Iterable[Response], user: User, sites: Collection[int]) -> Response | None:
+    """The response that is this person's to give: theirs by name, else one of their function at their `sites` that
+    nobody is asked for by name; unanswered ones first.
+    """
+    named = [row for row in responses if row.person_id == user.pk]
+    loose = [
+        row
+        for row in responses
+        if row.person_id is None and row.function_id == user.function_id and row.site_id in sites
+    ]
+    return min(
+        [*named, *loose], key=lambda row: (row.answered, not row.required, not row.is_owner), default=None
     )

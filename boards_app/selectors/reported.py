@@ -11,7 +11,9 @@ from typing import Any, Final
 from django.utils.dateparse import parse_datetime
 
 from boards_app import wording
+from core import clock
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord, Signal, SignalReading
+from exceptions_app.rules.steps import clock_text
 from exceptions_app.selectors import signals_of
 from plant_app.models import ExceptionType, ReasonCode
 
@@ -66,7 +68,7 @@ def reported(exception: ExceptionRecord, *, may_correct: bool = False) -> Report
     newest = getattr(first.signal, "newest", [])
     if newest:
         found.triage_reasons = list(newest[0].triage_reasons)
-        names = _Names.of(newest[0].fields)
+        names = _Names.of(newest[0].fields, exception.site.timezone)
         _read(found, exception, newest[0].fields, names, may_correct=may_correct)
     for other in signals:
         if other.pk != first.pk:
@@ -129,6 +131,7 @@ def _read(
                 "name": target,
                 "words": FIELDS.get(one["name"], one["name"].replace("_", " ").capitalize()),
                 "value": names.say(one["name"], one.get("value")),
+                "raw": one.get("value"),
                 "sure": "confirmed" if known else "sure" if confidence >= SURE else f"{round(100 * confidence)} %",
                 "low": low,
                 "confirm_url": f"{base}confirm/" if low and may_correct else "",
@@ -155,9 +158,10 @@ class _Names:
 
     types: dict[str, str]
     reasons: dict[str, str]
+    zone: str
 
     @classmethod
-    def of(cls, fields: list[dict[str, Any]]) -> "_Names":
+    def of(cls, fields: list[dict[str, Any]], zone: str) -> "_Names":
         codes = {
             one["name"]: str(one.get("value")) for one in fields if one.get("name") in {"type", "reason"}
         }
@@ -166,7 +170,7 @@ class _Names:
         if "reason" in codes:
             rows = ReasonCode.objects.filter(code=codes["reason"], type__code=codes.get("type", ""))
             reasons = dict(rows.values_list("code", "name"))
-        return cls(types, reasons)
+        return cls(types, reasons, zone)
 
     def say(self, name: str, value: Any) -> Any:
         if value in (None, ""):
@@ -176,7 +180,8 @@ class _Names:
         if name == "reason":
             return self.reasons.get(value, value)
         if name in _MOMENTS:
-            return parse_datetime(str(value)) or value
+            moment = parse_datetime(str(value))
+            return clock_text(moment, now=clock.now(), zone=self.zone) if moment else value
         if name.startswith("quantity"):
             try:
                 return wording.quantity(Decimal(str(value)))

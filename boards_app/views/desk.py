@@ -12,13 +12,14 @@ from django.views.decorators.http import require_GET, require_POST
 from boards_app.filters import DeskFilter
 from boards_app.selectors import desk as rows_of
 from boards_app.selectors.frame import Frame, nav_for, site_groups
-from boards_app.selectors.panel import panel_of
+from boards_app.selectors.panel import my_response, panel_of
 from boards_app.selectors.strip import strip_of
 from boards_app.views.frame import done, is_htmx, page, show
 from core import clock
 from core.errors import DomainError, InvalidInput
 from exceptions_app import services as exceptions
-from exceptions_app.selectors import exception_by_ref, response_for, visible_to
+from exceptions_app.selectors import exception_by_ref, visible_to, with_row
+from plant_app.selectors import visible_site_ids
 
 LOOKED_KEY = "desk_looked_at"
 MOST_AT_ONCE = 50
@@ -88,11 +89,12 @@ def acknowledge_many(request: HttpRequest, frame: Frame) -> HttpResponse:
     if not refs:
         raise InvalidInput("desk.nothing_chosen", "Choose at least one exception.", "Press x on a row.")
     taken, refused = 0, []
-    for exception in visible_to(frame.user).filter(ref__in=refs).order_by("pk"):
-        mine = response_for(exception, frame.user)
+    sites = visible_site_ids(frame.user)
+    for exception in with_row(visible_to(frame.user).filter(ref__in=refs)).order_by("pk"):
+        mine = my_response(exception.live_responses, frame.user, sites)
         try:
             if mine is None:
-                raise InvalidInput("desk.nothing_to_answer", f"{exception.ref}: nobody is asked.")
+                raise InvalidInput("desk.nothing_to_answer", "you are not asked.")
             exceptions.acknowledge(response_id=mine.pk, actor=frame.user, via="desk")
             taken += 1
         except DomainError as error:

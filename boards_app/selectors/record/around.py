@@ -1,0 +1,180 @@
+"""What surrounds an exception: what it is linked to, why it went where it went, what was like it before.
+
+A handful of queries, whatever its history.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from boards_app import wording
+from boards_app.selectors.risk import Risk
+from core.clock import minutes_between
+from decisions_app.models import Decision
+from exceptions_app.models import ExceptionRecord
+from plant_app.models import Site, User
+from plant_app.selectors import can, current_states
+from routing_app.sentences import explain_line
+
+SEEN_DAYS = 180
+_LONG_FIGURE = re.compile(r"\d+\.\d{2,}")
+
+
+def links_of(exception: ExceptionRecord, risk: Risk, now: datetime, user: User) -> list[dict[str, Any]]:
+    """What it hangs on, each with where it stands now."""
+    found = _place(exception, now)
+    order = exception.work_order
+    if order is not None:
+        step = f"op {exception.operation.number}, " if exception.operation else ""
+        note = f"{wording.quantity(order.quantity)} to make"
+        if exception.operation is not None:
+            note = f"{wording.quantity(exception.operation.good)} of {wording.quantity(order.quantity)} done"
+        found.append({"icon": "layers", "words": order.number, "more": f"{step}{order.item}", "note": note})
+    if exception.item is not None and (order is None or exception.item_id != order.item_id):
+        amount = wording.quantity(exception.quantity, exception.uom) if exception.quantity is not None else ""
+        found.append({"icon": "package", "words": str(exception.item), "note": amount})
+    if exception.lot is not None:
+        made = exception.lot.supplier_code or exception.lot.made_by
+        found.append(
+            {"icon": "boxes", "words": f"Lot {exception.lot.code}", "note": f"from {made}" if made else ""}
+        )
+    found += [_promise(line, exception.site, now) for line in risk.lines[:4]]
+    if len(risk.lines) > 4:
+        found.append({"icon": "file-pen", "words": f"{len(risk.lines) - 4} more promises wait"})
+    if exception.purchase_line is not None:
+        line = exception.purchase_line
+        at = line.promised_at.astimezone(ZoneInfo(exception.site.timezone))
+        found.append(
+            {"icon": "truck", "words": f"PO {line}", "more": str(line.order.supplier),
+             "note": f"promised {at:%a} {at.day} {at:%b}"}
+        )  # fmt: skip
+    elif exception.supplier is not None:
+        found.append({"icon": "truck", "words": str(exception.supplier)})
+    found += [
+        {"icon": "link-2", "words": link.label, "note": link.effect}
+        for link in exception.links.order_by("pk")
+    ]
+    for icon, words, other in (
+        ("git-merge", "Merged into", exception.merged_into),
+        ("history", "Came back after", exception.recurrence_of),
+        ("corner-down-right", "Part of", exception.parent),
+    ):
+        if other is not None:
+            found.append(
+                {"icon": icon, "words": f"{words} {other.ref}", "url": f"/exceptions/{other.ref}/",
+                 "note": other.title}
+            )  # fmt: skip
+    return found
+
+
+def _place(exception: ExceptionRecord, now: datetime) -> list[dict[str, Any]]:
+    unit, centre = exception.work_unit, exception.work_centre
+    if unit is None:
+        if centre is None:
+            return []
+        return [
+            {"icon": "factory", "words": centre.name, "url": f"/stations/{centre.code}/",
+             "note": str(exception.area or "")}
+        ]  # fmt: skip
+    state = current_states([unit]).get(unit.pk)
+    note = ""
+    if state is not None:
+        look = wording.look("andon", state.state)
+        note = f"{look.words.lower()} for {wording.gone(minutes_between(state.since, now))}"
+    return [
+        {"icon": "cog", "words": unit.code, "more": centre.name if centre else unit.name,
+         "url": f"/stations/{centre.code}/" if centre else "", "note": note}
+    ]  # fmt: skip
+
+
+def _promise(line: Any, site: Site, now: datetime) -> dict[str, Any]:
+    at = line.commit_at.astimezone(ZoneInfo(site.timezone))
+    left = wording.quantity(line.quantity - line.delivered)
+    return {
+        "icon": "file-pen",
+        "words": f"SO {line}",
+        "more": line.order.customer.name,
+        "note": f"{left} promised {at:%a} {at.day} {at:%b %H:%M}, tier {line.order.customer.tier}",
+    }
+
+
+def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
+    """Why this route: the rule that decided, what it saw, what was added, by which version. One query more."""
+    case = exception.route
+    if case is None:
+        return None
+    outcome, trace = case.outcome, case.trace
+    lines = {line["number"]: line for line in trace.get("rules", ())}
+    decided = lines.get(case.rule_number, {})
+    reasons = [
+        {"held": condition["result"] == "yes", "words": _said(condition)}
+        for condition in decided.get("conditions", ())
+    ]
+    for number in outcome.get("added_by", ()):
+        added = lines.get(number)
+        if added is not None:
+            reasons.append({"held": True, "words": f"rule {number} adds: {added['name']}"})
+    missed = [
+        line for line in trace.get("rules", ()) if line["result"] != "matched" and line["kind"] != "add"
+    ]
+    for line in missed[-2:]:
+        failed = next((one for one in line["conditions"] if one["result"] != "yes"), None)
+        why = f", {_said(failed)}" if failed else ""
+        reasons.append({"held": False, "words": f"rule {line['number']} did not match{why}"})
+    return {
+        "lead": f"Rule {case.rule_number}: {outcome.get('rule_name', case.rule_code)}.",
+        "reasons": reasons,
+        "version": case.version.number,
+        "version_url": "/admin/routing_app/ruleversion/" if can(user, "rule.view") and user.is_staff else "",
+        "urgency": [
+            f"{one.get('label')}: {round(float(one.get('points') or 0))} of {one.get('weight')}"
+            for one in outcome.get("urgency_inputs", ())
+            if float(one.get("points") or 0) > 0
+        ],
+        "foot": "" if not outcome.get("errors") else "Some conditions could not be read.",
+    }
+
+
+def _said(condition: dict[str, Any]) -> str:
+    """A condition in words; nobody reads a window to the microsecond."""
+    return _LONG_FIGURE.sub(
+        lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), explain_line(condition)
+    )
+
+
+def seen_before(exception: ExceptionRecord, now: datetime, user: User) -> list[dict[str, Any]]:
+    """The last ended exceptions of the same machine, item, lot or customer and type, with what was decided."""
+    same: dict[str, Any] = {}
+    for name in ("work_unit_id", "lot_id", "item_id", "customer_id", "work_centre_id"):
+        if getattr(exception, name) is not None:
+            same = {name: getattr(exception, name)}
+            break
+    if not same:
+        return []
+    rows = list(
+        ExceptionRecord.objects.for_user(user)
+        .filter(
+            type=exception.type_id, site=exception.site_id, captured_at__gte=now - timedelta(days=SEEN_DAYS)
+        )
+        .filter(status__in=("resolved", "closed"), **same)
+        .exclude(pk=exception.pk)
+        .select_related("reason")
+        .order_by("-captured_at")[:3]
+    )
+    taken: dict[int, str] = {}
+    for decision in Decision.objects.filter(exception__in=rows, reversed_at=None).select_related("option"):
+        taken.setdefault(decision.exception_id, decision.option.name)
+    zone = ZoneInfo(exception.site.timezone)
+    found = []
+    for row in rows:
+        at = row.captured_at.astimezone(zone)
+        end = row.resolved_at or row.closed_at
+        took = f" in {wording.span(minutes_between(row.captured_at, end))}" if end else ""
+        cause = f"{row.reason.name}. " if row.reason else ""
+        done = taken.get(row.pk, "Resolved without a decision")
+        found.append(
+            {"icon": "history", "words": row.ref, "url": f"/exceptions/{row.ref}/", "more": f"{at.day} {at:%b}",
+             "note": f"{cause}{done}{took}"}
+        )  # fmt: skip
+    return found

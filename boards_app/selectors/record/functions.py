@@ -1,0 +1,127 @@
+"""The affected functions on one time axis: told, acknowledged, acting, over their limits; and why each is affected.
+
+One pass over the responses; geometry is `boards_app.drawing`'s, wording short and in the plant's words.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from boards_app import drawing
+from boards_app.selectors.chips import said_of
+from core.clock import minutes_between
+from exceptions_app.models import ExceptionRecord, Response, ResponseStatus
+from exceptions_app.selectors import response_board
+
+
+@dataclass
+class Functions:
+    """What the panel shows. `responses` are the live ones."""
+
+    responses: list[Response]
+    drawing: "drawing.Alignment | None" = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: int = 0
+    required: int = 0
+    waiting: str = ""
+    target: int | None = None
+    informed: list[str] = field(default_factory=list)
+    passed: list[dict[str, Any]] = field(default_factory=list)
+
+
+def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
+    """Lanes of every required function, worst first. Two queries."""
+    everyone = response_board(exception)
+    live = [row for row in everyone if row.status != ResponseStatus.DECLINED]
+    required = [row for row in live if row.required]
+    found = Functions(responses=live)
+    found.required = len(required)
+    found.acknowledged = sum(1 for row in required if row.answered)
+    waiting = [named(row, exception) for row in required if not row.answered]
+    found.waiting = _joined(waiting) if exception.is_live else ""
+    limits = [row.limit_minutes for row in required]
+    found.target = max(limits) if limits else None
+    found.informed = [
+        f"{row.function.name}{f', {row.person}' if row.person else ''}" for row in live if not row.required
+    ]
+    found.passed = [
+        {
+            "function": row.function.name,
+            "person": row.person,
+            "at": row.declined_at,
+            "reason": row.decline_reason,
+        }
+        for row in everyone
+        if row.status == ResponseStatus.DECLINED
+    ]
+    shown = sorted(required, key=lambda row: (row.answered, row.acknowledge_due_at or now, row.pk))
+    zone = ZoneInfo(exception.site.timezone)
+    answers = [
+        drawing.Answer(
+            told_at=row.told_at or row.due_at,
+            limit_at=row.acknowledge_due_at,
+            acknowledged_at=row.acknowledged_at if row.answered else None,
+            ended_at=row.done_at or _ended(exception),
+        )
+        for row in shown
+    ]
+    if answers:
+        start = min(answer.told_at or now for answer in answers)
+        until = now if exception.is_live else max(_ended(exception) or now, start + timedelta(minutes=1))
+        found.drawing = drawing.alignment(start=start, now=until, answers=answers, zone=zone)
+        found.rows = [
+            {**_row(exception, row, zone), "lane": lane}
+            for row, lane in zip(shown, found.drawing.lanes, strict=True)
+        ]
+    return found
+
+
+def _ended(exception: ExceptionRecord) -> datetime | None:
+    return exception.closed_at or exception.cancelled_at
+
+
+def _row(exception: ExceptionRecord, row: Response, zone: ZoneInfo) -> dict[str, Any]:
+    at = row.told_at or row.due_at
+    above, below = _above(row, zone), ""
+    if row.answered and row.arrived_at:
+        above = f"arrived {row.arrived_at.astimezone(zone):%H:%M}"
+    elif row.answered and row.eta_at and not row.arrived_at:
+        above = f"there about {row.eta_at.astimezone(zone):%H:%M}"
+    if not row.answered and row.level > 1:
+        latest = next((one for one in reversed(list(row.tellings.all())) if one.person_id), None)
+        if latest is not None and latest.person_id != row.person_id:
+            below = f"{latest.due_at.astimezone(zone):%H:%M} passed to {latest.person}"
+    seen = f"seen {row.seen_at.astimezone(zone):%H:%M}" if row.seen_at else said_of(row)
+    return {
+        "id": row.pk,
+        "function": named(row, exception),
+        "person": row.person,
+        "said": "owner" if row.is_owner and row.answered else seen if not row.answered else "",
+        "due_at": row.acknowledge_due_at if not row.answered and exception.is_live else None,
+        "limit_minutes": row.limit_minutes,
+        "acknowledged_at": row.acknowledged_at if row.answered else None,
+        "took": minutes_between(at, row.acknowledged_at) if row.acknowledged_at else None,
+        "doing": said_of(row),
+        "above": above,
+        "below": below,
+        "why": row.why,
+    }
+
+
+def _above(row: Response, zone: ZoneInfo) -> str:
+    if row.answered:
+        return ""
+    verb = "told" if row.told_at else "due"
+    return f"{verb} {(row.told_at or row.due_at).astimezone(zone):%H:%M}"
+
+
+def named(row: Response, exception: ExceptionRecord) -> str:
+    """The function, with its site where that is another one."""
+    return row.function.name if row.site_id == exception.site_id else f"{row.function.name}, {row.site.name}"
+
+
+def _joined(names: list[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,127 @@
+"""The top of the exception page: where it stands, whose it is, how long is left, and what the reader does next.
+
+Reads what the record's row already loaded; no query of its own but the reader's roles.
+"""
+
+from typing import Any
+
+from boards_app.selectors.panel import clock_of
+from decisions_app.models import Task
+from decisions_app.selectors import OptionView
+from exceptions_app.lifecycle import Status
+from exceptions_app.models import ExceptionRecord, Response
+from plant_app.models import User
+from plant_app.selectors import can
+
+UNDECIDED = (Status.OPEN, Status.ACKNOWLEDGED)
+_ORDER = (Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED, Status.RESOLVED, Status.CLOSED)
+_STAMPS = {
+    Status.OPEN: "captured_at", Status.ACKNOWLEDGED: "acknowledged_at", Status.DECIDED: "decided_at",
+    Status.RESOLVED: "resolved_at", Status.CLOSED: "closed_at",
+}  # fmt: skip
+_CLEARED = {
+    "machine_downtime": ("Runs again since", "Condition still there"),
+    "material_shortage": ("Material is there since", "Still missing"),
+    "quality_hold": ("Dispositioned since", "Still on hold"),
+    "labour_shortage": ("Crew complete since", "Still missing"),
+}
+
+
+def steps_of(exception: ExceptionRecord) -> list[dict[str, Any]]:
+    """The status line: what has been, what is, what is to come."""
+    if exception.status == Status.CANCELLED:
+        return [
+            {"words": "Open", "at": exception.captured_at, "done": True, "now": False},
+            {"words": "Cancelled", "at": exception.cancelled_at, "done": True, "now": True},
+        ]
+    steps = []
+    if exception.status == Status.TRIAGE:
+        steps.append({"words": "To sort", "at": exception.captured_at, "done": True, "now": True})
+    reached = _ORDER.index(Status(exception.status)) if exception.status in _ORDER else -1
+    for place, status in enumerate(_ORDER):
+        known = place <= reached
+        steps.append(
+            {
+                "words": status.value.capitalize(),
+                "at": getattr(exception, _STAMPS[status]) if known else None,
+                "done": known,
+                "now": place == reached,
+            }
+        )
+    return steps
+
+
+def condition_of(exception: ExceptionRecord) -> dict[str, Any] | None:
+    """Whether what was reported is still so: a fact of its own beside the status."""
+    if exception.status in {Status.TRIAGE, Status.CANCELLED}:
+        return None
+    gone, there = _CLEARED.get(exception.type.code, ("Cleared since", "Condition still there"))
+    if exception.cleared_at is not None:
+        return {"words": gone, "since": None, "at": exception.cleared_at, "gone": True}
+    if exception.status == Status.CLOSED:
+        return None
+    return {"words": there, "since": exception.occurred_at, "gone": False}
+
+
+def urgency_reason(exception: ExceptionRecord) -> str:
+    """What weighs most in its urgency, in words."""
+    outcome = exception.route.outcome if exception.route else {}
+    floors = [str(one["because"]) for one in outcome.get("urgency_floors", ())]
+    if floors:
+        return floors[0]
+    inputs = sorted(outcome.get("urgency_inputs", ()), key=lambda one: -float(one.get("points") or 0))
+    said = [_input_words(one) for one in inputs[:2] if float(one.get("points") or 0) > 0]
+    return ", ".join(word for word in said if word)
+
+
+def _input_words(one: dict[str, Any]) -> str:
+    value = str(one.get("value") or "")
+    number, _, unit = value.partition(" ")
+    try:
+        value = f"{float(number):.0f} {unit}".strip()
+    except ValueError:
+        value = value.replace("_", " ")
+    return f"{one.get('label', '')} {value}".strip()
+
+
+def head_of(exception: Any) -> dict[str, Any]:
+    """Header, status line and window."""
+    until, _, reason = clock_of(exception)
+    return {
+        "steps": steps_of(exception),
+        "condition": condition_of(exception),
+        "owner_words": exception.owner_function.name,
+        "urgency_reason": urgency_reason(exception),
+        "clock": until if exception.is_live else None,
+        "window_words": reason or exception.next_step,
+        "window_label": "" if reason else "Next step",
+    }
+
+
+def next_of(
+    exception: Any, user: User, mine: Response | None, tasks: list[Task], options: list[OptionView]
+) -> dict[str, Any]:
+    """The reader's own next step: the one primary button of the page, and what else they may do now."""
+    waits = mine is not None and not mine.answered and mine.required
+    open_tasks = [task for task in tasks if task.status == "open" and task.person_id == user.pk]
+    may_decide = exception.status in UNDECIDED and any(view.allowed for view in options)
+    deciding = exception.status in UNDECIDED and can(user, "exception.decide", exception.site_id)
+    step: dict[str, Any] = {"title": "", "text": exception.next_step, "kind": "watch"}
+    if exception.status == Status.TRIAGE and can(user, "exception.triage", exception.site_id):
+        step |= {"kind": "sort", "title": "Say what it is."}
+    elif waits:
+        step |= {"kind": "acknowledge", "title": f"Acknowledge for {mine.function.name}." if mine else ""}
+    elif exception.status == Status.ACKNOWLEDGED and may_decide:
+        step |= {"kind": "decide", "title": "Decide."}
+    elif open_tasks:
+        step |= {"kind": "task", "title": f"{open_tasks[0].title}.", "task": open_tasks[0]}
+    elif deciding and may_decide:
+        step |= {"kind": "decide", "title": "Decide."}
+    elif (
+        exception.status == Status.DECIDED
+        and exception.cleared_at is None
+        and can(user, "exception.clear", exception.site_id)
+    ):
+        step |= {"kind": "clear", "title": "Say when the condition is gone."}
+    step["mine"] = mine if exception.is_live else None
+    return step

@@ -1,0 +1,119 @@
+"""The whole exception page as one context, its sections composed in reading order."""
+
+from typing import Any
+
+from boards_app.selectors.frame import Frame
+from boards_app.selectors.panel import my_response
+from boards_app.selectors.record.around import links_of, route_of, seen_before
+from boards_app.selectors.record.books import postings_of
+from boards_app.selectors.record.deciding import deciding_of
+from boards_app.selectors.record.functions import functions_of
+from boards_app.selectors.record.head import UNDECIDED, head_of, next_of
+from boards_app.selectors.record.story import events_of, talk_of
+from boards_app.selectors.reported import reported
+from boards_app.selectors.risk import risks_of
+from core.errors import DomainError
+from decisions_app.models import Task
+from decisions_app.selectors import tasks_of
+from decisions_app.services.tasks import check_doer
+from exceptions_app.lifecycle import Status
+from exceptions_app.models import ExceptionRecord
+from plant_app.models import User
+from plant_app.selectors import can, visible_site_ids
+
+
+def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any]:
+    """Everything `boards_app/record.html` shows; `wanted` is the code of the option to start with."""
+    user, now = frame.user, frame.now
+    may = rights_of(exception, user)
+    mine = my_response(exception.live_responses, user, visible_site_ids(user))
+    tasks = list(tasks_of(exception))
+    deciding = deciding_of(exception, user, now, wanted)
+    risk = risks_of([exception])[exception.pk]
+    return {
+        "exception": exception,
+        "may": may,
+        "head": head_of(exception),
+        "step": next_of(exception, user, mine, tasks, deciding.views),
+        "said": reported(exception, may_correct=may["correct"]),
+        "functions": functions_of(exception, now),
+        "deciding": deciding,
+        "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled"],
+        "postings": postings_of(exception, user, now, deciding.picked),
+        "links": links_of(exception, risk, now, user),
+        "risk": risk,
+        "route": route_of(exception, user),
+        "before": seen_before(exception, now, user),
+        "talk": talk_of(exception),
+        "events": events_of(exception),
+        "live": live_groups(exception),
+    }
+
+
+def live_groups(exception: ExceptionRecord) -> str:
+    """Socket groups whose hints change this page."""
+    return f"exception.{exception.pk}"
+
+
+def rights_of(exception: ExceptionRecord, user: User) -> dict[str, bool]:
+    """What the reader may do with this record as it stands; each service asks again."""
+    status, site = Status(exception.status), exception.site_id
+    correlates = status in {Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}
+    ended = status in {Status.RESOLVED, Status.CLOSED}
+    owner = exception.owner_id == user.pk
+    live = exception.is_live
+    may = {
+        "decide": status in UNDECIDED and can(user, "exception.decide", site),
+        "reverse": status in {Status.ACKNOWLEDGED, Status.DECIDED} and can(user, "exception.decide", site),
+        "correct": correlates and can(user, "exception.triage", site),
+        "reroute": correlates and (owner or can(user, "exception.reroute", site)),
+        "add": correlates and can(user, "exception.reroute", site),
+        "clear": live and exception.cleared_at is None and status != Status.TRIAGE
+        and can(user, "exception.clear", site),
+        "resolve": status in {Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}
+        and can(user, "exception.resolve", site),
+        "cancel": correlates and can(user, "exception.cancel", site),
+        "restore": status == Status.CANCELLED and can(user, "exception.cancel", site),
+        "reopen": ended and can(user, "exception.reopen", site),
+        "merge": live and can(user, "exception.merge", site),
+        "split": correlates and can(user, "exception.split", site),
+        "comment": can(user, "exception.comment", site),
+    }  # fmt: skip
+    may["more"] = any(
+        may[name]
+        for name in ("correct", "reroute", "clear", "resolve", "cancel", "restore", "reopen", "merge")
+    )
+    return may
+
+
+def task_row(task: Task, user: User) -> dict[str, Any]:
+    """A task as the page lists it."""
+    open_ = task.status == "open"
+    doer = open_ and may_do(task, user)
+    who = task.person or f"{task.function}, nobody yet"
+    return {
+        "id": task.pk,
+        "words": task.title,
+        "who": task.done_by or who,
+        "due_at": task.due_at,
+        "done_at": task.done_at,
+        "blocking": task.blocking,
+        "note": task.note,
+        "asks": bool(task.asks),
+        "clears": task.clears,
+        "may": doer,
+        "mine": task.person_id == user.pk,
+        "finish_url": f"/tasks/{task.pk}/finish/" if doer else "",
+        "take_url": f"/tasks/{task.pk}/take/" if doer and task.person_id != user.pk else "",
+        "result": ", ".join(f"{name} {value}" for name, value in task.result.items()),
+        "open_since": task.created_at,
+    }
+
+
+def may_do(task: Task, user: User) -> bool:
+    """Whether the reader may finish this task."""
+    try:
+        check_doer(task, user)
+    except DomainError:
+        return False
+    return can(user, "task.finish", task.exception.site_id) or user.is_superuser

@@ -1,0 +1,107 @@
+"""The timeline: every event of an exception in one line, newest first, days apart; and what people said."""
+
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.utils.dateformat import format as format_date
+
+from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord
+from exceptions_app.selectors import timeline
+
+_ICONS: Final[dict[str, str]] = {
+    EventKind.OPENED: "flag", EventKind.JOINED: "link-2", EventKind.ROUTED: "route", EventKind.REROUTED: "route",
+    EventKind.TRIAGED: "mail", EventKind.CORRECTED: "pencil", EventKind.CONTAINED: "shield-check",
+    EventKind.TOLD: "bell", EventKind.SEEN: "eye", EventKind.ACKNOWLEDGED: "check",
+    EventKind.ACKNOWLEDGEMENT_LAPSED: "octagon-alert", EventKind.ON_THE_WAY: "footprints",
+    EventKind.ARRIVED: "map-pin", EventKind.ACTING: "activity", EventKind.FINISHED: "check-check",
+    EventKind.DECLINED: "ban", EventKind.TAKEN_OVER: "hand", EventKind.FUNCTION_ADDED: "user-plus",
+    EventKind.ALIGNED: "users", EventKind.ESCALATED: "octagon-alert", EventKind.URGENCY_CHANGED: "arrow-up",
+    EventKind.WINDOW_CHANGED: "hourglass", EventKind.DECIDED: "git-compare",
+    EventKind.DECISION_REVERSED: "undo-2", EventKind.TASK_DONE: "square-check",
+    EventKind.TASK_CHANGED: "clipboard-list", EventKind.COMMENTED: "message-square",
+    EventKind.CLEARED: "circle-check", EventKind.RETURNED: "rotate-ccw", EventKind.RESOLVED: "check-check",
+    EventKind.CLOSED: "archive", EventKind.REOPENED: "rotate-ccw", EventKind.CANCELLED: "ban",
+    EventKind.RESTORED: "undo-2", EventKind.MERGED: "git-merge", EventKind.SPLIT: "split",
+    EventKind.POSTING_QUEUED: "send", EventKind.POSTING_SETTLED: "check-check",
+    EventKind.SEQUENCED: "list-ordered", EventKind.OVERRIDDEN: "hand",
+}  # fmt: skip
+_TONES: Final = {EventKind.ESCALATED: "crit", EventKind.ACKNOWLEDGEMENT_LAPSED: "crit", EventKind.RETURNED: "warn",
+                 EventKind.REOPENED: "warn", EventKind.DECLINED: "warn"}  # fmt: skip
+# What an event means where its own words do not say it.
+_LEADS: Final[dict[str, str]] = {
+    EventKind.DECIDED: "decided:", EventKind.DECISION_REVERSED: "took the decision back:",
+    EventKind.TASK_DONE: "finished:", EventKind.RESOLVED: "resolved it", EventKind.CANCELLED: "cancelled it:",
+    EventKind.REOPENED: "opened it again:", EventKind.RESTORED: "restored it:", EventKind.CLEARED: "says it is gone",
+    EventKind.CORRECTED: "corrected:", EventKind.TRIAGED: "sorted it:", EventKind.TOLD: "Told:",
+    EventKind.SEEN: "has seen it:", EventKind.CONTAINED: "Contained:", EventKind.ESCALATED: "Escalated:",
+    EventKind.POSTING_QUEUED: "For ERP:", EventKind.POSTING_SETTLED: "ERP:",
+    EventKind.WINDOW_CHANGED: "Response window:", EventKind.URGENCY_CHANGED: "Urgency:", EventKind.ROUTED: "Routed:",
+    EventKind.CLOSED: "Closed: every posting is settled",
+    EventKind.MERGED: "Merged:", EventKind.SPLIT: "Split:", EventKind.REROUTED: "passed it on:",
+    EventKind.DECLINED: "declined:", EventKind.RETURNED: "It is there again.",
+    EventKind.ACKNOWLEDGEMENT_LAPSED: "The acknowledgement lapsed:",
+}  # fmt: skip
+_VIA: Final = {"link": "by mail link", "api": "over the API", "station": "at the station", "simulator": ""}
+_QUIET: Final = frozenset({EventKind.SEEN})
+
+
+def events_of(exception: ExceptionRecord, *, limit: int = 200) -> list[dict[str, Any]]:
+    """Lines for `components/timeline.html`. One query."""
+    zone = ZoneInfo(exception.site.timezone)
+    lines = []
+    day = None
+    for event in timeline(exception, limit=limit):
+        if event.kind in _QUIET:
+            continue
+        local = event.at.astimezone(zone)
+        line = _line(event)
+        if lines and event.kind == EventKind.TOLD and lines[-1].get("told") == f"{local:%Y-%m-%d %H:%M}":
+            lines[-1]["text"] += f"; {event.text}"
+            continue
+        if event.kind == EventKind.TOLD:
+            line["told"] = f"{local:%Y-%m-%d %H:%M}"
+        if local.date() != day and day is not None:
+            line["day"] = format_date(local, "l j F")
+        day = local.date()
+        lines.append(line)
+    return lines
+
+
+def _line(event: ExceptionEvent) -> dict[str, Any]:
+    who = str(event.actor) if event.actor else ""
+    lead, text = _LEADS.get(event.kind, ""), event.text
+    if event.kind == EventKind.OPENED:
+        who, text = "", _opened(event)
+        lead = ""
+    elif event.kind in {EventKind.POSTING_QUEUED, EventKind.POSTING_SETTLED}:
+        who = ""
+    elif event.kind == EventKind.COMMENTED:
+        lead, text = "", f"“{event.text}”"
+    elif not lead and not text:
+        text = event.get_kind_display().lower() if who else event.get_kind_display()
+    if who and event.kind in {EventKind.ACKNOWLEDGED, EventKind.ON_THE_WAY, EventKind.ARRIVED, EventKind.ACTING,
+                              EventKind.FINISHED}:  # fmt: skip
+        text = f"{event.get_kind_display().lower()}, {str(event.data.get('function', '')).replace('_', ' ')}"
+    if lead and not text:
+        lead = lead.rstrip(":")
+    return {
+        "at": event.at,
+        "icon": _ICONS.get(event.kind, "circle"),
+        "tone": _TONES.get(event.kind, ""),
+        "who": who,
+        "text": " ".join(part for part in (lead, text) if part),
+        "note": _VIA.get(event.via, ""),
+    }
+
+
+def _opened(event: ExceptionEvent) -> str:
+    who = str(event.actor) if event.actor else event.actor_text
+    return f"Opened from {who}’s report" if who else "Opened"
+
+
+def talk_of(exception: ExceptionRecord) -> list[dict[str, Any]]:
+    """What people said to everyone, oldest first. One query."""
+    return [
+        {"who": comment.author, "text": comment.text, "at": comment.at}
+        for comment in exception.comments.select_related("author").order_by("at", "pk")
+    ]

@@ -1,0 +1,285 @@
+"""The buttons of the desk, the exception page and the inbox: each parses a form and calls one service.
+
+The access role is asked here, as the API does; everything about the record itself is asked by the service.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_POST
+
+from boards_app.selectors.controls import inputs_from
+from boards_app.selectors.frame import Frame
+from boards_app.selectors.panel import my_response
+from boards_app.selectors.reported import reported
+from boards_app.views.frame import done, page
+from core import clock
+from core.errors import InvalidInput, NotFound
+from decisions_app import services as decisions
+from decisions_app.models import Option, Task
+from exceptions_app import services as exceptions
+from exceptions_app.models import ExceptionRecord, Response
+from exceptions_app.selectors import exception_by_ref, visible_to
+from plant_app.models import User
+from plant_app.permissions import require
+from plant_app.selectors import visible_site_ids
+
+DESK, INBOX = "desk", "inbox"
+Step = Callable[[ExceptionRecord, QueryDict, User], str]
+
+
+def _version(posted: QueryDict) -> int | None:
+    """The version the reader's page showed."""
+    raw = posted.get("version", "")
+    if not raw:
+        return None
+    if not raw.isdigit():
+        raise InvalidInput("request.version", "The page is out of date.", "Reload it.")
+    return int(raw)
+
+
+def _moment(raw: str, zone: str) -> datetime | None:
+    """A moment typed in the site's own time."""
+    if not raw.strip():
+        return None
+    try:
+        found = parse_datetime(raw.strip())
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidInput("request.moment", "That is not a date and time.")
+    return found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found
+
+
+def _acknowledge(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    mine = my_response(getattr(exception, "live_responses", ()), user, visible_site_ids(user))
+    if mine is None:
+        raise NotFound("exceptions.response_not_found", f"{exception.ref} does not ask you for an answer.")
+    exceptions.acknowledge(response_id=mine.pk, actor=user, via=DESK)
+    return f"{exception.ref} acknowledged for {mine.function}."
+
+
+def _decide(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    code = posted.get("option", "")
+    option = Option.objects.filter(playbook__type=exception.type_id, code=code, active=True).first()
+    if option is None:
+        raise InvalidInput("decisions.option", "Choose an option first.")
+    decisions.decide(
+        exception_id=exception.pk, option_code=code, inputs=inputs_from(option.inputs, posted.dict()), actor=user,
+        reason=posted.get("reason", "").strip(), expected_version=_version(posted), via=DESK,
+    )  # fmt: skip
+    return f"Decided: {option}."
+
+
+def _reverse(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    number = posted.get("number", "")
+    if not number.isdigit():
+        raise InvalidInput("decisions.decision", "Say which decision.")
+    decisions.reverse_decision(
+        exception_id=exception.pk, number=int(number), actor=user, reason=posted.get("reason", ""),
+        expected_version=_version(posted), via=DESK,
+    )  # fmt: skip
+    return "The decision is taken back."
+
+
+def _with_reason(service: Callable[..., Any], words: str) -> Step:
+    def step(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+        service(
+            exception_id=exception.pk, actor=user, reason=posted.get("reason", ""),
+            expected_version=_version(posted), via=DESK,
+        )  # fmt: skip
+        return f"{exception.ref} {words}."
+
+    return step
+
+
+def _restore(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    decisions.restore(exception_id=exception.pk, actor=user, reason=posted.get("reason", ""), via=DESK)
+    return f"{exception.ref} restored."
+
+
+def _clear(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    at = _moment(posted.get("at", ""), exception.site.timezone)
+    # A minute typed is the minute's beginning, and the clock on the page may be some seconds behind.
+    if at is not None and at > clock.now() - timedelta(minutes=2):
+        at = None
+    decisions.clear(exception_id=exception.pk, actor=user, at=at, expected_version=_version(posted), via=DESK)
+    return f"{exception.ref}: the condition is gone."
+
+
+def _merge(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    into = exception_by_ref(user, posted.get("into", ""))
+    decisions.merge(
+        exception_id=exception.pk, into_id=into.pk, actor=user, reason=posted.get("reason", ""), via=DESK
+    )
+    return f"{exception.ref} is part of {into.ref} now."
+
+
+def _split(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    ids = [int(raw) for raw in posted.getlist("signal") if raw.isdigit()]
+    fresh = decisions.split(
+        exception_id=exception.pk, signal_ids=ids, actor=user, reason=posted.get("reason", ""), via=DESK
+    )
+    return f"{fresh.ref} split off."
+
+
+def _comment(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    decisions.comment(exception_id=exception.pk, author=user, text=posted.get("text", ""), via=DESK)
+    return "Said to everyone here."
+
+
+def _reroute(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    name = posted.get("person", "")
+    person = User.objects.filter(username=name, is_active=True).first() if name else None
+    if name and person is None:
+        raise InvalidInput("exceptions.unknown_person", f"There is nobody called {name}.")
+    fresh = exceptions.reroute(
+        exception_id=exception.pk, actor=user, function_code=posted.get("function", ""), person=person,
+        reason=posted.get("reason", ""), via=DESK, expected_version=_version(posted),
+    )  # fmt: skip
+    return f"{exception.ref} is with {fresh.person or 'whoever comes on duty'}, {fresh.function} now."
+
+
+def _add(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    fresh = exceptions.add_function(
+        exception_id=exception.pk, function_code=posted.get("function", ""), required="required" in posted,
+        actor=user, why=posted.get("reason", "").strip() or "asked on the page", via=DESK,
+    )  # fmt: skip
+    return f"{fresh.function} is asked."
+
+
+def _sort(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    names = ("type", "work_unit", "item", "lot", "sales_line", "purchase_line", "quantity")
+    before = {
+        "type": exception.type.code,
+        "work_unit": exception.work_unit.code if exception.work_unit else "",
+        "item": exception.item.code if exception.item else "",
+        "lot": exception.lot.code if exception.lot else "",
+        "sales_line": str(exception.sales_line or ""),
+        "purchase_line": str(exception.purchase_line or ""),
+    }
+    given = {name: posted.get(name, "").strip() for name in names if name in posted}
+    fields = {name: value for name, value in given.items() if value != before.get(name, "")}
+    fields["type"] = given.get("type", "")
+    if not fields["type"]:
+        raise InvalidInput("exceptions.correction", "Say what it is: choose a type.", field="type")
+    exceptions.correct(
+        exception_id=exception.pk, fields=fields, actor=user, via=DESK, expected_version=_version(posted)
+    )
+    return f"{exception.ref} is sorted and routed."
+
+
+# verb -> (what the access role must allow, the step)
+VERBS: dict[str, tuple[str, Step]] = {
+    "acknowledge": ("exception.respond", _acknowledge),
+    "decide": ("exception.decide", _decide),
+    "reverse": ("exception.decide", _reverse),
+    "resolve": ("exception.resolve", _with_reason(decisions.resolve, "resolved")),
+    "reopen": ("exception.reopen", _with_reason(decisions.reopen, "is open again")),
+    "cancel": ("exception.cancel", _with_reason(decisions.cancel, "cancelled")),
+    "restore": ("exception.cancel", _restore),
+    "clear": ("exception.clear", _clear),
+    "merge": ("exception.merge", _merge),
+    "split": ("exception.split", _split),
+    "comment": ("exception.comment", _comment),
+    "reroute": ("exception.respond", _reroute),
+    "add": ("exception.reroute", _add),
+    "sort": ("exception.triage", _sort),
+}
+
+
+@require_POST
+@page
+def act(request: HttpRequest, frame: Frame, ref: str, verb: str) -> HttpResponse:
+    """One verb on one exception."""
+    if verb not in VERBS:
+        raise NotFound("request.verb", "There is no such button.")
+    exception = exception_by_ref(frame.user, ref)
+    needed, step = VERBS[verb]
+    require(frame.user, needed, exception.site_id)
+    return done(request, step(exception, request.POST, frame.user))
+
+
+@require_POST
+@page
+def reading(request: HttpRequest, frame: Frame, ref: str, name: str, confirm: bool = False) -> HttpResponse:
+    """Confirm one thing that was read, or put it right."""
+    exception = exception_by_ref(frame.user, ref)
+    require(frame.user, "exception.triage", exception.site_id)
+    read = next((row for row in reported(exception).readings if row["name"] == name), None)
+    if read is None:
+        raise NotFound("exceptions.reading", "Nothing of that name was read.")
+    value = read["raw"] if confirm else request.POST.get("value", "").strip()
+    if name == "occurred_at" and not confirm:
+        value = _moment(str(value), exception.site.timezone) or ""
+    exceptions.correct(
+        exception_id=exception.pk, fields={name: value}, actor=frame.user, via=DESK,
+        expected_version=_version(request.POST),
+    )  # fmt: skip
+    return done(request, f"{read['words']} {'confirmed' if confirm else 'corrected'}.")
+
+
+# --- answers ------------------------------------------------------------------------------------------------
+def _way(pk: int, user: User, posted: QueryDict) -> Response:
+    raw = posted.get("eta_minutes", "")
+    eta = clock.now() + timedelta(minutes=min(int(raw), 24 * 60)) if raw.isdigit() else None
+    return exceptions.on_my_way(response_id=pk, actor=user, via=INBOX, eta=eta)
+
+
+ANSWERS: dict[str, tuple[str, Callable[[int, User, QueryDict], Response]]] = {
+    "acknowledge": (
+        "acknowledged", lambda pk, user, _: exceptions.acknowledge(response_id=pk, actor=user, via=INBOX)
+    ),
+    "on-my-way": ("you are on the way", _way),
+    "arrived": ("you are there", lambda pk, user, _: exceptions.arrived(response_id=pk, actor=user, via=INBOX)),
+    "act": ("you are on it", lambda pk, user, _: exceptions.act(response_id=pk, actor=user, via=INBOX)),
+    "finish": ("your part is done", lambda pk, user, _: exceptions.finish(response_id=pk, actor=user, via=INBOX)),
+    "take-over": ("it is yours now", lambda pk, user, _: exceptions.take_over(response_id=pk, actor=user, via=INBOX)),
+    "decline": (
+        "declined, the next one is asked",
+        lambda pk, user, posted: exceptions.decline(
+            response_id=pk, actor=user, via=INBOX, reason=posted.get("reason", "")
+        ),
+    ),
+}  # fmt: skip
+
+
+@require_POST
+@page
+def answer(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
+    """One step of a response."""
+    found = (
+        Response.objects.filter(pk=pk, exception__in=visible_to(frame.user))
+        .select_related("exception")
+        .first()
+    )
+    if found is None or verb not in ANSWERS:
+        raise NotFound("exceptions.response_not_found", "There is no such response.")
+    require(frame.user, "exception.respond")
+    words, step = ANSWERS[verb]
+    step(pk, frame.user, request.POST)
+    return done(request, f"{found.exception.short_ref}: {words}.")
+
+
+@require_POST
+@page
+def task(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
+    """Finish a task with what it asks, or take it."""
+    found = (
+        Task.objects.filter(pk=pk, exception__in=visible_to(frame.user)).select_related("exception").first()
+    )
+    if found is None:
+        raise NotFound("tasks.none", "There is no such task.")
+    require(frame.user, "task.finish", found.exception.site_id)
+    if verb == "take":
+        decisions.take_task(task_id=pk, actor=frame.user)
+        return done(request, f"Yours now: {found.title}.")
+    decisions.complete_task(
+        task_id=pk, actor=frame.user, result=inputs_from(found.asks, request.POST.dict()),
+        note=request.POST.get("note", "").strip(), via=INBOX,
+    )  # fmt: skip
+    return done(request, f"Done: {found.title}.")
