@@ -29,6 +29,7 @@ COST_ACCOUNTS = {
     "sorting": "6960", "charge_to_supplier": "6970",
 }  # fmt: skip
 CLEARING = "6999"
+RATES = {"EUR": Decimal("1"), "USD": Decimal("1.08")}
 INTEGRATION_LOGIN = "integration"
 CONTROL = "Floor finding"
 _started = time.monotonic()
@@ -60,6 +61,8 @@ def company_and_books(config: object, plant: dict) -> dict:
     for item in Model.get("ir.module.config_wizard.item").find([("state", "=", "open")]):
         item.state = "done"
         item.save()
+    for code, rate in RATES.items():
+        exchange_rate(get_currency(code), rate)
     create_company(currency=get_currency(plant["company"]["currency"]))
     company = get_company()
     company.party.name = plant["company"]["name"]
@@ -75,6 +78,13 @@ def company_and_books(config: object, plant: dict) -> dict:
         fiscal_year.click("create_period")
     cost_accounts(accounts["expense"])
     return accounts
+
+
+def exchange_rate(currency: object, rate: Decimal) -> None:
+    """One fixed demo rate per currency, whatever the client's tools gave it."""
+    rates = Model.get("currency.currency.rate")
+    rates.delete(rates.find([("currency", "=", currency.id)]))
+    rates(currency=currency, date=dt.date(2000, 1, 1), rate=rate).save()
 
 
 def cost_accounts(model_account: object) -> None:

@@ -31,8 +31,6 @@ def work_orders(plant: dict, sites: dict, roots: dict, centres: dict, items: dic
         product = items[order["item"]]
         row = model(reference=order["number"])
         row.warehouse = sites[order["site"]]
-        row.planned_date = dt.date.fromisoformat(order["planned_end"][:10])
-        row.planned_start_date = dt.date.fromisoformat(order["planned_start"][:10])
         row.product = product
         row.quantity = float(order["quantity"])
         if product.boms:  # last, so that the bill is exploded once
@@ -40,6 +38,8 @@ def work_orders(plant: dict, sites: dict, roots: dict, centres: dict, items: dic
             row.routing = product.boms[0].routing
         if row.routing:
             row.work_center = roots[order["site"]]
+        row.planned_date = dt.date.fromisoformat(order["planned_end"][:10])
+        row.planned_start_date = dt.date.fromisoformat(order["planned_start"][:10])
         made.append(row)
     model.save(made)
     model.click(made, "wait")

@@ -275,10 +275,35 @@ def test_a_cost_is_one_balanced_posted_entry(tryton: Tryton) -> None:
     ]
 
 
+def test_a_cost_of_another_currency_is_booked_at_trytons_rate_and_can_be_taken_back(tryton: Tryton) -> None:
+    cost = command("cost", key(), amount="54.00", currency="USD", cost_class="downtime", basis="real")
+    undo = command("reversal", key(), reverses=cost.business_key, reverses_kind="cost", reason_code="ERR")
+
+    assert [tryton.adapter.send(one).status for one in (cost, undo)] == ["confirmed", "confirmed"]
+
+    fields = ["account.code", "debit", "credit", "amount_second_currency", "second_currency.code"]
+    for one, sign in ((cost, 1), (undo, -1)):
+        lines = tryton.books.search(
+            "account.move.line", [["move.description", "like", f"{one.business_key}%"]], fields
+        )
+        booked = {
+            row["account."]["code"]: (
+                row["debit"] - row["credit"],
+                row["amount_second_currency"],
+                row["second_currency."]["code"],
+            )
+            for row in lines
+        }
+        assert booked == {
+            "6910": (Decimal("50.00") * sign, Decimal("54.00") * sign, "USD"),
+            "6999": (Decimal("-50.00") * sign, Decimal("-54.00") * sign, "USD"),
+        }
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"currency": "USD"}, "erp.currency"),
+        ({"currency": "PLN"}, "erp.mapping_missing"),
         ({"cost_class": "rework"}, "erp.mapping_missing"),
         ({"amount": "-1"}, "erp.payload"),
     ],

@@ -48,6 +48,8 @@ LACKING = {
     "operation.move": "Tryton plans work centres, not machines; the confirmation carries the work centre",
     "customer_answer": "answers to customers go by mail or EDI, not through Tryton",
 }
+#: What a Tryton with other modules or fields than expected makes of our reading of it.
+SURPRISES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
 
 
 class TrytonAdapter:
@@ -111,6 +113,10 @@ class TrytonAdapter:
             return self._rejected(handler, command, error, wrote=self._client.writes > writes)
         except ErpUnavailable as error:
             return _unavailable(error, wrote=self._client.writes > writes)
+        except SURPRISES as error:
+            words = f"Tryton's answer does not fit the connector: {type(error).__name__} {error}"
+            status: port.OutcomeStatus = "unknown" if self._client.writes > writes else "rejected"
+            return port.Outcome(status, error_code="tryton.unexpected", message=words)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
         able = self.capability(command)
@@ -123,6 +129,9 @@ class TrytonAdapter:
             if error.code in ("erp.not_found", "erp.ambiguous", "erp.payload"):
                 return None
             return port.Outcome("unknown", error_code=error.code, message=error.message)
+        except SURPRISES as error:
+            words = f"Tryton's answer does not fit the connector: {type(error).__name__} {error}"
+            return port.Outcome("unknown", error_code="tryton.unexpected", message=words)
         if found is None:
             return None
         if found.final:

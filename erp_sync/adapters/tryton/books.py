@@ -6,7 +6,8 @@ key first in its description, an inspection in its reference. Must not know: the
 
 from __future__ import annotations
 
-from decimal import Decimal
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from erp_sync.adapters.tryton.client import Row
@@ -36,7 +37,17 @@ class CostHandler:
                 "erp.mapping_missing", f"no account is mapped for cost class {payload.cost_class!r}"
             )
         debit, credit = desk.catalogue.account(mapped), desk.catalogue.account(clearing)
-        return post_entry(desk, job, found, debit, credit, payload.amount, payload.currency)
+        value, foreign = _in_company_currency(
+            desk, payload.amount, payload.currency, job.command.posting_date
+        )
+        lines: list[Row] = [
+            {"account": debit, "debit": value, "credit": Decimal(0)},
+            {"account": credit, "debit": Decimal(0), "credit": value},
+        ]
+        if foreign:
+            for line, sign in zip(lines, (1, -1), strict=True):
+                line |= {"second_currency": foreign, "amount_second_currency": payload.amount * sign}
+        return post_entry(desk, job, found, lines)
 
 
 def find_entry(desk: Desk, key: str) -> Found | None:
@@ -51,16 +62,11 @@ def find_entry(desk: Desk, key: str) -> Found | None:
     )
 
 
-def post_entry(
-    desk: Desk, job: Job[Any], found: Found | None, debit: int, credit: int, amount: Decimal, currency: str
-) -> Found:
-    """A balanced entry of two lines on the posting date, posted. A draft found is made anew: it had no effect."""
+def post_entry(desk: Desk, job: Job[Any], found: Found | None, lines: list[Row]) -> Found:
+    """An entry of these lines on the posting date, posted. A draft found is made anew: it had no effect."""
     client = desk.client
     if found is not None:
         client.delete(ENTRY, found.record, timestamp=found.stamp)
-    company = client.first("company.company", [["id", "=", client.context["company"]]], ["currency.code"])
-    if company is None or company["currency."]["code"] != currency:
-        raise ErpRejected("erp.currency", f"Tryton's books are not kept in {currency}")
     day = job.command.posting_date
     domain = [
         ["start_date", "<=", day],
@@ -77,11 +83,6 @@ def post_entry(
     )
     if journal is None:
         raise ErpRejected("erp.mapping_missing", "Tryton has no journal to post to")
-    value = amount.quantize(Decimal("0.01"))
-    lines = [
-        {"account": debit, "debit": value, "credit": Decimal(0)},
-        {"account": credit, "debit": Decimal(0), "credit": value},
-    ]
     record = client.create(
         ENTRY,
         {
@@ -97,6 +98,22 @@ def post_entry(
     if done is None or not done.final:
         raise ErpRejected("tryton.state", "Tryton did not post the journal entry")
     return done
+
+
+def _in_company_currency(desk: Desk, amount: Decimal, currency: str, day: date) -> tuple[Decimal, int | None]:
+    """The amount in the books' currency at Tryton's own rate of the day, and the foreign currency's id if it is one."""
+    domain = [["id", "=", desk.client.context["company"]]]
+    company = desk.client.search("company.company", domain, ["currency.code"])[0]["currency."]["code"]
+    cent = Decimal("0.01")
+    if company == currency:
+        return amount.quantize(cent), None
+    wanted = [["code", "in", [company, currency]]]
+    rows = desk.client.search("currency.currency", wanted, ["code", "rate"], context={"date": day})
+    rates = {row["code"]: (row["rate"], row["id"]) for row in rows if row["rate"]}
+    if company not in rates or currency not in rates:
+        raise ErpRejected("erp.mapping_missing", f"Tryton has no rate from {currency} to {company} on {day}")
+    ratio = Decimal(rates[company][0]) / Decimal(rates[currency][0])
+    return (amount * ratio).quantize(cent, rounding=ROUND_HALF_UP), int(rates[currency][1])
 
 
 class QualityHandler:

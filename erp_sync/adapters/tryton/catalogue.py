@@ -138,7 +138,7 @@ class Catalogue:
         fields = [*shared, *dates, f"{head}.number", f"{head}.state", *(f"{head}.{name}" for name in extra)]
         domain: list[Any] = [[f"{head}.reference", "=", number], ["type", "=", "line"]]
         if line:
-            domain.append(["sequence", "=", int(line)])
+            domain.append(["sequence", "=", sequence(line)])
         rows = self.client.search(model, domain, fields, limit=2)
         return self._only("order line", f"{number}/{line}", rows)
 
@@ -156,6 +156,13 @@ class Catalogue:
         if len(rows) > 1:
             raise ErpRejected("erp.ambiguous", f"Tryton has more than one {what} {code!r}")
         return rows[0]
+
+
+def sequence(text: str) -> int:
+    """An operation's or line's number as Tryton orders it. Raises ErpRejected for anything but a whole number."""
+    if not text.isdecimal():
+        raise ErpRejected("erp.payload", f"{text!r} is no operation or line number in Tryton")
+    return int(text)
 
 
 def rounded(quantity: Decimal, digits: int | None) -> float:

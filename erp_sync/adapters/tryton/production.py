@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.tryton.catalogue import ORDER_FIELDS, rounded
+from erp_sync.adapters.tryton.catalogue import ORDER_FIELDS, rounded, sequence
 from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import (
     Desk,
@@ -106,7 +106,7 @@ class ConfirmationHandler:
             return False
         works = self._works(desk, order)
         last = max((row["sequence"] or 0 for row in works), default=0)
-        return not payload.operation or not works or int(payload.operation) >= last
+        return not payload.operation or not works or sequence(payload.operation) >= last
 
     @staticmethod
     def _works(desk: Desk, order: Row) -> list[Row]:
@@ -152,7 +152,7 @@ class ConfirmationHandler:
     def _work(self, desk: Desk, payload: Confirmation, order: Row) -> Row | None:
         works = self._works(desk, order)
         if payload.operation:
-            wanted = int(payload.operation)
+            wanted = sequence(payload.operation)
             found = next((row for row in works if row["sequence"] == wanted), None)
             if found is None:
                 raise ErpRejected(

@@ -7,11 +7,11 @@ Must not know: the outbox, HTTP.
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from erp_sync import canonical
-from erp_sync.adapters.tryton.books import ENTRY, find_entry, post_entry
+from erp_sync.adapters.tryton.books import find_entry, post_entry
+from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import Desk, Found, Handler, Job, NotHere
 from erp_sync.adapters.tryton.movements import MODEL, MOVE_FIELDS, Haul, InternalShipment
 from erp_sync.adapters.tryton.orders import ChangeDateHandler, ChangeQuantityHandler
@@ -80,18 +80,13 @@ class ReversalHandler:
         entry = find_entry(desk, job.payload.reverses)
         if entry is None or not entry.final:
             raise ErpRejected("erp.not_found", "Tryton no longer holds the entry to take back")
-        lines = desk.client.search(
-            "account.move.line", [["move", "=", entry.record]], ["account", "debit", "credit"]
-        )
-        debit = next(line for line in lines if line["debit"])
-        credit = next(line for line in lines if line["credit"])
-        company = desk.client.search(
-            "company.company", [["id", "=", desk.client.context["company"]]], ["currency.code"]
-        )
-        currency = str(company[0]["currency."]["code"])
-        return post_entry(
-            desk, job, found, credit["account"], debit["account"], Decimal(debit["debit"]), currency
-        )
-
-
-__all__ = ["ENTRY", "TAKEN_BACK", "ReversalHandler"]
+        fields = ["account", "debit", "credit", "second_currency", "amount_second_currency"]
+        lines = desk.client.search("account.move.line", [["move", "=", entry.record]], fields)
+        opposite: list[Row] = []
+        for line in lines:
+            turned: Row = {"account": line["account"], "debit": line["credit"], "credit": line["debit"]}
+            if line["second_currency"]:
+                turned["second_currency"] = line["second_currency"]
+                turned["amount_second_currency"] = -line["amount_second_currency"]
+            opposite.append(turned)
+        return post_entry(desk, job, found, opposite)
