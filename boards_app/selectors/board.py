@@ -255,8 +255,8 @@ def _state_line(
 def _now_job(
     operation: Operation | None, exception: ExceptionRecord | None, wrong: bool, now: datetime, zone: str
 ) -> Job | None:
-    if operation is None:
-        return None
+    if operation is None or (exception is not None and wrong and unit_words.late_words(exception, now)):
+        return None  # a filled card says whose limit is over before what it made
     if wrong:
         return Job(unit_words.order_words(operation), unit_words.done_words(operation))
     end = projected_end(operation, now)

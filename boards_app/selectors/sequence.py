@@ -45,6 +45,7 @@ class Row:
     order: str
     item: str
     running: bool
+    stopped: bool
     start: datetime
     end: datetime
     need_by: datetime
@@ -290,7 +291,7 @@ class _Chosen:
         stopped = operation.status == OperationStatus.STOPPED
         return self._row(
             operation, operation.started_at or self.now, end, need_by,
-            why=f"{'Stopped, started' if stopped else 'Started'} {since}, not moved", running=True,
+            why=f"{'Stopped, started' if stopped else 'Started'} {since}, not moved", running=True, stopped=stopped,
             item=f"{operation.work_order.item.name}, {unit_words.done_words(operation)}",
         )  # fmt: skip
 
@@ -318,7 +319,7 @@ class _Chosen:
 
     def _row(
         self, operation: Operation, start: datetime, end: datetime, need_by: datetime, *, why: str, item: str = "",
-        was: str = "", running: bool = False, moved: bool = False, pinned: bool = False,
+        was: str = "", running: bool = False, stopped: bool = False, moved: bool = False, pinned: bool = False,
     ) -> Row:  # fmt: skip
         order = operation.work_order
         spare = (need_by - end) / timedelta(minutes=1)
@@ -329,6 +330,7 @@ class _Chosen:
             order=order.number,
             item=item or f"{order.item.name}, op {operation.number}, {wording.quantity(order.quantity)} pcs",
             running=running,
+            stopped=stopped,
             start=start,
             end=end,
             need_by=need_by,

@@ -259,8 +259,9 @@ def asked_of(row: Recommendation) -> Asked:
     effects: list[dict[str, Any]] = [
         {"icon": "check-check", "words": words, "strong": True} for words in promise_words(row.effect)[:2]
     ]
-    if row.reason:
-        effects.append({"icon": "info", "words": row.reason})
+    cause = row.reason.partition(";")[0]
+    if cause:
+        effects.append({"icon": "info", "words": f"Because of {cause}" if cause.startswith("EX-") else cause})
     if moved > 0:
         effects.append(
             {
@@ -270,15 +271,15 @@ def asked_of(row: Recommendation) -> Asked:
         )
     label = str(change.get("label", ""))
     order = str(change.get("order", row.title))
-    where = f" on {change['to_unit']}" if change.get("to_unit") else ""
-    came = (
-        f", from {change['from_unit']}" if change.get("from_unit") not in ("", change.get("to_unit")) else ""
-    )
+    to_unit, from_unit = str(change.get("to_unit", "")), str(change.get("from_unit", ""))
+    step, _space, item = label.removeprefix(order).strip().removeprefix("op ").partition(" ")
+    where = f" on {to_unit}" if to_unit else ""
+    came = f" instead of {from_unit}" if from_unit not in ("", to_unit) else ""
     return Asked(
         id=row.pk,
         state=row.status,
         order=order,
-        item=f"{label.removeprefix(order).strip()}{where}{came}",
+        item=f"{item}, op {step}{where}{came}" if item else where.strip(),
         start=datetime.fromisoformat(change["to_start"]) if change.get("to_start") else None,
         effects=effects,
         reason=row.get_override_reason_display() if row.override_reason else "",

@@ -100,9 +100,14 @@ def state_words(
     if exception is None:
         return plain
     if state == UnitState.MATERIAL:
-        return f"Waits for {exception.item.name}" if exception.item else plain
+        return f"Waits for {_plainly(exception.item.name)}" if exception.item else plain
     tail = what_of(exception)
     return f"{plain}, {tail}" if tail and state in (UnitState.DOWN, UnitState.SAFETY) else plain
+
+
+def _plainly(name: str) -> str:
+    """A name inside a sentence: "casting for VB-310", but "SK-118 seal kit" as it is."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def what_of(exception: ExceptionRecord) -> str:
