@@ -20,6 +20,7 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
@@ -79,6 +80,11 @@ class Build:
     def __init__(self, *, home: Path, server: str) -> None:
         self.home = home
         self.server = server.rstrip("/")
+        parts = urlsplit(self.server)
+        where = parts.netloc.rpartition("@")[2]
+        #: Without the password, which a process list would show: programs get it as PGPASSWORD.
+        self.shown = f"{parts.scheme}://{quote(parts.username or '', safe='')}@{where}"
+        self._secret = {"PGPASSWORD": unquote(parts.password)} if parts.password else {}
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         self.kind = digest(REQUIREMENTS.read_bytes(), version.encode())
         self.cache = cache_folder(home) / f"tryton-{self.kind}"
@@ -90,7 +96,7 @@ class Build:
         return str(self.cache / "venv" / "bin" / name)
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {**os.environ, "PYTHONWARNINGS": "ignore", **more}
+        return {**os.environ, "PYTHONWARNINGS": "ignore", **self._secret, **more}
 
     def prepare(self) -> None:
         """Make the virtual environment unless it is complete. Others building the same wait here."""
@@ -186,7 +192,7 @@ class Build:
 
     def _seed(self, database: str, password: Path, admin: Path, plant: Path | None) -> None:
         command = [str(self.python), str(SEED), "--config", str(self.configuration(0)),
-                   "--uri", f"{self.server}/{database}", "--integration-password-file", str(password),
+                   "--uri", f"{self.shown}/{database}", "--integration-password-file", str(password),
                    "--admin-password-file", str(admin)]  # fmt: skip
         if plant:
             command += ["--plant", str(plant)]
@@ -203,7 +209,7 @@ class Build:
             return False
         say(f"building {words}")
         command = [str(self._tools / "pg_restore"), "--no-owner", "--no-privileges", "--jobs=2",
-                   "-d", f"{self.server}/{database}", str(dump)]  # fmt: skip
+                   "-d", f"{self.shown}/{database}", str(dump)]  # fmt: skip
         done = subprocess.run(command, env=self.environment(**BUILDING), capture_output=True, text=True, check=False)
         if done.returncode == 0:
             dump.touch()
@@ -217,8 +223,8 @@ class Build:
         if not self._tools:
             return
         fresh = target.with_suffix(f".{os.getpid()}.part")
-        command = [str(self._tools / "pg_dump"), "-Fc", "-Z1", "-f", str(fresh), f"{self.server}/{database}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [str(self._tools / "pg_dump"), "-Fc", "-Z1", "-f", str(fresh), f"{self.shown}/{database}"]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
         if done.returncode:
             fresh.unlink(missing_ok=True)
             return

@@ -17,6 +17,7 @@ name only when it is complete, so an interrupted build simply starts over. Print
 import argparse
 import ctypes
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -125,7 +126,8 @@ def parse() -> argparse.Namespace:
     for name in ("up", "build-template", "clone", "serve"):
         command = commands.add_parser(name)
         command.add_argument("--home", type=Path, required=True)
-        command.add_argument("--database-url", required=True)
+        # The variable keeps the password out of the process list.
+        command.add_argument("--database-url", default=os.environ.get("TRYTON_DATABASE_URL"))
         if name == "clone":
             command.add_argument("template")
         if name in ("build-template", "clone"):
@@ -136,7 +138,10 @@ def parse() -> argparse.Namespace:
         if name in ("up", "build-template"):
             command.add_argument("--plant", type=Path)
             command.add_argument("--password-file", type=Path, required=True)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.database_url:
+        parser.error("give --database-url or TRYTON_DATABASE_URL")
+    return options
 
 
 def run(options: argparse.Namespace) -> int:
