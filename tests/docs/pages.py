@@ -83,7 +83,10 @@ def _playbook(code: str, pack: dict[str, Any]) -> str:
     if pack.get("postings"):
         said = ", ".join(_posting(entry) for entry in pack["postings"])
         lines.append(f"Postings whatever is decided: {said}.\n")
-    lines.append("| option | fits when | decided by | tasks (not blocking in brackets) | postings |\n|---|---|---|---|---|")
+    lines += [
+        "| option | fits when | decided by | tasks (not blocking in brackets) | postings |",
+        "|---|---|---|---|---|",
+    ]
     lines += [_option(option) for option in pack["options"]]
     return "\n".join(lines) + "\n"
 
@@ -122,7 +125,9 @@ def with_block(text: str, name: str, block: str) -> str:
 def write() -> None:
     (DOCS / "lifecycle.md").write_text(lifecycle_page(), encoding="utf-8")
     page = DOCS / "decisions.md"
-    page.write_text(with_block(page.read_text(encoding="utf-8"), "playbooks", playbook_tables()), encoding="utf-8")
+    page.write_text(
+        with_block(page.read_text(encoding="utf-8"), "playbooks", playbook_tables()), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

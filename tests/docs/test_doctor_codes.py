@@ -24,7 +24,9 @@ def _documented() -> dict[str, tuple[str, str]]:
 
 
 def test_every_code_is_read_together_with_its_level() -> None:
-    said = {code for path in ROOT.glob("*/doctor.py") for code in CODE.findall(path.read_text(encoding="utf-8"))}
+    said = {
+        code for path in ROOT.glob("*/doctor.py") for code in CODE.findall(path.read_text(encoding="utf-8"))
+    }
     assert said == set(_in_code())
 
 

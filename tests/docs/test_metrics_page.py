@@ -65,9 +65,7 @@ def test_posting_lag() -> None:
 def test_first_pass() -> None:
     ways = ({}, {}, {"reroutes": 1}, {"lapsed_levels": 1, "reopens": 1})
     rows = [
-        ClosedRow(
-            ref=str(number), captured_at=EIGHT, closed_at=EIGHT + _minutes(9), dimensions=PLAIN, **way
-        )
+        ClosedRow(ref=str(number), captured_at=EIGHT, closed_at=EIGHT + _minutes(9), dimensions=PLAIN, **way)
         for number, way in enumerate(ways)
     ]
     figures = compute(Inputs(closed=rows))

@@ -40,9 +40,7 @@ def _read_by_code() -> set[str]:
 
 
 def test_every_variable_read_is_documented_and_no_other() -> None:
-    tables = {
-        name for name in re.findall(r"^\| `([A-Z_]+)` \|", _environment_section(), re.MULTILINE)
-    }
+    tables = set(re.findall(r"^\| `([A-Z_]+)` \|", _environment_section(), re.MULTILINE))
     mentioned = set(re.findall(r"`([A-Z_]{4,})(?:=\w+)?`", _environment_section()))
     assert _read_by_code() - tables - mentioned == set()
     assert tables - _read_by_code() == set()

@@ -10,7 +10,9 @@ from django.urls import Resolver404, resolve
 from execlayer.management.commands import fill_history, seed_demo, simulate
 from tests.docs.pages import DOCS, ROOT
 
-PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))])
+PAGES = sorted(
+    [*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"))]
+)
 _LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([^)\s]+))?\)")
 # Folders of somebody's machine, and hosts nobody but us would reach.
 _FOREIGN = (
@@ -81,7 +83,9 @@ def test_screenshots_are_small_and_all_shown() -> None:
 
 
 def test_the_version_of_the_changelog_is_the_project_s() -> None:
-    version = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    version = re.search(
+        r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert version is not None
     assert f"## {version.group(1)}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
