@@ -1,10 +1,11 @@
-"""How an exception ends: the condition cleared, the record resolved, closed, cancelled, reopened or restored.
+"""How an exception ends: the condition cleared, the record resolved, closed.
 
 `cleared`, `resolved` and `closed` are three separate facts: the machine runs again; the blocking work is done too;
-and every posting is settled. Owns those three steps and their undoing.
+and every posting is settled. Owns those three steps; their undoing is in `services.undoing`.
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -12,12 +13,12 @@ from django.db.models import QuerySet
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
 from core.hints import hint
-from decisions_app.models import PostingLink, TaskStatus, Trigger
+from decisions_app.models import Clears, Playbook, Trigger
 from decisions_app.services import effects
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import next_step_after, open_blocking
-from erp_sync import services as erp
 from erp_sync.models import Posting
+from exceptions_app import lifecycle
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
@@ -38,7 +39,8 @@ def clear(
     """Say that the condition is gone (the machine runs again); resolves the record when nothing blocks it.
 
     `at` is when it went, now by default, never in the future. Raises InvalidInput (`exceptions.time`),
-    TransitionRefused. Locks the exception.
+    TransitionRefused (`decisions.release_only`, `decisions.undecided` where saying so does not make it so). Locks the
+    exception.
     """
     exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
     now = clock.now()
@@ -47,6 +49,11 @@ def clear(
         raise InvalidInput("exceptions.time", "That moment lies outside the exception's life.")
     if exception.cleared_at is not None or not exception.is_live:
         raise TransitionRefused("exceptions.cleared", f"{exception.ref} is already clear.")
+    if exception.status == Status.TRIAGE:
+        raise TransitionRefused(
+            "exceptions.unsorted", f"{exception.ref} is not sorted yet.", "Sort it first."
+        )
+    refuse_end(exception)
     condition_gone(exception=exception, at=moment, actor=actor, via=via)
     settle(exception=exception, actor=actor, via=via)
     exceptions.set_next_step(exception=exception, text=next_step_after(exception))
@@ -57,6 +64,47 @@ def clear(
 def condition_gone(*, exception: ExceptionRecord, at: datetime, actor: User | None, via: str = "") -> None:
     """Record the end of the condition on a locked exception, lift its constraints, queue what clearing posts."""
     exceptions.mark_cleared(exception=exception, at=at, actor=actor, via=via)
+    after_clearing(exception=exception, at=at, actor=actor)
+
+
+def why_not_over(exception: ExceptionRecord) -> tuple[str, str, str] | None:
+    """Why nobody may simply say that the condition is gone, as (code, message, hint); None when somebody may.
+
+    A place locked for safety ends by its release tasks only, suspect parts by a disposition of every piece.
+    """
+    playbook = Playbook.objects.filter(type=exception.type_id).first()
+    if playbook is None:
+        return None
+    if playbook.clears == Clears.RELEASE:
+        return (
+            "decisions.release_only",
+            f"{exception.ref} ends only by its release, each part signed by the duty named.",
+            "Decide on the release, or cancel the record if it was a mistake.",
+        )
+    shared = playbook.options.filter(by_quantity=True, active=True).exists()
+    if shared and exception.status != Status.DECIDED:
+        left = exception.quantity
+        if left is not None:
+            taken = exception.decisions.filter(reversed_at__isnull=True).values_list("quantity", flat=True)
+            left -= sum((quantity for quantity in taken if quantity is not None), Decimal(0))
+        words = f"{left.normalize():f} are" if left is not None else "The suspect parts are"
+        return (
+            "decisions.undecided",
+            f"{words} still undecided.",
+            "Decide on every piece, or cancel the record if it was held by mistake.",
+        )
+    return None
+
+
+def refuse_end(exception: ExceptionRecord) -> None:
+    """Raise TransitionRefused where `why_not_over` has an answer. In a rehearsed past everything may end."""
+    wrong = None if clock.rehearsing() else why_not_over(exception)
+    if wrong is not None:
+        raise TransitionRefused(*wrong)
+
+
+def after_clearing(*, exception: ExceptionRecord, at: datetime, actor: User | None) -> None:
+    """What the end of the condition brings about, whoever noted it: a person, a task or a machine's own all-clear."""
     effects.lift_all(exception, at=at)
     queue_for(
         exception=exception,
@@ -103,8 +151,8 @@ def resolve(
 ) -> ExceptionRecord:
     """Resolve by hand, with a reason: it went by itself, or the rest is done elsewhere. Clears the condition first.
 
-    Raises InvalidInput (no reason), TransitionRefused (`exceptions.blocked` while blocking tasks are open). Locks the
-    exception.
+    Raises InvalidInput (no reason), TransitionRefused (`exceptions.blocked` while blocking tasks are open, and as
+    `clear`). Locks the exception.
     """
     exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
     if not reason.strip():
@@ -116,7 +164,14 @@ def resolve(
             f"{len(waiting)} tasks are still open, first: {waiting[0].title}.",
             "Finish or call them off.",
         )
+    if not lifecycle.allowed(exception.status, Status.RESOLVED):
+        raise TransitionRefused(
+            "exceptions.transition_refused",
+            f"{exception.ref} is {exception.status} and can't be resolved.",
+            "Look at the current state: somebody may have been faster.",
+        )
     if exception.cleared_at is None:
+        refuse_end(exception)
         condition_gone(exception=exception, at=clock.now(), actor=actor, via=via)
     _resolve(exception, actor=actor, via=via, reason=reason)
     settle(exception=exception, actor=actor, via=via)
@@ -141,87 +196,3 @@ def _resolve(exception: ExceptionRecord, *, actor: User | None, via: str, reason
     exceptions.record_event(
         exception=exception, kind=EventKind.RESOLVED, actor=actor, via=via or "system", text=reason[:300]
     )
-
-
-@transaction.atomic
-def cancel(
-    *, exception_id: int, actor: User, reason: str, via: str = "", expected_version: int | None = None
-) -> ExceptionRecord:
-    """End a record that should not have been: unsent postings withdrawn, confirmed ones reversed, constraints lifted.
-
-    Raises InvalidInput (no reason), TransitionRefused. Locks the exception, then its postings.
-    """
-    exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
-    if not reason.strip():
-        raise InvalidInput("exceptions.reason", "Say why it is cancelled.")
-    at = clock.now()
-    previous = exception.status
-    exceptions.move(
-        exception=exception,
-        to=Status.CANCELLED,
-        actor=actor,
-        via=via,
-        previous_status=previous,
-        cancelled_at=at,
-        next_escalation_at=None,
-        contain_due_at=None,
-    )
-    exceptions.stop_ladders(exception=exception)
-    exception.tasks.filter(status=TaskStatus.OPEN).update(
-        status=TaskStatus.CANCELLED, done_at=at, done_by=actor
-    )
-    for link in PostingLink.objects.filter(exception=exception).order_by("-posting_id"):
-        erp.withdraw(posting_id=link.posting_id, actor=actor, reason=reason)
-    effects.lift_all(exception, at=at)
-    exceptions.record_event(
-        exception=exception, kind=EventKind.CANCELLED, actor=actor, via=via, text=reason[:300]
-    )
-    exceptions.set_next_step(exception=exception, text="")
-    hint(*exceptions.groups_of(exception), kind="cancelled", ref=exception.ref)
-    return exception
-
-
-@transaction.atomic
-def restore(*, exception_id: int, actor: User, reason: str, via: str = "") -> ExceptionRecord:
-    """Undo a cancel: the record goes back to the status before it and is contained anew. Locks the exception."""
-    exception = exceptions.locked(exception_id=exception_id)
-    if exception.status != Status.CANCELLED:
-        raise TransitionRefused("exceptions.not_cancelled", f"{exception.ref} is not cancelled.")
-    exceptions.move(
-        exception=exception,
-        to=Status(exception.previous_status or Status.OPEN),
-        actor=actor,
-        via=via,
-        previous_status="",
-        cancelled_at=None,
-        merged_into=None,
-        contained_at=None,
-        contain_due_at=clock.now(),
-    )
-    exceptions.record_event(
-        exception=exception, kind=EventKind.RESTORED, actor=actor, via=via, text=reason[:300]
-    )
-    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
-    hint(*exceptions.groups_of(exception), kind="restored", ref=exception.ref)
-    return exception
-
-
-@transaction.atomic
-def reopen(
-    *, exception_id: int, actor: User, reason: str, via: str = "", expected_version: int | None = None
-) -> ExceptionRecord:
-    """Open a resolved or closed record again: it came back. Counts against first pass; its owner answers anew.
-
-    Decisions in force stay on record as taken; a new one may be added. Raises InvalidInput, TransitionRefused.
-    Locks the exception.
-    """
-    exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
-    if not reason.strip():
-        raise InvalidInput("exceptions.reason", "Say what came back.")
-    exceptions.reopen_record(exception=exception, actor=actor, via=via, reason=reason)
-    at = clock.now()
-    exception.decisions.filter(reversed_at__isnull=True).update(
-        reversed_at=at, reversed_by=actor, reverse_reason="The condition came back."
-    )
-    hint(*exceptions.groups_of(exception), kind="reopened", ref=exception.ref)
-    return exception

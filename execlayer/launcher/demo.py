@@ -248,7 +248,10 @@ class Demo:
             say(f"  to trust this address on a tablet, install {self.certificate[2]}")
         say()
         for login in self.run_file.known_logins():
-            say(f"  {login.get('role', ''):<22}{login.get('username', ''):<22}{login.get('password', '')}")
+            role = login.get("role", "")
+            if role == "responder" and login.get("function"):
+                role = f"responder, {str(login['function']).replace('_', ' ')}"
+            say(f"  {role:<30}{login.get('username', ''):<22}{login.get('password', '')}")
         say()
         say(f"  these and API tokens are in {self.run_file.path}")
         state = {"none": "none (ERP=none): postings stay local"}.get(

@@ -1,7 +1,7 @@
 """Past months, lived through the services with a moved clock.
 
-Each record's life up to its last posting is one transaction, so the live sweeps never meet it half lived; its postings
-go to the in-process ledger at the moments they were due. Chronological, seeded, and safe to break off: a day already
+Each record's life to its close is one transaction, so nobody in the present ever meets it half lived; its postings go
+to the in-process ledger at the moments they were due. Chronological, seeded, and safe to break off: a day already
 lived is skipped by its signals' ids.
 """
 
@@ -162,9 +162,10 @@ class _Life:
             self._decide(exception)
             self._work(exception)
             self._end(exception)
-        with clock.rehearse(self.at + self._wait(2, 20)):
-            erp.send_due(limit=50)
-            decisions.handle_settled(limit=50)
+            # The ledger is no network, so its answers may belong to the same transaction.
+            with clock.rehearse(self.at + self._wait(2, 20)):
+                erp.send_due(limit=50)
+                decisions.handle_settled(limit=50)
         return True
 
     def _wait(self, low: float, high: float) -> timedelta:

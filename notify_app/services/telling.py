@@ -126,7 +126,7 @@ def _notices_of(telling: Telling, *, wants_mail: bool) -> list[Notice]:
 def record_told(*, limit: int = 500) -> int:
     """Let each told response know; returns how many notices were recorded. One transaction per notice."""
     pending = list(
-        Notice.objects.filter(recorded_at__isnull=True)
+        Notice.objects.filter(recorded_at__isnull=True, created_at__lte=clock.now())
         .filter(Q(channel=NoticeChannel.IN_APP) | Q(sent_at__isnull=False))
         .order_by("created_at", "pk")
         .values_list("pk", "response_id", "telling__reason")[:limit]

@@ -1,7 +1,7 @@
 """Computing a sequence and turning what differs from the published plan into recommendations.
 
-Times that merely slide in an unchanged order are published at once, since nobody has to decide them; a changed order or
-unit waits for the floor. Reading happens before the writing transaction, which holds only the site's row.
+Times that merely slide in an unchanged order are published at once, since nobody has to decide them; another order or
+unit waits for the floor, and is proposed only where it saves lateness. Holds the site's row, never an exception's.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from plant_app.selectors.effective import effective_commit
 from plant_app.services import PlanRow, publish_plan
 from sequence_app import snapshot as snapshots
 from sequence_app.dispatch import Binding, Parameters, Plan, Slot, dispatch
+from sequence_app.keeping import WORTH_ASKING, Place, gains, keep_order
 from sequence_app.models import Recommendation, RecommendationStatus, SequenceRow, SequenceVersion
 from sequence_app.snapshot import Snapshot
 from sequence_app.words import span, start_words
@@ -75,16 +76,25 @@ def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     snapshot = snapshots.take(site, at)
     parameters = Parameters()
     plan = dispatch(snapshot.jobs, snapshot.units, parameters)
-    version = _store(snapshot, plan, causes or [], parameters, (time.perf_counter() - began) * 1000)
     slots = {slot.job: slot for slot in plan.slots}
+    kept = _kept_plan(snapshot, slots, parameters)
+    version = _store(snapshot, plan, kept, causes or [], parameters, (time.perf_counter() - began) * 1000)
     if not snapshot.published:
         publish_version(version)
     else:
-        _slide(snapshot, slots, version)
-        _recommend(snapshot, slots, version)
+        _slide(snapshot, kept, version)
+        _recommend(snapshot, slots, kept, version)
     _trim(site)
     hint(f"site.{site.pk}", "sequence", kind="sequence", version=version.number)
     return version
+
+
+def _kept_plan(snapshot: Snapshot, slots: Mapping[int, Slot], parameters: Parameters) -> dict[int, Slot]:
+    """The published order with its times slid; what it can no longer place takes the new plan's place."""
+    published = {key: Place(row.work_unit_id, row.position) for key, row in snapshot.published.items()}
+    plan = dispatch(keep_order(snapshot.jobs, published), snapshot.units, parameters)
+    kept = {slot.job: slot for slot in plan.slots}
+    return {**{key: slot for key, slot in slots.items() if key not in kept}, **kept}
 
 
 def publish_version(version: SequenceVersion) -> int:
@@ -97,7 +107,12 @@ def publish_version(version: SequenceVersion) -> int:
 
 
 def _store(
-    snapshot: Snapshot, plan: Plan, causes: list[str], parameters: Parameters, milliseconds: float
+    snapshot: Snapshot,
+    plan: Plan,
+    kept: Mapping[int, Slot],
+    causes: list[str],
+    parameters: Parameters,
+    milliseconds: float,
 ) -> SequenceVersion:
     number = (SequenceVersion.objects.filter(site=snapshot.site).aggregate(top=Max("number"))["top"] or 0) + 1
     left_out = [
@@ -112,8 +127,8 @@ def _store(
         parameters=asdict(parameters),
         milliseconds=round(milliseconds, 1),
         left_out=left_out,
-        late_before=len(_late(snapshot, {key: row.end for key, row in snapshot.published.items()})),
-        late_after=len(_late(snapshot, {slot.job: snapshot.moment(slot.end) for slot in plan.slots})),
+        late_before=len(_late(snapshot, kept)),
+        late_after=len(_late(snapshot, {slot.job: slot for slot in plan.slots})),
     )
     dues = {job.key: job.due for job in snapshot.jobs}
     pinned = {job.key for job in snapshot.jobs if job.pinned_unit is not None or job.fixed_start is not None}
@@ -141,13 +156,13 @@ def _store(
 
 
 def _late(
-    snapshot: Snapshot, ends: Mapping[int, datetime]
+    snapshot: Snapshot, slots: Mapping[int, Slot]
 ) -> dict[int, tuple[SalesOrderLine, datetime, datetime]]:
-    """Promises the given ends would break: sales line -> (line, projected, commit)."""
+    """Promises the slots would break: sales line -> (line, projected, commit)."""
     last: dict[int, tuple[SalesOrderLine, datetime]] = {}
-    for key, end in ends.items():
-        operation = snapshot.operations.get(key)
-        line = operation.work_order.sales_line if operation else None
+    for key, slot in slots.items():
+        line = snapshot.operations[key].work_order.sales_line
+        end = snapshot.moment(slot.end)
         if line is not None and (line.pk not in last or end > last[line.pk][1]):
             last[line.pk] = (line, end)
     return {pk: (line, end, line.commit_at) for pk, (line, end) in last.items() if end > line.commit_at}
@@ -186,25 +201,13 @@ def _ranks(places: Mapping[int, tuple[int, int]]) -> dict[int, int]:
     return {key: rank for rows in by_unit.values() for rank, (_, key) in enumerate(sorted(rows))}
 
 
-def _slide(snapshot: Snapshot, slots: Mapping[int, Slot], version: SequenceVersion) -> None:
-    """Publish new times where neither order nor unit changed; other centres keep their published order."""
-    moved = _changed_centres(snapshot, slots)
-    rows = []
-    for key, slot in slots.items():
-        unit = snapshot.unit_rows[slot.unit]
-        published = snapshot.published.get(key)
-        centres = {unit.work_centre_id}
-        if published is not None:
-            centres.add(published.work_unit.work_centre_id)
-        if published is not None and centres & set(moved):
-            rows.append(_kept(published))
-        else:
-            rows.append(PlanRow(key, slot.unit, 0, snapshot.moment(slot.start), snapshot.moment(slot.end)))
-    rows += [
-        _kept(row)
-        for key, row in snapshot.published.items()
-        if key not in slots and key in snapshot.operations
+def _slide(snapshot: Snapshot, kept: Mapping[int, Slot], version: SequenceVersion) -> None:
+    """Publish the kept order with its new times; an operation nothing can place keeps the place it had."""
+    rows = [
+        PlanRow(key, slot.unit, 0, snapshot.moment(slot.start), snapshot.moment(slot.end))
+        for key, slot in kept.items()
     ]
+    rows += [_kept(row) for key, row in snapshot.published.items() if key not in kept]
     publish_plan(site=snapshot.site, rows=numbered(rows), origin_ref=f"sequence:{version.pk}")
 
 
@@ -231,17 +234,24 @@ def numbered(rows: list[PlanRow]) -> list[PlanRow]:
     return found
 
 
-def _recommend(snapshot: Snapshot, slots: Mapping[int, Slot], version: SequenceVersion) -> None:
-    """One recommendation per work centre whose order would change; equal ones stay, others are superseded."""
-    moved = _changed_centres(snapshot, slots)
+def _recommend(
+    snapshot: Snapshot, slots: Mapping[int, Slot], kept: Mapping[int, Slot], version: SequenceVersion
+) -> None:
+    """One recommendation per work centre where another order saves lateness; equal ones stay, others are superseded."""
+    centre_of = {pk: unit.work_centre_id for pk, unit in snapshot.unit_rows.items()}
+    saved = gains(snapshot.jobs, kept, slots, centre_of)
+    moved = {
+        centre: jobs
+        for centre, jobs in _changed_centres(snapshot, slots).items()
+        if saved.get(centre, 0.0) >= WORTH_ASKING
+    }
     open_ones = {
         row.work_centre_id: row
         for row in Recommendation.objects.select_for_update(no_key=True, of=("self",)).filter(
             site=snapshot.site, status=RecommendationStatus.PROPOSED
         )
     }
-    before = _late(snapshot, {key: row.end for key, row in snapshot.published.items()})
-    after = _late(snapshot, {key: snapshot.moment(slot.end) for key, slot in slots.items()})
+    before, after = _late(snapshot, kept), _late(snapshot, slots)
     for centre, jobs in moved.items():
         changes = [_change(snapshot, slots[job]) for job in jobs]
         fingerprint = _fingerprint(changes)

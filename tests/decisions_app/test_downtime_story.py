@@ -233,3 +233,17 @@ def test_postings_are_linked_to_what_asked_for_them(plant: KolbeMini, report: Re
         ("move_operation", decision.pk),
         ("date_work_order", decision.pk),
     ]
+
+
+def test_a_machines_own_all_clear_gives_the_unit_back(plant: KolbeMini, report: Report) -> None:
+    exception = report(DOWN)
+    # when somebody says at the station that it runs again
+    report("PRS-04 running again")
+    exception.refresh_from_db()
+    assert exception.cleared_at is not None
+    assert exception.contain_due_at is None
+    # then nothing limits the plan any more, and people still have to say why it stopped
+    assert not Constraint.objects.filter(kind="unit_down", lifted_at=None).exists()
+    assert WorkUnitState.objects.get(work_unit=plant.units["PRS-04"], until=None).state == UnitState.FREE
+    assert exception.status == "open"
+    assert kinds(exception) == ["maintenance_notification", "maintenance_notification"]
