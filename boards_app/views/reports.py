@@ -41,7 +41,7 @@ def records(request: HttpRequest, frame: Frame, year: int, month: int) -> HttpRe
 
 def _shown(request: HttpRequest, frame: Frame, scope: Scope, month: Month) -> HttpResponse:
     with timezone.override(scope.zone):
-        return show(request, "boards_app/report.html", frame, {"report": report(scope, month)})
+        return show(request, "boards_app/monthly.html", frame, {"report": report(scope, month)})
 
 
 def _scope(frame: Frame) -> Scope:
