@@ -103,7 +103,7 @@ def _card(
         "due_at": response.acknowledge_due_at,
         "limit_minutes": response.limit_minutes,
         "state": state,
-        "foot": _foot(response, answered, required),
+        "foot": _foot(response, answered, required, now),
         "acknowledge_url": f"/responses/{response.pk}/acknowledge/",
         "way_url": f"/responses/{response.pk}/on-my-way/",
         "decline_url": f"/responses/{response.pk}/dialogs/decline/",
@@ -127,11 +127,11 @@ def _ask(response: Response, text: str) -> str:
     return f"{what[0].upper()}{what[1:]}. “{short}”" if short else f"{what[0].upper()}{what[1:]}."
 
 
-def _foot(response: Response, answered: int, required: int) -> str:
+def _foot(response: Response, answered: int, required: int, now: datetime) -> str:
     parts = []
     if required > 1:
         parts.append(f"{answered} of {required} functions have acknowledged.")
-    if response.next_level_at is not None:
+    if response.next_level_at is not None and response.next_level_at > now:
         at = response.next_level_at.astimezone(ZoneInfo(response.exception.site.timezone))
         parts.append(f"At {at:%H:%M} it goes one level up.")
     if response.person_id is None:

@@ -92,6 +92,7 @@ def panel_of(exception: Any, user: User, now: Any) -> dict[str, Any]:
         "age": minutes_between(exception.captured_at, now),
         "options": option_lines(options, exception),
         "mine": mine if mine is not None and not mine.answered and exception.is_live else None,
+        "may_sort": exception.status == Status.TRIAGE and can(user, "exception.triage", exception.site_id),
         "may_decide": undecided and can(user, "exception.decide", exception.site_id),
         "may_reroute": exception.is_live
         and exception.status != Status.RESOLVED
