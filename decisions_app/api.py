@@ -7,7 +7,7 @@ documents; `Idempotency-Key` makes a repeat answer like the first.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -159,11 +159,10 @@ def verb(
         (RecordVerb,),
         {"action_required": action, "body": body, "run": call, "__doc__": summary},
     )
-    decorate = extend_schema(
+    describe = extend_schema(
         operation_id=f"exceptions_{name}", summary=summary, request=body, responses={200: StandingSerializer}
     )
-    made.post = decorate(RecordVerb.post)  # type: ignore[attr-defined]
-    return made
+    return extend_schema_view(post=describe)(made)
 
 
 def _decide(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> ExceptionRecord:

@@ -11,9 +11,9 @@ EFFECTS: dict[str, str] = {
     "short_until": "the item is short until the stated arrival",
     "short_lifted": "the shortage no longer limits the linked operation",
     "hold_lot": "lot or operation on hold, its stock not usable",
-    "hold_lifted": "the decided quantity is usable again",
+    "hold_lifted": "the hold shrinks by the quantity disposed of; with none left it ends",
     "crew_short": "the work centre runs with fewer people",
-    "crew_covered": "the crew is complete again",
+    "crew_covered": "the people found are no longer missing",
     "crew_from": "the crew is complete from the stated moment",
     "tool_down": "the tool can't be used",
     "place_locked": "the place is locked for planning; no automatic release",
@@ -21,7 +21,14 @@ EFFECTS: dict[str, str] = {
     "not_before": "the operation does not start before the stated moment",
     "promise_changed": "the promise and the work order's need-by take the agreed date",
     "quantity_changed": "the promise and the work order take the agreed quantity",
+    "order_cancelled": "a cancelled order line needs nothing any more",
+    "supplier_promise": "the purchase is expected on the stated date",
 }
+
+# What a task's title may name in braces.
+TITLE_WORDS = (
+    "unit", "centre", "place", "order", "item", "lot", "customer", "po", "to_unit", "substitute", "quantity",
+)  # fmt: skip
 
 INPUT_KINDS: dict[str, str] = {
     "datetime": "a moment",
@@ -59,10 +66,10 @@ TEMPLATES: dict[str, str] = {
     "date_purchase_line": "supplier's date",
     "quantity_work_order": "work order's quantity",
     "quantity_sales_line": "ordered quantity",
-    "cancel_sales_line": "order line cancelled",
+    "cancel_sales_line": "order line cancelled, where the change is a cancellation",
     "block_stock": "stock to blocked",
     "unblock_stock": "stock free again",
-    "scrap_stock": "blocked stock scrapped",
+    "scrap_stock": "blocked stock scrapped; pieces that never were stock as scrap of their operation",
     "transfer_stock": "stock moved to where it is needed",
     "issue_substitute": "substitute issued to the work order",
     "return_supplier": "goods back to the supplier",

@@ -1,11 +1,15 @@
-"""Who may decide what: duties, money limits, four eyes. Reads only."""
+"""Who may decide what: duties, money limits, grades of an order change, tier A promises, four eyes. Reads only."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from core import clock
-from core.errors import NotAllowed
+from core.errors import NotAllowed, TransitionRefused
+from decisions_app.inputs import amount
 from decisions_app.models import Option
-from exceptions_app.models import ExceptionRecord
+from exceptions_app.models import ExceptionRecord, SignalReading
+from exceptions_app.models.responses import ANSWERED
 from plant_app.models import User
 from plant_app.selectors.duty import duties_of
 
@@ -26,27 +30,128 @@ MONEY_LIMITS: dict[str, Decimal] = {
 }
 # Reporting a quantity and alone approving what it costs is not for one person.
 FOUR_EYES = {"scrap", "use_as_is"}
+# Accepting an order change, by its grade; none and information are open to every decider of the option.
+GRADES: dict[str, frozenset[str]] = {
+    "warning": frozenset({"planner", "planning_lead", "plant_manager", "operations_director"}),
+    "error": frozenset({"planning_lead", "plant_manager", "operations_director"}),
+}
+# What only these do where a tier A customer's promise moves or is refused.
+TIER_A: dict[str, frozenset[str]] = {
+    "defer": frozenset({"planning_lead", "plant_manager", "operations_director"}),
+    "reschedule": frozenset({"planning_lead", "plant_manager", "operations_director"}),
+    "reject": frozenset({"plant_manager", "operations_director"}),
+}
 
 
-def check_decider(*, exception: ExceptionRecord, option: Option, actor: User, cost: Decimal) -> None:
-    """Refuse who may not take this option here: duty, money limit, four eyes."""
+def decision_cost(option: Option, exception: ExceptionRecord, values: Mapping[str, Any]) -> Decimal:
+    """What a decision costs: the money entered, and for scrap the quantity at standard cost, for rework its time."""
+    cost = amount(values, "cost")
+    templates = {posting.template for posting in option.postings.all()}
+    if "cost_scrap" in templates and exception.item is not None:
+        cost += amount(values, "quantity") * exception.item.standard_cost
+    if "cost_rework" in templates and exception.work_centre is not None:
+        minutes = amount(values, "quantity") * amount(values, "minutes_each")
+        cost += minutes / 60 * exception.work_centre.cost_per_hour
+    return cost.quantize(Decimal("0.01"))
+
+
+def duties_here(exception: ExceptionRecord, actor: User) -> frozenset[str]:
+    """The duties a person holds at the exception's site now."""
+    return duties_of(user=actor, site=exception.site, at=clock.now())
+
+
+def check_decider(
+    *,
+    exception: ExceptionRecord,
+    option: Option,
+    actor: User,
+    cost: Decimal,
+    values: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+    duties: frozenset[str] | None = None,
+) -> None:
+    """Refuse who may not take this option here: four eyes, duty, money limit, grade, tier A.
+
+    `values` are the decision's inputs; `reason` None skips the question whether one is given (a preview); `duties`
+    saves the look-up. Raises NotAllowed, TransitionRefused.
+    """
+    _four_eyes(exception, option, actor)
     if actor.is_superuser:
         return
-    duties = duties_of(user=actor, site=exception.site, at=clock.now())
-    holding = duties & set(option.deciders)
-    if not holding:
-        names = ", ".join(duty.replace("_", " ") for duty in option.deciders)
-        raise NotAllowed("decisions.not_a_decider", f"{option.name} is decided by: {names}.")
-    limit = max((MONEY_LIMITS.get(duty, Decimal(0)) for duty in duties), default=Decimal(0))
+    held = duties_here(exception, actor) if duties is None else duties
+    if not held & set(option.deciders):
+        raise NotAllowed(
+            "decisions.not_a_decider", f"{option.name} is decided by: {_names(option.deciders)}."
+        )
+    limit = max((MONEY_LIMITS.get(duty, Decimal(0)) for duty in held), default=Decimal(0))
     if cost > limit:
         raise NotAllowed(
             "decisions.over_limit",
             f"{cost} {exception.site.currency} is over your limit of {limit}.",
             "The next level up has to decide.",
         )
-    if option.code in FOUR_EYES and exception.reported_by_id == actor.pk:
+    _grade(exception, option, held, reason)
+    moves = option.code == "reject" or bool((values or {}).get("commit_at"))
+    if option.code in TIER_A and moves and _tier(exception) == "A" and not held & TIER_A[option.code]:
+        raise NotAllowed(
+            "decisions.tier_a",
+            f"For a tier A customer this is decided by: {_names(TIER_A[option.code])}.",
+            "Ask one of them.",
+        )
+
+
+def _four_eyes(exception: ExceptionRecord, option: Option, actor: User) -> None:
+    if option.code not in FOUR_EYES:
+        return
+    said = SignalReading.objects.filter(exception=exception, signal__reporter=actor)
+    if exception.reported_by_id == actor.pk or said.exists():
         raise NotAllowed(
             "decisions.four_eyes",
             "Who reported the quantity may not alone decide this.",
             "Ask a second person.",
         )
+
+
+def grade_of(exception: ExceptionRecord) -> str:
+    """How far an order change reaches into work begun, as seen on opening; empty for other types."""
+    if exception.type.code != "order_change" or exception.route is None:
+        return ""
+    return str(exception.route.facts.get("grade") or "")
+
+
+def _grade(exception: ExceptionRecord, option: Option, held: frozenset[str], reason: str | None) -> None:
+    grade = grade_of(exception)
+    if option.code != "accept" or grade not in GRADES:
+        return
+    if not held & GRADES[grade]:
+        raise NotAllowed(
+            "decisions.grade",
+            f"A change of grade {grade} is accepted by: {_names(GRADES[grade])}.",
+            "Counter or reject it, or ask one of them.",
+        )
+    if grade == "error" and reason is not None and not reason.strip():
+        raise NotAllowed(
+            "decisions.grade_reason", "Accepting a change of grade error needs a reason.", "Say why."
+        )
+    # The owner's own yes comes with the decision.
+    silent = exception.responses.filter(required=True, is_owner=False).exclude(
+        status__in=(*ANSWERED, "declined")
+    )
+    names = ", ".join(silent.order_by("pk").values_list("function__name", flat=True))
+    if names and reason is not None:
+        raise TransitionRefused(
+            "decisions.not_aligned",
+            f"This change reaches into work begun; still to acknowledge: {names}.",
+            "Wait for them, or ask them to answer.",
+        )
+
+
+def _tier(exception: ExceptionRecord) -> str:
+    customer = exception.customer
+    if customer is None and exception.sales_line is not None:
+        customer = exception.sales_line.order.customer
+    return str(customer.tier) if customer else ""
+
+
+def _names(duties: Any) -> str:
+    return ", ".join(sorted(str(duty).replace("_", " ") for duty in duties))

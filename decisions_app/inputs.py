@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from core.errors import InvalidInput
 
+# Fits every column these values end up in.
+LARGEST = Decimal(10) ** 12
 NUMBERS = {"minutes", "quantity", "money", "number"}
 WORDS = {
     "text", "choice", "alternate_unit", "substitute", "purchase_line", "location", "work_centre", "person", "reason",
@@ -30,10 +32,16 @@ class Reader:
         if isinstance(raw, datetime):
             value = raw
         else:
-            value = datetime.fromisoformat(str(raw).strip())
+            try:
+                value = datetime.fromisoformat(str(raw).strip())
+            except ValueError:
+                raise ValueError("is not a moment (as 2026-11-27T14:00)") from None
         if value.tzinfo is None:
             value = value.replace(tzinfo=self.zone)
-        return value.astimezone(UTC).isoformat()
+        try:
+            return value.astimezone(UTC).isoformat()
+        except OverflowError:
+            raise ValueError("is no moment of ours") from None
 
     def value(self, kind: str, raw: Any) -> Any:
         """The JSON value of one input. Raises ValueError in words."""
@@ -55,6 +63,8 @@ def _number(kind: str, raw: Any) -> str:
         raise ValueError("is not a number") from None
     if not number.is_finite() or number < 0:
         raise ValueError("must be zero or more")
+    if number >= LARGEST:
+        raise ValueError("is too large")
     if kind == "number" and number != number.to_integral_value():
         raise ValueError("must be a whole number")
     return format(number.normalize(), "f") if number else "0"

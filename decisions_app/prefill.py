@@ -4,7 +4,9 @@ Reads models, writes nothing. Values are the plain JSON `inputs.read_inputs` ret
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import F
 
@@ -12,7 +14,16 @@ from decisions_app.models import Option
 from decisions_app.posting_templates.situation import plain, remaining
 from decisions_app.posting_templates.stock import held_stock
 from exceptions_app.models import ExceptionRecord
-from plant_app.models import Constraint, PlannedOperation, StockLayer, StockLocation, StockRow, StockStatus
+from plant_app.models import (
+    Constraint,
+    PlannedOperation,
+    SalesOrderLine,
+    StockLayer,
+    StockLocation,
+    StockRow,
+    StockStatus,
+    WorkCentre,
+)
 
 STEP = timedelta(minutes=5)
 
@@ -52,7 +63,10 @@ def prefill(option: Option, exception: ExceptionRecord, at: datetime) -> dict[st
     }
     names = {entry["name"] for entry in option.inputs}
     if "expected_up_at" in names:
-        values["expected_up_at"] = estimated_end(exception, at).isoformat()
+        stated = _moment(exception, "expected_up_at")
+        values["expected_up_at"] = (
+            stated if stated and stated > at else estimated_end(exception, at)
+        ).isoformat()
     if "to_unit" in names:
         values |= _alternate(exception, at)
     if "not_before" in names:
@@ -81,12 +95,13 @@ def prefill(option: Option, exception: ExceptionRecord, at: datetime) -> dict[st
         and exception.sales_line is not None
         and option.code in {"accept", "accept_with_change"}
     ):
-        asked = exception.details.get("new_date") or exception.sales_line.commit_at.isoformat()
-        values["commit_at"] = str(asked)
+        values["commit_at"] = _asked_date(exception, exception.sales_line).isoformat()
     if "valid_until" in names:
         values["valid_until"] = rounded(at + timedelta(hours=24)).isoformat()
     if "due" in names:
         values["due"] = rounded(at + timedelta(hours=8)).isoformat()
+    if "from_centre" in names:
+        values |= _giver(exception)
     if "until" in names:
         values["until"] = rounded(at + timedelta(hours=8)).isoformat()
     return values
@@ -114,7 +129,54 @@ def _alternate(exception: ExceptionRecord, at: datetime) -> dict[str, Any]:
     }
 
 
+def _giver(exception: ExceptionRecord) -> dict[str, Any]:
+    """The neighbouring work centre somebody could come from."""
+    if exception.work_centre is None:
+        return {}
+    others = WorkCentre.objects.filter(area__site=exception.site_id).exclude(pk=exception.work_centre.pk)
+    near = (
+        others.filter(area=exception.work_centre.area_id).order_by("pk").first()
+        or others.order_by("pk").first()
+    )
+    return {"from_centre": near.code} if near is not None else {}
+
+
+def _moment(exception: ExceptionRecord, name: str) -> datetime | None:
+    """A capture field that is a moment; a day without a time is its noon at the plant."""
+    raw = str(exception.details.get(name) or "").strip()
+    try:
+        value = datetime.fromisoformat(raw)
+    except ValueError:
+        return None
+    if len(raw) <= len("2026-11-27"):
+        value = value.replace(hour=12)
+    return value if value.tzinfo is not None else value.replace(tzinfo=ZoneInfo(exception.site.timezone))
+
+
+def _asked_date(exception: ExceptionRecord, line: SalesOrderLine) -> datetime:
+    """The date the customer asks for, else the one promised."""
+    asked = _moment(exception, "requested_date")
+    if asked is None and str(exception.details.get("kind", "")).startswith("DATE"):
+        asked = _moment(exception, "new_value")
+    return asked or line.commit_at
+
+
+def _asked_quantity(exception: ExceptionRecord, line: SalesOrderLine) -> Decimal:
+    """The quantity the customer asks for, else the one ordered."""
+    asked = exception.details.get("requested_quantity")
+    if asked is None and str(exception.details.get("kind", "")).startswith("QTY"):
+        asked = exception.details.get("new_value")
+    try:
+        quantity = Decimal(str(asked).strip()) if asked is not None else line.quantity
+    except InvalidOperation:
+        return line.quantity
+    return quantity if quantity.is_finite() and quantity > 0 else line.quantity
+
+
 def _arrival(exception: ExceptionRecord, at: datetime) -> datetime:
+    stated = _moment(exception, "new_date")
+    if stated is not None and stated > at:
+        return stated
     if exception.item is None:
         return rounded(at + timedelta(hours=4))
     line = (
@@ -125,7 +187,7 @@ def _arrival(exception: ExceptionRecord, at: datetime) -> datetime:
     return rounded(line.promised_at if line else at + timedelta(hours=4))
 
 
-def _quantity(option: Option, exception: ExceptionRecord) -> Any:
+def _quantity(option: Option, exception: ExceptionRecord) -> Decimal | None:
     if option.by_quantity:
         taken = [
             decision.quantity
@@ -136,9 +198,9 @@ def _quantity(option: Option, exception: ExceptionRecord) -> Any:
         if whole is None:
             row = held_stock(exception)
             whole = row.quantity if row else None
-        return whole - sum(taken) if whole is not None else None
+        return max(Decimal(0), whole - sum(taken, Decimal(0))) if whole is not None else None
     if exception.sales_line is not None and option.code in {"accept", "accept_with_change"}:
-        return exception.details.get("new_quantity") or exception.sales_line.quantity
+        return _asked_quantity(exception, exception.sales_line)
     return exception.quantity or (remaining(exception) if exception.operation is not None else None)
 
 

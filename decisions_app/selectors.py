@@ -3,6 +3,7 @@
 Reads only. The figures are estimates from the published plan and say what would follow, not how it was computed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,18 +13,19 @@ from django.db.models import QuerySet
 
 from core import clock
 from core.errors import DomainError
-from decisions_app.deciders import check_decider
-from decisions_app.inputs import amount
+from decisions_app.deciders import check_decider, decision_cost, duties_here
+from decisions_app.inputs import amount, applies
 from decisions_app.lapses import lapse_of
 from decisions_app.models import Option, Task, TaskStatus
 from decisions_app.posting_templates import BUILDERS, Intended, Situation, expected_end, run_minutes
 from decisions_app.posting_templates.money import downtime_cost
-from decisions_app.posting_templates.situation import remaining
+from decisions_app.posting_templates.situation import remaining, rest_of_route
 from decisions_app.prefill import estimated_end, prefill
-from decisions_app.wording import words_of
+from decisions_app.wording import fill, words_of
+from erp_sync.kinds import KIND_NAMES
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import PlannedOperation, SalesOrderLine, User
-from plant_app.selectors.effective import effective_commit
+from plant_app.selectors.effective import effective_commit, overlays_in_force
 from plant_app.selectors.floor import downstream_sales_lines
 
 KIND_WORDS = {
@@ -93,26 +95,42 @@ def options_for(
     lines = downstream_sales_lines(exception.work_order) if exception.work_order else []
     if exception.sales_line is not None and exception.sales_line not in lines:
         lines.append(exception.sales_line)
+    # What every option asks again and the plant answers once.
+    overlays = overlays_in_force(lines)
+    known = _Known(
+        lines=[(line, effective_commit(line, overlays)) for line in lines],
+        rest=rest_of_route(exception),
+        ends=estimated_end(exception, moment),
+        duties=duties_here(exception, user) if user is not None else None,
+    )
     options = playbook.options.filter(active=True).prefetch_related("tasks__function", "postings")
-    return [_view(option, exception, user, moment, lines) for option in options]
+    return [_view(option, exception, user, moment, known) for option in options]
+
+
+@dataclass(frozen=True)
+class _Known:
+    lines: list[tuple[SalesOrderLine, datetime]]
+    rest: timedelta
+    ends: datetime
+    duties: frozenset[str] | None
 
 
 def _view(
-    option: Option, exception: ExceptionRecord, user: User | None, at: datetime, lines: list[SalesOrderLine]
+    option: Option, exception: ExceptionRecord, user: User | None, at: datetime, known: _Known
 ) -> OptionView:
     values = prefill(option, exception, at)
     situation = Situation(exception=exception, at=at, values=values)
     lapse = lapse_of(option, exception, at)
-    ready = _ready_at(situation, exception)
-    why_not = _refusal(option, exception, user, values)
+    ready = _ready_at(situation, exception, known)
+    why_not = _refusal(option, exception, user, values, known)
     return OptionView(
         option=option,
         values=values,
         lapses_at=lapse.until,
         lapse_why=lapse.why,
-        promises=_promises(lines, ready),
-        orders=_displaced(option, exception, values, at),
-        cost=_cost(option, exception, values, at),
+        promises=_promises(known.lines, ready),
+        orders=_displaced(option, exception, values, at, known.ends),
+        cost=_cost(option, exception, values, at, known.ends),
         who=_who(option, exception, values),
         posts=_posts(option, exception, values, at),
         allowed=not why_not,
@@ -120,47 +138,47 @@ def _view(
     )
 
 
-def _refusal(option: Option, exception: ExceptionRecord, user: User | None, values: dict[str, Any]) -> str:
+def _refusal(
+    option: Option, exception: ExceptionRecord, user: User | None, values: dict[str, Any], known: _Known
+) -> str:
     if user is None:
         return ""
     try:
-        check_decider(exception=exception, option=option, actor=user, cost=amount(values, "cost"))
+        check_decider(
+            exception=exception,
+            option=option,
+            actor=user,
+            cost=decision_cost(option, exception, values),
+            values=values,
+            duties=known.duties,
+        )
     except DomainError as error:
         return error.message
     return ""
 
 
-def _ready_at(situation: Situation, exception: ExceptionRecord) -> datetime | None:
+def _ready_at(situation: Situation, exception: ExceptionRecord, known: _Known) -> datetime | None:
     """When the work order would be finished: this operation's end, then the rest of its route."""
     end = expected_end(situation)
-    operation = exception.operation
-    if operation is None:
+    if exception.operation is None:
         return end
     if end is None:
-        end = estimated_end(exception, situation.at) + timedelta(minutes=float(run_minutes(exception)))
-    rest = operation.work_order.operations.filter(number__gt=operation.number)
-    minutes = sum(
-        (step.setup_minutes + step.run_minutes * operation.work_order.quantity for step in rest), Decimal(0)
-    )
-    return end + timedelta(minutes=float(minutes))
+        end = known.ends + timedelta(minutes=float(run_minutes(exception)))
+    return end + known.rest
 
 
-def _promises(lines: list[SalesOrderLine], ready: datetime | None) -> list[PromiseMove]:
-    moves = []
-    for line in lines:
-        commit = effective_commit(line)
-        moves.append(
-            PromiseMove(
-                label=str(line),
-                customer=line.order.customer.name,
-                commit_at=commit,
-                projected=ready or commit,
-            )
+def _promises(lines: list[tuple[SalesOrderLine, datetime]], ready: datetime | None) -> list[PromiseMove]:
+    return [
+        PromiseMove(
+            label=str(line), customer=line.order.customer.name, commit_at=commit, projected=ready or commit
         )
-    return moves
+        for line, commit in lines
+    ]
 
 
-def _displaced(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:
+def _displaced(
+    option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime, ends: datetime
+) -> list[str]:
     """Other orders that wait because of this option, with how long."""
     unit_code = values.get("to_unit")
     if unit_code:
@@ -169,7 +187,7 @@ def _displaced(option: Option, exception: ExceptionRecord, values: dict[str, Any
         )
         waiting = PlannedOperation.objects.filter(work_unit__code=unit_code, start__gt=at)
     elif option.code in {"repair_and_resume", "defer"} and exception.work_unit_id is not None:
-        minutes = Decimal(str((estimated_end(exception, at) - at) / timedelta(minutes=1)))
+        minutes = Decimal(str((ends - at) / timedelta(minutes=1)))
         waiting = PlannedOperation.objects.filter(work_unit_id=exception.work_unit_id, start__gt=at)
     else:
         return []
@@ -191,13 +209,13 @@ def _span(minutes: float) -> str:
     return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60:02d}"
 
 
-def _cost(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> Decimal:
-    total = amount(values, "cost")
+def _cost(
+    option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime, ends: datetime
+) -> Decimal:
+    total = decision_cost(option, exception, values)
     templates = {posting.template for posting in option.postings.all()}
     if "cost_downtime" in templates:
-        total += downtime_cost(exception, max(estimated_end(exception, at), at))
-    if "cost_scrap" in templates and exception.item is not None:
-        total += amount(values, "quantity") * exception.item.standard_cost
+        total += downtime_cost(exception, max(ends, at))
     if exception.work_centre is not None and values.get("setup"):
         total += amount(values, "setup") / 60 * exception.work_centre.cost_per_hour
     return total.quantize(Decimal("0.01"))
@@ -205,18 +223,29 @@ def _cost(option: Option, exception: ExceptionRecord, values: dict[str, Any], at
 
 def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any]) -> list[str]:
     words = words_of(exception, values)
-    return [f"{task.function}: {task.title.format(**words)}" for task in option.tasks.all() if task.blocking]
+    return [
+        f"{task.function}: {fill(task.title, words)}"
+        for task in option.tasks.all()
+        if task.blocking and applies(task.only_if, values)
+    ]
 
 
 def _posts(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:
-    sentences = []
+    """The option's postings in words, in the order they would leave."""
+    found = []
     guess = {**values, "good": values.get("good", "0")}
     for template in option.postings.all():
         situation = Situation(exception=exception, at=at, values=guess, settings=template.settings)
         intended = BUILDERS[template.template](situation)
         if intended is not None:
-            sentences.append(sentence(intended))
-    return sentences
+            found.append(intended)
+    return [sentence(one) for one in in_order(found)]
+
+
+def in_order(intended: Iterable[Intended]) -> list[Intended]:
+    """Stock first, the answer to the customer last: the order in which one exception's postings leave."""
+    ranks = {kind: rank for rank, kind in enumerate(KIND_NAMES)}
+    return sorted(intended, key=lambda one: ranks.get(one.kind, len(ranks)))
 
 
 def sentence(intended: Intended) -> str:

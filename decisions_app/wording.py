@@ -19,5 +19,17 @@ def words_of(exception: ExceptionRecord, values: Mapping[str, Any]) -> dict[str,
         "po": str(exception.purchase_line) if exception.purchase_line else "the purchase order",
         "to_unit": str(values.get("to_unit") or "the other unit"),
         "substitute": str(values.get("substitute") or "the substitute"),
-        "quantity": str(values.get("quantity") or exception.quantity or "the quantity"),
+        "quantity": str(values.get("quantity") or _plain(exception) or "the quantity"),
     }
+
+
+def _plain(exception: ExceptionRecord) -> str:
+    return f"{exception.quantity.normalize():f}" if exception.quantity is not None else ""
+
+
+def fill(title: str, words: Mapping[str, str]) -> str:
+    """The title with its words in place; one that names something unknown stays as it was written."""
+    try:
+        return title.format(**words)[:120]
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return title[:120]

@@ -50,7 +50,8 @@ class Confirmation(Payload):
         )  # fmt: skip
         done = self.yield_qty + self.scrap_qty + self.rework_qty
         spent = self.setup_minutes + self.machine_minutes + self.labour_minutes + self.other_minutes
-        if not done and not spent:
+        ends_order = self.final and bool(self.total_yield)
+        if not done and not spent and not ends_order:
             found.append(Problem("yield_qty", "empty", "a confirmation needs a quantity or a time"))
         if self.start and self.end:
             elapsed = Decimal(str((self.end - self.start) / timedelta(minutes=1)))

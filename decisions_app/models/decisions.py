@@ -83,6 +83,7 @@ class Task(models.Model):
     blocking = models.BooleanField(default=True)
     clears = models.BooleanField(default=False)
     asks = models.JSONField(default=list, blank=True)
+    effects = models.JSONField(default=list, blank=True, help_text="plant effects when it is done")
     status = models.CharField(max_length=10, choices=TaskStatus.choices, default=TaskStatus.OPEN)
     result = models.JSONField(default=dict, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)

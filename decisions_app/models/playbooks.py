@@ -1,8 +1,11 @@
 """Playbooks: per exception type what is contained at once, which options exist, and what each brings about.
 
-Data an administrator edits. Words that name code (a posting template, a plant effect) come from the catalogues in
-`decisions_app.catalogue` and are checked on saving.
+Data an administrator edits. Words that name code (a posting template, a plant effect, a word in a task's title) come
+from the catalogues in `decisions_app.catalogue` and are checked on saving.
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -17,6 +20,7 @@ class Clears(models.TextChoices):
 
     PERSON = "person", "Somebody says so, or a task does"
     TASKS = "tasks", "The last blocking task"
+    RELEASE = "release", "Only its release tasks, each signed by another person of the duty named"
 
 
 class Trigger(models.TextChoices):
@@ -45,9 +49,7 @@ class Playbook(models.Model):
         return f"Playbook: {self.type}"
 
     def clean(self) -> None:
-        unknown = sorted(set(self.containment) - set(catalogue.EFFECTS))
-        if unknown:
-            raise ValidationError({"containment": f"Unknown plant effects: {', '.join(unknown)}"})
+        _check_effects("containment", self.containment)
 
 
 class Option(models.Model):
@@ -75,17 +77,10 @@ class Option(models.Model):
         return self.name
 
     def clean(self) -> None:
-        unknown = sorted(set(self.effects) - set(catalogue.EFFECTS))
-        if unknown:
-            raise ValidationError({"effects": f"Unknown plant effects: {', '.join(unknown)}"})
-        strangers = sorted(set(self.deciders) - set(Duty.values))
-        if strangers:
-            raise ValidationError({"deciders": f"Unknown duties: {', '.join(strangers)}"})
-        kinds = {entry.get("kind", "") for entry in self.inputs}
-        if not kinds <= set(catalogue.INPUT_KINDS):
-            raise ValidationError(
-                {"inputs": f"Unknown kinds: {', '.join(sorted(kinds - set(catalogue.INPUT_KINDS)))}"}
-            )
+        _check_effects("effects", self.effects)
+        if not isinstance(self.deciders, list) or not set(self.deciders) <= set(Duty.values):
+            raise ValidationError({"deciders": f"A list of duties: {', '.join(Duty.values)}"})
+        _check_inputs("inputs", self.inputs)
 
 
 class OptionTask(models.Model):
@@ -98,10 +93,12 @@ class OptionTask(models.Model):
     title = models.CharField(max_length=120)
     due_minutes = models.PositiveIntegerField(default=60)
     due_input = models.CharField(max_length=30, blank=True, help_text="a date-time input it is due at")
+    due_offset = models.PositiveIntegerField(default=0, help_text="minutes after that input")
     blocking = models.BooleanField(default=True, help_text="the exception can't be resolved before")
     clears = models.BooleanField(default=False, help_text="doing it ends the condition")
     asks = models.JSONField(default=list, blank=True, help_text="what the doer enters, shaped like inputs")
     only_if = models.CharField(max_length=40, blank=True, help_text="input that must be true, or name=value")
+    effects = models.JSONField(default=list, blank=True, help_text="plant effects when it is done, by name")
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -110,6 +107,20 @@ class OptionTask(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        _check_effects("effects", self.effects)
+        _check_inputs("asks", self.asks)
+        try:
+            self.title.format(**dict.fromkeys(catalogue.TITLE_WORDS, ""))
+        except (KeyError, IndexError, ValueError, AttributeError):
+            known = ", ".join(f"{{{name}}}" for name in catalogue.TITLE_WORDS)
+            raise ValidationError({"title": f"A title may name {known}"}) from None
+        inputs = {str(entry.get("name")): entry.get("kind") for entry in self.option.inputs}
+        if self.due_input and inputs.get(self.due_input) != "datetime":
+            raise ValidationError({"due_input": f"No date-time input: {self.due_input}"})
+        if self.only_if and self.only_if.partition("=")[0] not in inputs:
+            raise ValidationError({"only_if": f"No such input: {self.only_if}"})
 
 
 class OptionPosting(models.Model):
@@ -142,3 +153,23 @@ class OptionPosting(models.Model):
     def clean(self) -> None:
         if self.template not in catalogue.TEMPLATES:
             raise ValidationError({"template": f"Unknown posting template: {self.template}"})
+
+
+def _check_effects(field: str, names: Any) -> None:
+    if not isinstance(names, list):
+        raise ValidationError({field: "A list of plant effects"})
+    unknown = sorted({str(name) for name in names} - set(catalogue.EFFECTS))
+    if unknown:
+        raise ValidationError({field: f"Unknown plant effects: {', '.join(unknown)}"})
+
+
+def _check_inputs(field: str, entries: Any) -> None:
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValidationError({field: "A list of inputs, each with name, label and kind"})
+    names = [str(entry.get("name") or "") for entry in entries]
+    if "" in names or len(set(names)) != len(names):
+        raise ValidationError({field: "Every input has a name of its own"})
+    kinds: Iterable[str] = {str(entry.get("kind") or "text") for entry in entries}
+    unknown = sorted(set(kinds) - set(catalogue.INPUT_KINDS))
+    if unknown:
+        raise ValidationError({field: f"Unknown kinds: {', '.join(unknown)}"})

@@ -6,7 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from decisions_app.inputs import amount, moment
-from decisions_app.posting_templates.situation import Intended, Situation, expected_end, intend, plain
+from decisions_app.posting_templates.situation import Intended, Situation, expected_finish, intend, plain
+from decisions_app.references import find_purchase_line
+from exceptions_app.models import ExceptionRecord
 from plant_app.models import PurchaseOrderLine
 
 
@@ -41,12 +43,20 @@ def _date_change(
     return intend(situation, "change.date", payload, situation.at)
 
 
+def is_cancellation(exception: ExceptionRecord) -> bool:
+    """The customer takes the order line back."""
+    return exception.type.code == "order_change" and exception.details.get("kind") == "CANCEL"
+
+
 def date_work_order(situation: Situation) -> Intended | None:
-    """The work order's planned end, where the decision moves it to another day."""
-    order = situation.exception.work_order
-    if order is None:
+    """The work order's planned end: the agreed date, or the later day the decision's delay moves it to."""
+    exception = situation.exception
+    order = exception.work_order
+    if order is None or is_cancellation(exception):
         return None
-    end = expected_end(situation)
+    end = expected_finish(situation)
+    if end is not None and end < order.planned_end and exception.type.code != "order_change":
+        return None
     return _date_change(
         situation,
         target="work_order", number=order.number, line="", which="planned_end", old=order.planned_end, new=end,
@@ -56,7 +66,7 @@ def date_work_order(situation: Situation) -> Intended | None:
 def date_sales_line(situation: Situation) -> Intended | None:
     """The promise to the customer, where it moves to another day."""
     line = situation.exception.sales_line
-    if line is None:
+    if line is None or is_cancellation(situation.exception):
         return None
     return _date_change(
         situation,
@@ -70,21 +80,15 @@ def date_sales_line(situation: Situation) -> Intended | None:
 
 
 def purchase_line(situation: Situation) -> PurchaseOrderLine | None:
+    """The purchase order line the decision names (`number/line`), else the exception's own."""
     label = str(situation.values.get("purchase_line") or "")
-    number, _, line = label.partition("/")
-    if number and line.isdigit():
-        return (
-            PurchaseOrderLine.objects.select_related("order")
-            .filter(order__number=number, line=int(line))
-            .first()
-        )
-    return situation.exception.purchase_line
+    return find_purchase_line(label) if label else situation.exception.purchase_line
 
 
 def date_purchase_line(situation: Situation) -> Intended | None:
-    """The supplier's date, where it moves to another day."""
+    """The supplier's date, where something is still to come and it moves to another day."""
     line = purchase_line(situation)
-    if line is None:
+    if line is None or line.received >= line.quantity:
         return None
     return _date_change(
         situation,
@@ -117,7 +121,7 @@ def _quantity_change(
 def quantity_work_order(situation: Situation) -> Intended | None:
     """The work order's quantity, as decided."""
     order = situation.exception.work_order
-    if order is None:
+    if order is None or is_cancellation(situation.exception):
         return None
     new = amount(situation.values, "quantity_now") or amount(situation.values, "quantity")
     return _quantity_change(
@@ -128,7 +132,7 @@ def quantity_work_order(situation: Situation) -> Intended | None:
 def quantity_sales_line(situation: Situation) -> Intended | None:
     """The ordered quantity, as agreed."""
     line = situation.exception.sales_line
-    if line is None:
+    if line is None or is_cancellation(situation.exception):
         return None
     return _quantity_change(
         situation,
@@ -141,9 +145,9 @@ def quantity_sales_line(situation: Situation) -> Intended | None:
 
 
 def cancel_sales_line(situation: Situation) -> Intended | None:
-    """The order line is cancelled."""
+    """The order line is cancelled, where that is the change asked for."""
     line = situation.exception.sales_line
-    if line is None:
+    if line is None or not is_cancellation(situation.exception):
         return None
     payload = {
         "site": situation.exception.site.code,

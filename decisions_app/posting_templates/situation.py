@@ -12,6 +12,7 @@ from typing import Any
 from decisions_app.inputs import amount, moment
 from decisions_app.models import Decision, PostingLink, Task
 from exceptions_app.models import ExceptionRecord
+from plant_app.selectors.confirmation import ConfirmationDue
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,14 @@ def opening_key(exception: ExceptionRecord, template: str) -> str:
 
 
 def _chain(exception: ExceptionRecord) -> str:
+    """What keeps an exception's postings in order: its work order, else the lot, line, unit or item they are about."""
     if exception.work_order is not None:
         return exception.work_order.number
     if exception.lot is not None:
         return f"lot {exception.lot.code}"
+    for what in (exception.sales_line, exception.purchase_line, exception.work_unit, exception.item):
+        if what is not None:
+            return f"{what._meta.model_name} {getattr(what, 'code', what)}"
     return ""
 
 
@@ -92,6 +97,25 @@ def worked_minutes(start: datetime, end: datetime) -> str:
     """Minutes of work between two moments to a tenth, rounded down: never more than the clock allows."""
     minutes = Decimal(int((end - start) / timedelta(seconds=6))) / 10
     return plain(minutes)
+
+
+def worked_times(made: ConfirmationDue) -> dict[str, str]:
+    """Stretch and minutes of unconfirmed work as a confirmation carries them; the crew's are machine and set-up.
+
+    Never more than the clock allows from start to end, however the minutes were rounded.
+    """
+    if made.start is None or made.start >= made.end:
+        return {}
+    longest = Decimal(worked_minutes(made.start, made.end))
+    setup = min(made.setup_minutes, longest)
+    machine = min(made.machine_minutes, longest - setup)
+    return {
+        "start": made.start.isoformat(),
+        "end": made.end.isoformat(),
+        "setup_minutes": plain(setup),
+        "machine_minutes": plain(machine),
+        "labour_minutes": plain(setup + machine),
+    }
 
 
 def remaining(exception: ExceptionRecord) -> Decimal:
@@ -132,3 +156,32 @@ def expected_end(situation: Situation) -> datetime | None:
                 return start_at
             return start_at + timedelta(minutes=float(run_minutes(exception)))
     return None
+
+
+def rest_of_route(exception: ExceptionRecord) -> timedelta:
+    """Planned work of the operations after the linked one."""
+    operation = exception.operation
+    if operation is None:
+        return timedelta(0)
+    order = operation.work_order
+    minutes = sum(
+        (
+            step.setup_minutes + step.run_minutes * order.quantity
+            for step in order.operations.filter(number__gt=operation.number).exclude(status="cancelled")
+        ),
+        Decimal(0),
+    )
+    return timedelta(minutes=float(minutes))
+
+
+def expected_finish(situation: Situation) -> datetime | None:
+    """When the work order would be finished by this decision: this operation's end, then the rest of its route."""
+    end = expected_end(situation)
+    if end is None or _promises_only(situation):
+        return end
+    return end + rest_of_route(situation.exception)
+
+
+def _promises_only(situation: Situation) -> bool:
+    """The decision says when the order is to be there, not when an operation ends."""
+    return not any(situation.values.get(name) for name in ("to_unit", "not_before", "expected_up_at"))

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from decisions_app.inputs import amount
+from decisions_app.models import PostingLink
 from decisions_app.posting_templates.changes import purchase_line
 from decisions_app.posting_templates.situation import (
     Intended,
@@ -15,6 +16,7 @@ from decisions_app.posting_templates.situation import (
     opening_key,
     plain,
 )
+from erp_sync.models import Posting
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Item, StockLayer, StockLocation, StockRow, StockStatus
 
@@ -59,9 +61,15 @@ def _movement(
     return intend(situation, kind, payload, occurred_at)
 
 
-def storage_of_hold(exception: ExceptionRecord) -> str:
-    """Location code the held stock came from, as containment remembered it."""
-    return str(exception.details.get("held_from") or "")
+def block_of(exception: ExceptionRecord) -> Posting | None:
+    """The posting that put the exception's stock into blocked stock, unless it was called off."""
+    links = PostingLink.objects.filter(
+        exception=exception, template="block_stock", posting__withdrawn_at=None
+    )
+    found = (
+        links.exclude(posting__status="cancelled").select_related("posting").order_by("-posting_id").first()
+    )
+    return found.posting if found is not None else None
 
 
 def block_stock(situation: Situation) -> Intended | None:
@@ -70,7 +78,9 @@ def block_stock(situation: Situation) -> Intended | None:
     row, blocked = held_stock(exception), blocked_location(exception)
     if row is None or blocked is None:
         return None
-    quantity = min(exception.quantity or row.quantity, row.quantity)
+    quantity = row.quantity
+    if exception.quantity is not None and not situation.settings.get("whole"):
+        quantity = min(exception.quantity, row.quantity)
     return _movement(
         situation,
         "movement.block",
@@ -82,32 +92,59 @@ def block_stock(situation: Situation) -> Intended | None:
 
 
 def unblock_stock(situation: Situation) -> Intended | None:
-    """The decided quantity back to free stock."""
-    blocked = blocked_location(situation.exception)
-    target = storage_of_hold(situation.exception)
-    if blocked is None or not target:
+    """The decided quantity back to free stock, to where it was blocked from."""
+    block = block_of(situation.exception)
+    if block is None:
         return None
     return _movement(
         situation,
         "movement.unblock",
-        quantity=amount(situation.values, "quantity"),
-        source=blocked.code,
-        target=target,
+        quantity=amount(block.payload if situation.settings.get("whole") else situation.values, "quantity"),
+        source=str(block.payload.get("to_location") or ""),
+        target=str(block.payload.get("from_location") or ""),
         occurred_at=situation.at,
     )
 
 
 def scrap_stock(situation: Situation) -> Intended | None:
-    """The decided quantity out of blocked stock, for good."""
-    blocked = blocked_location(situation.exception)
-    return _movement(
-        situation,
-        "movement.scrap",
-        quantity=amount(situation.values, "quantity"),
-        source=blocked.code if blocked else "",
-        target="",
-        occurred_at=situation.at,
-    )
+    """The decided quantity out of blocked stock, for good; never both as a movement and as scrap of an operation.
+
+    Pieces that never were stock (nothing was blocked) are confirmed as scrap of the operation they lie at.
+    """
+    exception = situation.exception
+    quantity = amount(situation.values, "quantity")
+    block = block_of(exception)
+    if block is not None:
+        return _movement(
+            situation,
+            "movement.scrap",
+            quantity=quantity,
+            source=str(block.payload.get("to_location") or ""),
+            target="",
+            occurred_at=situation.at,
+        )
+    row = held_stock(exception)
+    if row is not None:
+        # Known to ERP as free stock: it goes from there, where nobody had it blocked.
+        found = _movement(
+            situation,
+            "movement.scrap",
+            quantity=quantity,
+            source=row.location.code,
+            target="",
+            occurred_at=situation.at,
+        )
+        if found is not None:
+            found.payload["from_status"] = StockStatus.FREE.value
+        return found
+    if exception.operation is None or quantity <= 0:
+        return None
+    payload = envelope(situation) | {
+        "scrap_qty": plain(quantity),
+        "work_centre": exception.operation.work_centre.code,
+        "reason_code": cause(situation),
+    }
+    return intend(situation, "confirmation", payload, situation.at)
 
 
 def transfer_stock(situation: Situation) -> Intended | None:
@@ -148,11 +185,14 @@ def return_supplier(situation: Situation) -> Intended | None:
     exception = situation.exception
     if line is None or exception.item is None:
         return None
-    blocked = blocked_location(exception)
+    quantity = amount(situation.values, "quantity")
+    if quantity <= 0:
+        return None
+    block = block_of(exception)
     payload: dict[str, Any] = {
         "site": exception.site.code,
         "item": exception.item.code,
-        "quantity": plain(amount(situation.values, "quantity")),
+        "quantity": plain(quantity),
         "uom": exception.item.uom,
         "to": "supplier",
         "purchase_order": line.order.number,
@@ -162,8 +202,8 @@ def return_supplier(situation: Situation) -> Intended | None:
     }
     if exception.lot is not None:
         payload["lot"] = exception.lot.code
-    if blocked is not None:
-        payload["from_location"] = blocked.code
+    if block is not None:
+        payload["from_location"] = block.payload.get("to_location", "")
     return intend(situation, "movement.return", payload, situation.at)
 
 

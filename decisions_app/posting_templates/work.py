@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+from core import clock
 from decisions_app.inputs import amount, moment
 from decisions_app.posting_templates.situation import (
     Intended,
@@ -13,9 +14,10 @@ from decisions_app.posting_templates.situation import (
     intend,
     opening_key,
     plain,
-    worked_minutes,
+    worked_times,
 )
 from plant_app.models import WorkUnit
+from plant_app.selectors.confirmation import confirmation_due
 
 PRIORITIES = {"critical": 1, "high": 2, "normal": 3, "low": 4}
 
@@ -60,32 +62,30 @@ def maintenance_complete(situation: Situation) -> Intended | None:
 
 
 def confirm_part(situation: Situation) -> Intended | None:
-    """What was counted and worked on the linked operation up to the stop, and not yet sent."""
+    """What was counted and worked on the linked operation up to the stop, and not yet sent.
+
+    A rehearsed past has only what its people counted: the operation's own figures are the present's.
+    """
     exception, operation = situation.exception, situation.exception.operation
     if operation is None:
         return None
-    operation.refresh_from_db()
-    good = operation.good - operation.confirmed_good
-    scrap = operation.scrap - operation.confirmed_scrap
     stopped = exception.occurred_at
-    started = operation.confirmed_until or operation.started_at
     unit = exception.work_unit or operation.actual_unit or operation.work_unit
     payload = envelope(situation) | {
-        "yield_qty": plain(good),
-        "scrap_qty": plain(scrap),
         "work_centre": operation.work_centre.code,
         "work_unit": unit.code if unit else "",
     }
-    if started is not None and started < stopped:
-        worked = worked_minutes(started, stopped)
-        payload |= {
-            "start": started.isoformat(),
-            "end": stopped.isoformat(),
-            "machine_minutes": worked,
-            "labour_minutes": worked,
-        }
-    elif not good and not scrap:
+    if clock.rehearsing():
+        good, scrap = amount(situation.values, "good"), amount(situation.values, "scrap")
+        worked = False
+    else:
+        operation.refresh_from_db()
+        made = confirmation_due(operation, stopped)
+        good, scrap, worked = made.good, made.scrap, not made.empty
+        payload |= worked_times(made)
+    if not (good or scrap or worked):
         return None
+    payload |= {"yield_qty": plain(good), "scrap_qty": plain(scrap)}
     if scrap or exception.reason:
         payload["reason_code"] = cause(situation)
     return intend(situation, "confirmation", payload, stopped)
@@ -96,9 +96,11 @@ def confirm_rework(situation: Situation) -> Intended | None:
     exception = situation.exception
     if exception.work_order is None:
         return None
-    minutes = amount(situation.values, "minutes")
+    minutes, quantity = amount(situation.values, "minutes"), amount(situation.values, "quantity")
+    if not (minutes or quantity):
+        return None
     payload = envelope(situation) | {
-        "rework_qty": plain(amount(situation.values, "quantity")),
+        "rework_qty": plain(quantity),
         "labour_minutes": plain(minutes),
         "start": (situation.at - timedelta(minutes=float(max(minutes, Decimal(1))))).isoformat(),
         "end": situation.at.isoformat(),

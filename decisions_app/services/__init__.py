@@ -1,8 +1,8 @@
 """Every verb of decisions, from containment to closing; import from here."""
 
-from decisions_app.services.closing import cancel, clear, reopen, resolve, restore, settle
+from decisions_app.services.closing import clear, resolve, settle
 from decisions_app.services.containment import contain, contain_due
-from decisions_app.services.deciding import decide, reverse_decision
+from decisions_app.services.deciding import decide
 from decisions_app.services.finishing import complete_task
 from decisions_app.services.loading import load_default_playbooks
 from decisions_app.services.merging import merge, split
@@ -10,6 +10,7 @@ from decisions_app.services.progress import report_progress
 from decisions_app.services.settled import handle_settled
 from decisions_app.services.talk import comment
 from decisions_app.services.tasks import add_task, take_task
+from decisions_app.services.undoing import cancel, reopen, restore, reverse_decision
 from decisions_app.services.windows import refresh
 
 __all__ = [

@@ -15,6 +15,7 @@ from decisions_app.services import effects, windows
 from decisions_app.services.closing import after_clearing, settle, why_not_over
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import next_step_after
+from decisions_app.services.undoing import retire_decisions
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
@@ -46,7 +47,7 @@ def contain_due(*, limit: int = 50) -> int:
                     _contain(exceptions.locked(exception_id=pk), clock.now())
                     done += 1
         except DomainError as error:
-            # One that cannot be contained must not hold up the others; the doctor counts it, the next sweep tries again.
+            # It must not hold up the others; the doctor counts it, the next sweep tries again.
             logger.exception("exception %s could not be contained: %s", pk, error)
     return done
 
@@ -58,6 +59,8 @@ def _contain(exception: ExceptionRecord, at: datetime) -> bool:
         exception.contain_due_at = None
         exception.save(update_fields=["contain_due_at"])
         return False
+    if exception.reopen_count:
+        _retire_former(exception)
     playbook = Playbook.objects.filter(type=exception.type).first()
     situation = Situation(exception=exception, at=at, values=exception.details)
     names = list(playbook.containment) if playbook else []
@@ -70,6 +73,13 @@ def _contain(exception: ExceptionRecord, at: datetime) -> bool:
     windows.refresh(exception=exception, at=at)
     hint(*exceptions.groups_of(exception), kind="contained", ref=exception.ref)
     return True
+
+
+def _retire_former(exception: ExceptionRecord) -> None:
+    """A signal that reopens the record knows no decisions: those of before are no answer to what came back."""
+    last = exception.events.filter(kind=EventKind.REOPENED).order_by("-pk").first()
+    if last is not None:
+        retire_decisions(exception, last.actor, before=last.at)
 
 
 def _all_clear(exception: ExceptionRecord) -> bool:

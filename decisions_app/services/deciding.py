@@ -1,4 +1,4 @@
-"""Deciding, and taking a decision back.
+"""Deciding.
 
 Owns the one transaction in which a decision, its tasks, its plant effects and its postings come to be together; who
 may decide what is in `decisions_app.deciders`.
@@ -14,15 +14,14 @@ from django.db.models import Max
 from core import clock
 from core.errors import InvalidInput, NotFound, TransitionRefused
 from core.hints import hint
-from decisions_app.deciders import check_decider
+from decisions_app.deciders import check_decider, decision_cost, duties_here
 from decisions_app.inputs import amount, read_inputs
-from decisions_app.models import Decision, Option, TaskStatus, Trigger
+from decisions_app.models import Decision, Option, Trigger
 from decisions_app.posting_templates import Situation
+from decisions_app.references import check_references
 from decisions_app.services import effects
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import hand_out, next_step_after
-from erp_sync import services as erp
-from erp_sync.models import Posting
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
@@ -45,8 +44,9 @@ def decide(
     The record moves from acknowledged to decided (an open one is acknowledged by deciding, when the decider belongs to
     the owner's function or plans). Options that share a quantity may be decided one after the other; the record is
     decided once nothing suspect is left. Raises NotFound (`decisions.option`), NotAllowed (`decisions.not_a_decider`,
-    `decisions.over_limit`, `decisions.four_eyes`), InvalidInput (`decisions.inputs`, `decisions.quantity`),
-    TransitionRefused, StaleVersion. Locks the exception.
+    `decisions.over_limit`, `decisions.four_eyes`, `decisions.grade`, `decisions.tier_a`), InvalidInput
+    (`decisions.inputs`, `decisions.quantity`), TransitionRefused (also `decisions.not_aligned`), StaleVersion. Locks
+    the exception.
     """
     exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
     option = (
@@ -56,9 +56,21 @@ def decide(
     )
     if option is None:
         raise NotFound("decisions.option", f"{exception.type} has no option {option_code}.")
+    _refuse_ended(exception)
     values = read_inputs(option.inputs, inputs, zone=exception.site.timezone)
-    cost = amount(values, "cost")
-    check_decider(exception=exception, option=option, actor=actor, cost=cost)
+    duties = duties_here(exception, actor)
+    cost = decision_cost(option, exception, values)
+    check_decider(
+        exception=exception,
+        option=option,
+        actor=actor,
+        cost=cost,
+        values=values,
+        reason=reason,
+        duties=duties,
+    )
+    if not clock.rehearsing():
+        check_references(option.inputs, values, exception=exception, duties=duties)
     at = clock.now()
     quantity = _share(exception, option, values)
     _make_ready(exception, actor, via)
@@ -102,71 +114,11 @@ def decide(
     return decision
 
 
-@transaction.atomic
-def reverse_decision(
-    *,
-    exception_id: int,
-    number: int,
-    actor: User,
-    reason: str,
-    via: str = "",
-    expected_version: int | None = None,
-) -> Decision:
-    """Take a decision back: its open tasks and unsent postings end, confirmed postings get reversals queued.
-
-    Raises NotFound (`decisions.decision`), InvalidInput when no reason is given, TransitionRefused once resolved.
-    Locks the exception, then the postings.
-    """
-    exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
-    if not reason.strip():
-        raise InvalidInput("decisions.reason", "Say why the decision is taken back.")
-    decision = (
-        exception.decisions.filter(number=number, reversed_at__isnull=True).select_related("option").first()
-    )
-    if decision is None:
-        raise NotFound("decisions.decision", f"{exception.ref} has no decision {number} in force.")
-    if exception.status not in {Status.ACKNOWLEDGED, Status.DECIDED}:
-        raise TransitionRefused(
-            "decisions.too_late", f"{exception.ref} is {exception.status}.", "Reopen it first."
-        )
-    check_decider(exception=exception, option=decision.option, actor=actor, cost=decision.cost)
-    at = clock.now()
-    decision.reversed_at, decision.reversed_by, decision.reverse_reason = at, actor, reason[:300]
-    decision.save(update_fields=["reversed_at", "reversed_by", "reverse_reason"])
-    decision.tasks.filter(status=TaskStatus.OPEN).update(
-        status=TaskStatus.CANCELLED, done_at=at, done_by=actor
-    )
-    undo_postings(
-        exception=exception,
-        postings=Posting.objects.filter(link__decision=decision),
-        actor=actor,
-        reason=reason,
-    )
-    effects.undo(decision.option.effects, exception)
-    exceptions.record_event(
-        exception=exception,
-        kind=EventKind.DECISION_REVERSED,
-        actor=actor,
-        via=via,
-        text=reason[:300],
-        data={"decision": decision.number, "option": decision.option.code},
-    )
-    if exception.status == Status.DECIDED:
-        exceptions.move(exception=exception, to=Status.ACKNOWLEDGED, actor=actor, via=via, decided_at=None)
-    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
-    hint(*exceptions.groups_of(exception), kind="decision_reversed", ref=exception.ref)
-    return decision
-
-
-def undo_postings(*, exception: ExceptionRecord, postings: Any, actor: User | None, reason: str) -> None:
-    """Cancel what has not been sent and queue reversals for what ERP confirmed, last in, first out."""
-    for posting in postings.order_by("-pk"):
-        erp.withdraw(posting_id=posting.pk, actor=actor, reason=reason)
-
-
 def _share(exception: ExceptionRecord, option: Option, values: Mapping[str, Any]) -> Decimal | None:
     """The quantity this decision takes of what is suspect. Refuses more than is left."""
     taken = amount(values, "quantity") or None
+    if option.by_quantity and taken is None:
+        raise InvalidInput("decisions.quantity", "Say how much this is for.")
     if not option.by_quantity:
         if exception.decisions.filter(reversed_at__isnull=True).exists():
             raise TransitionRefused(
@@ -193,17 +145,20 @@ def _complete(exception: ExceptionRecord) -> bool:
     return decided_quantity(exception) >= exception.quantity
 
 
-def _make_ready(exception: ExceptionRecord, actor: User, via: str) -> None:
-    """A decision is also the owner's yes: an open record is acknowledged by whoever decides it."""
-    if exception.status == Status.OPEN:
-        exceptions.acknowledge_by_deciding(exception=exception, actor=actor, via=via)
-    if exception.status not in {Status.ACKNOWLEDGED, Status.DECIDED}:
+def _refuse_ended(exception: ExceptionRecord) -> None:
+    if exception.status not in {Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}:
         raise TransitionRefused(
             "decisions.not_open",
             f"{exception.ref} is {exception.status} and can't be decided.",
-            "Reload the page.",
+            "Sort it first." if exception.status == Status.TRIAGE else "Reload the page.",
         )
     if exception.status == Status.DECIDED and _complete(exception):
         raise TransitionRefused(
             "decisions.decided", f"{exception.ref} is already decided.", "Reverse that decision first."
         )
+
+
+def _make_ready(exception: ExceptionRecord, actor: User, via: str) -> None:
+    """A decision is also the owner's yes: an open record is acknowledged by whoever decides it."""
+    if exception.status == Status.OPEN:
+        exceptions.acknowledge_by_deciding(exception=exception, actor=actor, via=via)

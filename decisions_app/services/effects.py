@@ -7,28 +7,22 @@ imposed. Runs inside the caller's transaction, the exception locked.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from core import clock
 from decisions_app.inputs import amount, moment
+from decisions_app.posting_templates.changes import is_cancellation, purchase_line
 from decisions_app.posting_templates.situation import Situation
-from decisions_app.posting_templates.stock import blocked_location, held_stock
+from decisions_app.services.holds import hold_lifted, hold_lot
+from decisions_app.services.origin import impose as _impose
+from decisions_app.services.origin import origin
+from decisions_app.services.origin import show_unit as _show_unit
 from exceptions_app.models import ExceptionRecord
-from plant_app.models import (
-    Constraint,
-    ConstraintKind,
-    UnitState,
-    WorkUnit,
-)
+from plant_app.models import ConstraintKind, UnitState, WorkUnit
+from plant_app.selectors.duty import current_shift
 from plant_app.selectors.floor import constraints_on_unit
 from plant_app.services import live, overlay, progress
 
 Effect = Callable[[Situation], None]
-
-
-def origin(exception: ExceptionRecord) -> str:
-    """How lower tables remember this exception."""
-    return f"exception:{exception.pk}"
 
 
 def _estimate(situation: Situation) -> datetime:
@@ -52,17 +46,6 @@ def _estimate(situation: Situation) -> datetime:
         playbook = getattr(exception.type, "playbook", None)
         assumed = float(playbook.estimate_minutes) if playbook else 60.0
     return max(exception.occurred_at + timedelta(minutes=assumed), situation.at + timedelta(minutes=5))
-
-
-def _impose(situation: Situation, kind: ConstraintKind, **what: Any) -> Constraint:
-    exception = situation.exception
-    return live.impose_constraint(
-        kind=kind,
-        site=exception.site,
-        origin_ref=origin(exception),
-        note=exception.title[:160],
-        **what,
-    )
 
 
 def unit_down(situation: Situation) -> None:
@@ -90,15 +73,10 @@ def unit_down(situation: Situation) -> None:
         ends_at=_estimate(situation),
         estimated=True,
     )
-    live.set_unit_state(
-        work_unit=unit,
-        state=UnitState.DOWN,
-        at=exception.occurred_at,
-        note=exception.title[:120],
-        origin_ref=origin(exception),
-    )
+    # The operation before its unit, as whoever reports progress locks them.
     if exception.operation is not None:
         progress.stop_operation(operation_id=exception.operation.pk, at=exception.occurred_at)
+    _show_unit(situation, UnitState.DOWN)
 
 
 def _restate(situation: Situation, kind: ConstraintKind, until: datetime | None) -> None:
@@ -133,14 +111,8 @@ def material_short(situation: Situation) -> None:
         estimated=True,
         quantity=exception.quantity,
     )
-    if exception.work_unit is not None and exception.details.get("kind", "stopped_now") == "stopped_now":
-        live.set_unit_state(
-            work_unit=exception.work_unit,
-            state=UnitState.MATERIAL,
-            at=exception.occurred_at,
-            note=exception.title[:120],
-            origin_ref=origin(exception),
-        )
+    if exception.details.get("kind", "stopped_now") == "stopped_now":
+        _show_unit(situation, UnitState.MATERIAL)
 
 
 def short_until(situation: Situation) -> None:
@@ -153,51 +125,21 @@ def short_lifted(situation: Situation) -> None:
     live.lift_constraints(origin_ref=origin(situation.exception), kind=ConstraintKind.MATERIAL_SHORT)
 
 
-def hold_lot(situation: Situation) -> None:
-    """Lot or operation on hold at once; stock shows as blocked here before ERP knows."""
-    exception = situation.exception
-    if exception.lot is None and exception.operation is None and exception.item is None:
-        return
-    _impose(
-        situation,
-        ConstraintKind.HOLD,
-        lot=exception.lot,
-        item=exception.item if exception.lot is None else None,
-        operation=exception.operation if exception.lot is None else None,
-        starts_at=exception.occurred_at,
-        ends_at=None,
-        quantity=exception.quantity,
-    )
-    row, blocked = held_stock(exception), blocked_location(exception)
-    if row is not None and blocked is not None:
-        quantity = min(exception.quantity or row.quantity, row.quantity)
-        exception.details = {**exception.details, "held_from": row.location.code}
-        exception.save(update_fields=["details"])
-        overlay.overlay_stock(
-            item=row.item,
-            lot=row.lot,
-            quantity=quantity,
-            location=row.location,
-            to_location=blocked,
-            origin_ref=origin(exception),
-            allow_short=True,
-        )
-    if exception.work_unit is not None:
-        live.set_unit_state(
-            work_unit=exception.work_unit,
-            state=UnitState.HOLD,
-            at=exception.occurred_at,
-            note=exception.title[:120],
-            origin_ref=origin(exception),
-        )
+def _missing(exception: ExceptionRecord) -> int:
+    return max(1, int(amount(exception.details, "missing") or exception.quantity or 1))
 
 
-def hold_lifted(situation: Situation) -> None:
-    """The whole hold ends when everything suspect is decided; until then it stays for the rest."""
+def _crew_end(situation: Situation) -> datetime:
+    """The end somebody gave, else the shift's, else the playbook's estimate."""
     exception = situation.exception
-    decided = amount(situation.values, "quantity")
-    if exception.quantity is None or decided >= exception.quantity:
-        live.lift_constraints(origin_ref=origin(exception), kind=ConstraintKind.HOLD)
+    given = str(exception.details.get("until") or "")
+    shift = current_shift(exception.site, max(exception.occurred_at, situation.at))
+    fallback = shift.end if shift is not None else _estimate(situation)
+    try:
+        until = datetime.fromisoformat(given)
+    except ValueError:
+        return fallback
+    return until if until.tzinfo is not None and until > exception.occurred_at else fallback
 
 
 def crew_short(situation: Situation) -> None:
@@ -205,21 +147,31 @@ def crew_short(situation: Situation) -> None:
     exception = situation.exception
     if exception.work_centre is None:
         return
-    missing = int(amount(exception.details, "missing") or exception.quantity or 1)
+    found = sum(
+        (
+            int(amount(decision.inputs, "people") or 1)
+            for decision in exception.decisions.filter(reversed_at__isnull=True).select_related("option")
+            if "crew_covered" in decision.option.effects
+        ),
+        0,
+    )
+    if found >= _missing(exception):
+        live.lift_constraints(origin_ref=origin(exception), kind=ConstraintKind.CREW_SHORT)
+        return
     _impose(
         situation,
         ConstraintKind.CREW_SHORT,
         work_centre=exception.work_centre,
         starts_at=exception.occurred_at,
-        ends_at=_estimate(situation),
+        ends_at=_crew_end(situation),
         estimated=True,
-        missing=missing,
+        missing=_missing(exception) - found,
     )
 
 
 def crew_covered(situation: Situation) -> None:
-    """The crew is complete again."""
-    live.lift_constraints(origin_ref=origin(situation.exception), kind=ConstraintKind.CREW_SHORT)
+    """The people found are no longer missing; with none missing the crew is complete again."""
+    crew_short(situation)
 
 
 def crew_from(situation: Situation) -> None:
@@ -246,22 +198,18 @@ def tool_down(situation: Situation) -> None:
 def place_locked(situation: Situation) -> None:
     """The place is locked, without an end: only people release it."""
     exception = situation.exception
+    if exception.work_unit is None and exception.work_centre is None and exception.area is None:
+        return
     _impose(
         situation,
         ConstraintKind.PLACE_LOCKED,
-        area=exception.area if exception.work_unit is None else None,
         work_unit=exception.work_unit,
+        work_centre=exception.work_centre if exception.work_unit is None else None,
+        area=exception.area if exception.work_unit is None and exception.work_centre is None else None,
         starts_at=exception.occurred_at,
         ends_at=None,
     )
-    if exception.work_unit is not None:
-        live.set_unit_state(
-            work_unit=exception.work_unit,
-            state=UnitState.SAFETY,
-            at=exception.occurred_at,
-            note=exception.title[:120],
-            origin_ref=origin(exception),
-        )
+    _show_unit(situation, UnitState.SAFETY)
 
 
 def pin_to_unit(situation: Situation) -> None:
@@ -299,7 +247,7 @@ def promise_changed(situation: Situation) -> None:
     """The promise takes the agreed date here until ERP has it; the work order is needed by then."""
     exception = situation.exception
     when = moment(situation.values, "commit_at")
-    if when is None:
+    if when is None or is_cancellation(exception):
         return
     if exception.sales_line is not None:
         overlay.overlay_value(
@@ -312,14 +260,34 @@ def promise_changed(situation: Situation) -> None:
 
 
 def quantity_changed(situation: Situation) -> None:
-    """The promise takes the agreed quantity here until ERP has it."""
+    """The promise and the work order take the agreed quantity here until ERP has it."""
     exception = situation.exception
     quantity = amount(situation.values, "quantity")
-    if exception.sales_line is None or not quantity or quantity == exception.sales_line.quantity:
+    if not quantity or is_cancellation(exception):
         return
-    overlay.overlay_value(
-        target=exception.sales_line, field="quantity", value=quantity, origin_ref=origin(exception)
-    )
+    for target in (exception.sales_line, exception.work_order):
+        if target is not None and quantity != target.quantity:
+            overlay.overlay_value(
+                target=target, field="quantity", value=quantity, origin_ref=origin(exception)
+            )
+
+
+def order_cancelled(situation: Situation) -> None:
+    """A cancelled order line needs nothing any more, until ERP says so too."""
+    line = situation.exception.sales_line
+    if line is not None and is_cancellation(situation.exception):
+        overlay.overlay_value(
+            target=line, field="cancelled", value=True, origin_ref=origin(situation.exception)
+        )
+
+
+def supplier_promise(situation: Situation) -> None:
+    """The purchase is expected on the stated date here until ERP has it."""
+    line, when = purchase_line(situation), moment(situation.values, "arrival")
+    if line is not None and when is not None and line.received < line.quantity:
+        overlay.overlay_value(
+            target=line, field="promised_at", value=when, origin_ref=origin(situation.exception)
+        )
 
 
 EFFECTS: dict[str, Effect] = {
@@ -327,6 +295,7 @@ EFFECTS: dict[str, Effect] = {
     for effect in (
         unit_down, unit_down_until, material_short, short_until, short_lifted, hold_lot, hold_lifted, crew_short,
         crew_covered, crew_from, tool_down, place_locked, pin_to_unit, not_before, promise_changed, quantity_changed,
+        order_cancelled, supplier_promise,
     )
 }  # fmt: skip
 
@@ -342,38 +311,62 @@ def apply(names: list[str], situation: Situation) -> None:
         live.request_resequence(site=exception.site, cause=f"{exception.ref} {exception.title}"[:120])
 
 
-def lift_all(exception: ExceptionRecord, *, at: datetime) -> None:
+def lift_all(exception: ExceptionRecord, *, at: datetime, decided_too: bool = False) -> None:
     """The condition is gone: lift what limits the plan because of it and give its units back.
 
-    Pins and dates decided on stay: they are the decision, not the condition.
+    Pins, dates and agreed values stay: they are the decision, not the condition. With `decided_too` (the record never
+    should have been) they go as well.
     """
     if clock.rehearsing():
         return
-    keep = {ConstraintKind.PINNED, ConstraintKind.NOT_BEFORE}
+    keep = set() if decided_too else {ConstraintKind.PINNED, ConstraintKind.NOT_BEFORE}
     for kind in ConstraintKind:
         if kind not in keep:
             live.lift_constraints(origin_ref=origin(exception), kind=kind)
+    if decided_too:
+        overlay.clear_overlay(origin_ref=origin(exception))
     unit = exception.work_unit
     if unit is not None and unit.states.filter(until=None, origin_ref=origin(exception)).exists():
-        others = constraints_on_unit(unit).filter(kind=ConstraintKind.UNIT_DOWN).exists()
-        live.set_unit_state(work_unit=unit, state=UnitState.DOWN if others else UnitState.FREE, at=at)
+        others = set(constraints_on_unit(unit).values_list("kind", flat=True))
+        state = next((shown for kind, shown in _SHOWN if kind in others), UnitState.FREE)
+        live.set_unit_state(work_unit=unit, state=state, at=at)
     live.request_resequence(site=exception.site, cause=f"{exception.ref} cleared")
 
 
-# What taking a decision back lifts; what opening imposed stays, since the condition does.
-UNDONE_BY_REVERSAL: dict[str, tuple[ConstraintKind, ...]] = {
-    "pin_to_unit": (ConstraintKind.PINNED,),
-    "not_before": (ConstraintKind.NOT_BEFORE,),
+# What a unit shows when one of its troubles is over and others are not, worst first.
+_SHOWN = (
+    (ConstraintKind.PLACE_LOCKED, UnitState.SAFETY),
+    (ConstraintKind.UNIT_DOWN, UnitState.DOWN),
+    (ConstraintKind.TOOL_DOWN, UnitState.DOWN),
+)
+# What taking a decision back lifts...
+_LIFTED_BY_REVERSAL: dict[str, ConstraintKind] = {
+    "pin_to_unit": ConstraintKind.PINNED,
+    "not_before": ConstraintKind.NOT_BEFORE,
+}
+# ... the values it takes back ...
+_VALUES = {"promise_changed", "quantity_changed", "order_cancelled", "supplier_promise"}
+# ... and what it puts back, since the condition is still there: the effect that knows what is left of it.
+_RESTORED: dict[str, Effect] = {
+    "hold_lifted": hold_lifted,
+    "short_lifted": material_short,
+    "crew_covered": crew_short,
 }
 
 
-def undo(names: list[str], exception: ExceptionRecord) -> None:
-    """Take back the plant effects of a reversed decision: pins, dates and agreed values."""
+def undo(names: list[str], situation: Situation) -> None:
+    """Take back the plant effects of a reversed decision; what opening imposed is in force again where it was lifted.
+
+    The decision is marked reversed before.
+    """
     if clock.rehearsing():
         return
-    for name in names:
-        for kind in UNDONE_BY_REVERSAL.get(name, ()):
-            live.lift_constraints(origin_ref=origin(exception), kind=kind)
-        if name in {"promise_changed", "quantity_changed"}:
-            overlay.clear_overlay(origin_ref=origin(exception))
+    exception = situation.exception
+    for name in dict.fromkeys(names):
+        if name in _LIFTED_BY_REVERSAL:
+            live.lift_constraints(origin_ref=origin(exception), kind=_LIFTED_BY_REVERSAL[name])
+        if name in _RESTORED and exception.cleared_at is None:
+            _RESTORED[name](situation)
+    if _VALUES & set(names):
+        overlay.clear_overlay(origin_ref=origin(exception))
     live.request_resequence(site=exception.site, cause=f"{exception.ref} decision reversed")

@@ -11,10 +11,19 @@ from core.errors import TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import amount, read_inputs
 from decisions_app.models import Clears, Task, TaskStatus, Trigger
+from decisions_app.posting_templates import Situation
+from decisions_app.services import effects
 from decisions_app.services.closing import condition_gone, settle
 from decisions_app.services.postings import queue_for
-from decisions_app.services.tasks import check_doer, next_step_after, open_blocking
+from decisions_app.services.tasks import (
+    check_doer,
+    locked_task,
+    next_step_after,
+    open_blocking,
+    signs_release,
+)
 from exceptions_app import services as exceptions
+from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
 from plant_app.models import OperationStatus, ProgressReport, User
 from plant_app.services import progress
@@ -26,16 +35,11 @@ def complete_task(
 ) -> Task:
     """Finish a task with what it asks for; queue its postings; end the condition or the record where it was the last.
 
-    Raises NotAllowed (`tasks.not_yours`), InvalidInput (`decisions.inputs`), TransitionRefused (`tasks.ended`).
+    Raises NotFound (`tasks.none`), NotAllowed (`tasks.not_yours`, `tasks.release_duty`,
+    `tasks.release_second_person`), InvalidInput (`decisions.inputs`), TransitionRefused (`tasks.ended`).
     Locks the exception, then the task.
     """
-    exception_id = Task.objects.values_list("exception_id", flat=True).get(pk=task_id)
-    exception = exceptions.locked(exception_id=exception_id)
-    task = (
-        Task.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("function", "decision__option")
-        .get(pk=task_id)
-    )
+    exception, task = locked_task(task_id)
     check_doer(task, actor)
     if task.status != TaskStatus.OPEN:
         raise TransitionRefused("tasks.ended", f"This task is already {task.get_status_display().lower()}.")
@@ -57,6 +61,9 @@ def complete_task(
     _count(exception, answers, at, actor)
     decision = task.decision
     if decision is not None and decision.in_force:
+        values = {**decision.inputs, **answers}
+        situation = Situation(exception=exception, at=at, decision=decision, task=task, values=values)
+        effects.apply(list(task.effects), situation)
         queue_for(
             exception=exception,
             trigger=Trigger.TASK,
@@ -64,7 +71,7 @@ def complete_task(
             actor=actor,
             decision=decision,
             task=task,
-            values={**decision.inputs, **answers},
+            values=values,
         )
     _after_task(exception, task, actor, at, via)
     hint(*exceptions.groups_of(exception), kind="task_done", ref=exception.ref)
@@ -92,16 +99,25 @@ def _count(exception: ExceptionRecord, answers: Mapping[str, Any], at: datetime,
 
 def _after_task(exception: ExceptionRecord, task: Task, actor: User, at: datetime, via: str) -> None:
     """What the finished task brings about: the condition's end, then the record's."""
-    ends = task.clears
-    playbook = getattr(exception.type, "playbook", None)
-    if (
-        playbook is not None
-        and playbook.clears == Clears.TASKS
-        and task.blocking
-        and not open_blocking(exception)
-    ):
-        ends = True
-    if ends and exception.cleared_at is None:
+    if exception.cleared_at is None and _ends_condition(exception, task):
         condition_gone(exception=exception, at=at, actor=actor, via=via)
     settle(exception=exception, actor=actor, via=via)
     exceptions.set_next_step(exception=exception, text=next_step_after(exception))
+
+
+def _ends_condition(exception: ExceptionRecord, task: Task) -> bool:
+    """A task that clears does; the last blocking one may, once everything is decided; a release is signed in full."""
+    if signs_release(task):
+        return not exception.tasks.filter(
+            decision=task.decision_id, clears=True, status=TaskStatus.OPEN
+        ).exists()
+    if task.clears:
+        return True
+    playbook = getattr(exception.type, "playbook", None)
+    return (
+        playbook is not None
+        and playbook.clears == Clears.TASKS
+        and task.blocking
+        and exception.status == Status.DECIDED
+        and not open_blocking(exception)
+    )

@@ -65,7 +65,9 @@ def _load(kind: ExceptionType, pack: dict[str, Any], functions: dict[str, Functi
         option.save()
         for order, task in enumerate(entry.get("tasks", [])):
             fields = {**task, "function": functions[task["function"]]}
-            OptionTask.objects.create(option=option, position=order, **fields)
+            row = OptionTask(option=option, position=order, **fields)
+            row.full_clean(exclude=["option", "asks", "effects"])
+            row.save()
         _load_postings(playbook, option, entry.get("postings", []))
 
 
@@ -78,6 +80,7 @@ def _load_postings(playbook: Playbook, option: Option | None, entries: list[dict
             trigger=entry.get("trigger", Trigger.DECIDE),
             task_code=entry.get("task_code", ""),
             settings=entry.get("settings", {}),
+            needs_approval=entry.get("needs_approval", False),
             position=position,
         )
         posting.full_clean(exclude=["option", "settings", "playbook"])

@@ -5,7 +5,7 @@ from django.db import transaction
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
 from core.hints import hint
-from decisions_app.services.closing import cancel
+from decisions_app.services.undoing import cancel
 from exceptions_app import services as exceptions
 from exceptions_app.models import EventKind, ExceptionRecord, SignalReading
 from plant_app.models import User
@@ -31,7 +31,9 @@ def merge(*, exception_id: int, into_id: int, actor: User, reason: str, via: str
     exception.refresh_from_db()
     exception.merged_into = target
     exception.save(update_fields=["merged_into"])
-    SignalReading.objects.filter(exception=exception).update(exception=target, opened=False, outcome="joined")
+    mine = SignalReading.objects.filter(exception=exception)
+    readings = [list(row) for row in mine.order_by("pk").values_list("pk", "opened", "outcome")]
+    mine.update(exception=target, opened=False, outcome="joined")
     if exception.occurred_at < target.occurred_at:
         target.occurred_at = exception.occurred_at
         target.save(update_fields=["occurred_at"])
@@ -42,7 +44,7 @@ def merge(*, exception_id: int, into_id: int, actor: User, reason: str, via: str
             actor=actor,
             via=via,
             text=reason[:300],
-            data={"with": other.ref},
+            data={"with": other.ref, **({"readings": readings} if record is exception else {})},
         )
     hint(*exceptions.groups_of(target), *exceptions.groups_of(exception), kind="merged", ref=target.ref)
     return target

@@ -7,10 +7,12 @@ from django.db import transaction
 
 from core import clock
 from decisions_app.models import PostingLink
-from decisions_app.posting_templates.situation import plain, worked_minutes
+from decisions_app.posting_templates.situation import plain, worked_times
 from erp_sync import services as erp
 from erp_sync.models import Posting
-from plant_app.models import Operation, ProgressReport, User, WorkUnit
+from plant_app.models import Constraint, ConstraintKind, Operation, ProgressReport, User, WorkUnit
+from plant_app.selectors.confirmation import confirmation_due
+from plant_app.services import live
 from plant_app.services import progress as plant
 
 
@@ -29,7 +31,8 @@ def report_progress(
 ) -> tuple[ProgressReport, Posting | None]:
     """Take a progress report and queue the confirmation it calls for (counts, stops and finishes; not starts).
 
-    Quantities in the item's base unit. Raises what the plant's own verb raises (stale version, impossible count).
+    Quantities in the item's base unit. What ERP would refuse does not refuse the floor's report: it ends as a posting
+    to be edited. Raises what the plant's own verb raises (stale version, impossible count).
     Locks the operation there.
     """
     moment = at or clock.now()
@@ -43,6 +46,7 @@ def report_progress(
         work_unit=work_unit,
         version=expected_version,
     )
+    _let_go(operation_id, kind)
     if kind not in {ProgressReport.Kind.STOP, ProgressReport.Kind.COUNT, ProgressReport.Kind.FINISH}:
         return report, None
     operation = Operation.objects.select_related("work_order__site", "work_order__item", "work_centre").get(
@@ -52,35 +56,42 @@ def report_progress(
     return report, posting
 
 
+def _let_go(operation_id: int, kind: str) -> None:
+    """A start ends "not before", the end of the operation its pin: whatever was decided has been done."""
+    ended = {
+        ProgressReport.Kind.SETUP: (ConstraintKind.NOT_BEFORE,),
+        ProgressReport.Kind.START: (ConstraintKind.NOT_BEFORE,),
+        ProgressReport.Kind.FINISH: (ConstraintKind.NOT_BEFORE, ConstraintKind.PINNED),
+    }.get(ProgressReport.Kind(kind), ())
+    if not ended:
+        return
+    open_ones = Constraint.objects.filter(operation_id=operation_id, kind__in=ended, lifted_at=None)
+    for origin_ref, name in open_ones.order_by("pk").values_list("origin_ref", "kind"):
+        live.lift_constraints(origin_ref=origin_ref, kind=name)
+
+
 def _confirm(operation: Operation, report: ProgressReport, reason_code: str) -> Posting | None:
-    started = operation.confirmed_until or operation.started_at
     order = operation.work_order
     unit = report.work_unit or operation.actual_unit or operation.work_unit
     last = not order.operations.filter(number__gt=operation.number).exists()
-    finishing = report.kind == ProgressReport.Kind.FINISH
+    final = report.kind == ProgressReport.Kind.FINISH and last
+    made = confirmation_due(operation, report.at)
+    if made.empty and not (final and operation.good):
+        return None
     payload: dict[str, object] = {
         "site": order.site.code,
         "work_order": order.number,
         "operation": str(operation.number),
-        "yield_qty": plain(report.good),
-        "scrap_qty": plain(report.scrap),
+        "yield_qty": plain(made.good),
+        "scrap_qty": plain(made.scrap),
         "work_centre": operation.work_centre.code,
         "work_unit": unit.code if unit else "",
-        "final": finishing and last,
+        "final": final,
+        **worked_times(made),
     }
-    if finishing and last:
+    if final:
         payload["total_yield"] = plain(operation.good)
-    if started is not None and started < report.at:
-        minutes = worked_minutes(started, report.at)
-        payload |= {
-            "start": started.isoformat(),
-            "end": report.at.isoformat(),
-            "machine_minutes": minutes,
-            "labour_minutes": minutes,
-        }
-    elif not report.good and not report.scrap:
-        return None
-    if report.scrap:
+    if made.scrap:
         payload["reason_code"] = reason_code or "UNK"
     posting = erp.queue_posting(
         kind="confirmation",
@@ -93,7 +104,13 @@ def _confirm(operation: Operation, report: ProgressReport, reason_code: str) -> 
         actor=report.person,
         text=f"{order.number} op {operation.number}",
         reason_code=reason_code,
+        keep_invalid=True,
     )
     PostingLink.objects.get_or_create(posting=posting, defaults={"template": "progress"})
-    plant.note_confirmed(operation_id=operation.pk, good=report.good, scrap=report.scrap, until=report.at)
+    plant.note_confirmed(
+        operation_id=operation.pk,
+        good=made.good,
+        scrap=made.scrap,
+        until=max(report.at, operation.confirmed_until or report.at),
+    )
     return posting

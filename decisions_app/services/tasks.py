@@ -4,17 +4,18 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from core.errors import InvalidInput, NotAllowed, TransitionRefused
+from core import clock
+from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import applies, moment
-from decisions_app.models import Decision, Task, TaskStatus
-from decisions_app.wording import words_of
+from decisions_app.models import Clears, Decision, Task, TaskStatus
+from decisions_app.wording import fill, words_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
-from plant_app.models import AccessRole, Function, User
+from plant_app.models import AccessRole, Duty, Function, User
 from plant_app.selectors.access import roles_of
-from plant_app.selectors.duty import duty_holders
+from plant_app.selectors.duty import duties_of, duty_holders
 
 
 def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
@@ -25,7 +26,8 @@ def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
     for template in decision.option.tasks.select_related("function"):
         if not applies(template.only_if, decision.inputs):
             continue
-        due_at = moment(decision.inputs, template.due_input) if template.due_input else None
+        named = moment(decision.inputs, template.due_input) if template.due_input else None
+        due_at = named + timedelta(minutes=template.due_offset) if named else None
         holders = duty_holders(
             site=exception.site,
             duty=template.role,
@@ -39,7 +41,7 @@ def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
                 exception=exception,
                 decision=decision,
                 code=template.code,
-                title=template.title.format(**words)[:120],
+                title=fill(template.title, words),
                 function=template.function,
                 role=template.role,
                 person=holders[0] if holders else None,
@@ -47,6 +49,7 @@ def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
                 blocking=template.blocking,
                 clears=template.clears,
                 asks=template.asks,
+                effects=template.effects,
                 created_at=at,
             )
         )
@@ -64,12 +67,8 @@ def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
 
 @transaction.atomic
 def take_task(*, task_id: int, actor: User) -> Task:
-    """Make a task one's own. Raises NotAllowed, TransitionRefused. Locks the exception, then the task."""
-    exception_id = Task.objects.values_list("exception_id", flat=True).get(pk=task_id)
-    exception = exceptions.locked(exception_id=exception_id)
-    task = (
-        Task.objects.select_for_update(no_key=True, of=("self",)).select_related("function").get(pk=task_id)
-    )
+    """Make a task one's own. Raises NotFound, NotAllowed, TransitionRefused. Locks the exception, then the task."""
+    exception, task = locked_task(task_id)
     check_doer(task, actor)
     if task.status != TaskStatus.OPEN:
         raise TransitionRefused("tasks.ended", f"This task is already {task.get_status_display().lower()}.")
@@ -112,6 +111,21 @@ def add_task(
     return task
 
 
+def locked_task(task_id: int) -> tuple[ExceptionRecord, Task]:
+    """The task and its exception, the exception locked first. Raises NotFound (`tasks.none`)."""
+    exception_id = Task.objects.filter(pk=task_id).values_list("exception_id", flat=True).first()
+    if exception_id is None:
+        raise NotFound("tasks.none", "There is no such task.")
+    exception = exceptions.locked(exception_id=exception_id)
+    task = (
+        Task.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("function", "decision__option")
+        .get(pk=task_id)
+    )
+    task.exception = exception
+    return exception, task
+
+
 def open_blocking(exception: ExceptionRecord) -> list[Task]:
     """Tasks the record still waits for, soonest first."""
     return list(
@@ -137,7 +151,13 @@ def next_step_after(exception: ExceptionRecord) -> str:
 
 
 def check_doer(task: Task, actor: User) -> None:
-    """Refuse whose task this is not: its person, its function on this site, planners and administrators may."""
+    """Refuse whose task this is not: its person, its function on this site, planners and administrators may.
+
+    A release task is signed only by who holds its duty now, and by nobody who signed another part of it.
+    """
+    if signs_release(task):
+        _check_signature(task, actor)
+        return
     if actor.is_superuser or task.person_id == actor.pk:
         return
     roles = roles_of(actor, task.exception.site)
@@ -146,3 +166,26 @@ def check_doer(task: Task, actor: User) -> None:
     if actor.function_id == task.function_id and roles:
         return
     raise NotAllowed("tasks.not_yours", f"This task is {task.function}'s.")
+
+
+def signs_release(task: Task) -> bool:
+    """Whether doing the task is a signature under the release of a locked place."""
+    playbook = getattr(task.exception.type, "playbook", None)
+    return playbook is not None and playbook.clears == Clears.RELEASE and task.clears
+
+
+def _check_signature(task: Task, actor: User) -> None:
+    duties = duties_of(user=actor, site=task.exception.site, at=clock.now())
+    if task.role not in duties:
+        raise NotAllowed(
+            "tasks.release_duty",
+            f"Only the {Duty(task.role).label.lower()} on duty signs this part of the release.",
+        )
+    others = task.exception.tasks.filter(
+        decision=task.decision_id, clears=True, status=TaskStatus.DONE, done_by=actor
+    )
+    if others.exists():
+        raise NotAllowed(
+            "tasks.release_second_person",
+            "You have signed the other part; a second person signs this one.",
+        )

@@ -48,6 +48,7 @@ def queue_posting(
     reversal_of: Posting | None = None,
     justification: str = "",
     local_reason: str = "",
+    keep_invalid: bool = False,
 ) -> Posting:
     """Intend one ERP transaction; it is sent after commit, in its chain's order.
 
@@ -57,13 +58,21 @@ def queue_posting(
     the connected ERP has no place for the kind, or with a `local_reason` of the caller's, the posting settles at once
     as `local`, saying why.
 
-    Raises InvalidInput `erp.payload_invalid` with every problem of the payload. Takes no lock a caller could wait on.
+    Raises InvalidInput `erp.payload_invalid` with every problem of the payload. With `keep_invalid` (what the floor did
+    must not be refused because ERP would not take it) such a payload is kept as it is and ends `rejected`, the problems
+    in words, for somebody to edit; without an ERP it is local and says so. Takes no lock a caller could wait on.
     """
     key = business_key(kind, *key_parts)
     existing = find_posting(key, connection)
     if existing is not None:
         return existing
-    clean = check_payload(kind, payload, site=site, reason_code=reason_code)
+    wrong = ""
+    try:
+        clean = check_payload(kind, payload, site=site, reason_code=reason_code)
+    except InvalidInput as error:
+        if not keep_invalid:
+            raise
+        clean, wrong = {"site": site.code, **payload}, error.message
     target = connection or connection_for(site)
     now = clock.now()
     posting = Posting(
@@ -89,8 +98,11 @@ def queue_posting(
     why_local = (local_reason or _why_local(posting))[:LOCAL_REASON_LIMIT]
     if why_local:
         posting.status = lifecycle.Status.LOCAL.value
-        posting.local_reason = why_local
+        posting.local_reason = f"{why_local}. {wrong}".strip(". ")[:LOCAL_REASON_LIMIT]
         posting.settled_at = now
+    elif wrong:
+        posting.status = lifecycle.Status.REJECTED.value
+        posting.error_code, posting.error_message = "erp.payload_invalid", wrong
     elif target is not None and target.is_ledger:
         posting.due_at = _ledger_due(posting)
     try:

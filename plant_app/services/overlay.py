@@ -85,6 +85,24 @@ def overlay_stock(
     return rows
 
 
+@transaction.atomic
+def overlay_stock_change(
+    *, item: Item, lot: Lot | None, location: StockLocation, status: str, quantity: Decimal, origin_ref: str
+) -> StockRow:
+    """Count `quantity` (base unit, signed) more of `item` in `status` at `location`: one side of a movement under way.
+
+    Repeated calls of one origin add up. Raises InvalidInput when nothing changes or nobody says why. Locks the item.
+    """
+    if not quantity:
+        raise InvalidInput("stock.nothing_moves", "A change of nothing is none.")
+    if not origin_ref:
+        raise InvalidInput("stock.no_origin", "An overlay must say who put it there.")
+    Item.objects.select_for_update(no_key=True).get(pk=item.pk)
+    row = _add(item, lot, location, status, quantity, origin_ref)
+    _stock_changed({location.site}, item, origin_ref)
+    return row
+
+
 def _add(
     item: Item, lot: Lot | None, location: StockLocation, status: str, quantity: Decimal, origin_ref: str
 ) -> StockRow:
@@ -173,27 +191,34 @@ def overlay_value(*, target: Target, field: str, value: overlays.Value, origin_r
 
 
 @transaction.atomic
-def clear_overlay(*, origin_ref: str, field: str | None = None) -> int:
-    """Take back the value overlays of `origin_ref` (only of `field`): ERP's values count again. Returns how many."""
-    return len(_end_overlays(origin_ref, field))
+def clear_overlay(*, origin_ref: str, field: str | None = None, target: Target | None = None) -> int:
+    """Take back the value overlays of `origin_ref` (only of `field`, only on `target`): ERP's values count again.
+
+    Returns how many.
+    """
+    return len(_end_overlays(origin_ref, field, target))
 
 
 @transaction.atomic
-def settle_overlay(*, origin_ref: str, field: str | None = None) -> int:
+def settle_overlay(*, origin_ref: str, field: str | None = None, target: Target | None = None) -> int:
     """ERP has the overlay's value: write it into the mirrored row, so nothing jumps until the next pull, and end it."""
-    ended = _end_overlays(origin_ref, field)
+    ended = _end_overlays(origin_ref, field, target)
     for overlay, row in ended:
         setattr(row, overlay.field, overlays.from_text(overlay.field, overlay.value))
         row.save(update_fields=[overlay.field])
     return len(ended)
 
 
-def _end_overlays(origin_ref: str, field: str | None) -> list[tuple[Overlay, Target]]:
+def _end_overlays(
+    origin_ref: str, field: str | None, target: Target | None
+) -> list[tuple[Overlay, Target]]:
     if not origin_ref:
         raise InvalidInput("overlay.no_origin", "Say whose overlay is meant.")
     rows = Overlay.objects.select_for_update(no_key=True).filter(origin_ref=origin_ref, cleared_at=None)
     if field is not None:
         rows = rows.filter(field=field)
+    if target is not None:
+        rows = rows.filter(target=target_name(target), target_id=target.pk)
     ended: list[tuple[Overlay, Target]] = []
     for overlay in rows.order_by("pk"):
         overlay.cleared_at = clock.now()

@@ -95,7 +95,7 @@ def test_deciding_hands_out_tasks_and_queues_what_the_option_says(plant: KolbeMi
     assert (pin.operation, pin.work_unit) == (exception.operation, plant.units["PRS-03"])
     assert Constraint.objects.filter(kind="unit_down", lifted_at=None).count() == 1
     # postings of the decision, not yet those of its tasks
-    assert kinds(exception) == ["maintenance_notification", "operation.move", "change.date"]
+    assert kinds(exception) == ["maintenance_notification", "change.date", "operation.move"]
     assert exception.next_step.startswith(decision.tasks.order_by("due_at", "pk").first().person.display_name)
 
 
@@ -230,8 +230,8 @@ def test_postings_are_linked_to_what_asked_for_them(plant: KolbeMini, report: Re
     links = PostingLink.objects.filter(exception=exception).order_by("posting_id")
     assert [(link.template, link.decision_id) for link in links] == [
         ("maintenance_open", None),
-        ("move_operation", decision.pk),
         ("date_work_order", decision.pk),
+        ("move_operation", decision.pk),
     ]
 
 
