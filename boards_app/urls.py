@@ -1,13 +1,11 @@
 """Addresses of the pages people work with; those of the floor and of reports lie in `floor_urls`."""
 
-from importlib.util import find_spec
-
 from django.contrib.auth import views as auth
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from boards_app.views import actions, desk, exception, inbox, report
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("", desk.desk, name="desk"),
@@ -38,8 +36,5 @@ urlpatterns = [
     path("tasks/<int:pk>/dialog/", exception.task_dialog, name="task-dialog"),
     path("tasks/<int:pk>/finish/", actions.task, {"verb": "finish"}, name="task-finish"),
     path("tasks/<int:pk>/take/", actions.task, {"verb": "take"}, name="task-take"),
+    path("", include("boards_app.floor_urls")),
 ]
-if all(
-    find_spec(f"boards_app.views.{name}") for name in ("board", "postings", "reports", "sequence", "station")
-):
-    urlpatterns.append(path("", include("boards_app.floor_urls")))

@@ -1,7 +1,7 @@
 """Addresses of the exceptions API, below /api/v1/."""
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 
 from exceptions_app import api
 
@@ -14,7 +14,7 @@ urlpatterns = [
     *[
         path(
             f"responses/<int:pk>/{verb}/",
-            extend_schema(operation_id=f"responses_{verb.replace('-', '_')}")(
+            extend_schema_view(post=extend_schema(operation_id=f"responses_{verb.replace('-', '_')}"))(
                 type(f"Response{verb.title().replace('-', '')}View", (api.ResponseVerbView,), {"verb": verb})
             ).as_view(),
             name=f"response-{verb}",

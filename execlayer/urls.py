@@ -1,31 +1,27 @@
 """Every address the product answers, composed from the apps. No view logic lives here."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from execlayer import health
 
-PAGES = ("plant_app", "routing_app", "erp_sync", "exceptions_app", "decisions_app", "notify_app",
-         "sequence_app", "metrics_app", "boards_app")  # fmt: skip
-
-
-def _include(prefix: str, module: str) -> list[URLPattern | URLResolver]:
-    return [path(prefix, include(module))] if find_spec(module) else []
-
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("metrics", health.metrics),
     path("admin/", admin.site.urls),
+    path("hooks/", include("exceptions_app.hook_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
-    *_include("hooks/", "exceptions_app.hook_urls"),
+    path("api/v1/", include("plant_app.api_urls")),
+    path("api/v1/", include("routing_app.api_urls")),
+    path("api/v1/", include("erp_sync.api_urls")),
+    path("api/v1/", include("exceptions_app.api_urls")),
+    path("api/v1/", include("decisions_app.api_urls")),
+    path("api/v1/", include("sequence_app.api_urls")),
+    path("api/v1/", include("metrics_app.api_urls")),
+    path("api/v1/", include("boards_app.api_urls")),
+    path("", include("notify_app.urls")),
+    path("", include("boards_app.urls")),
 ]
-for _app in PAGES:
-    urlpatterns += _include("api/v1/", f"{_app}.api_urls")
-for _app in PAGES:
-    urlpatterns += _include("", f"{_app}.urls")
