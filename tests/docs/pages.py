@@ -39,6 +39,11 @@ _POSTING_WORDS = {
     "local": "kept here only, with the reason: ERP has no place for it, or a person keyed it by hand",
     "cancelled": "called off before ERP had it",
 }
+_ENDS = {
+    "person": "somebody's word, or a task that clears",
+    "tasks": "the last blocking task",
+    "release": "its release tasks only, each signed by another person",
+}
 _TRIGGERS = {
     "contain": "on opening",
     "decide": "on deciding",
@@ -75,7 +80,7 @@ def playbook_tables() -> str:
 
 def _playbook(code: str, pack: dict[str, Any]) -> str:
     at_once = "; ".join(EFFECTS[name] for name in pack["containment"]) or "nothing"
-    ends = "the last blocking task" if pack["clears"] == "tasks" else "somebody's word, or a task that clears"
+    ends = _ENDS[pack["clears"]]
     lines = [
         f"### `{code}`\n",
         f"At once: {at_once}. Assumed to last {pack['estimate_minutes']} minutes. The condition ends with {ends}.\n",

@@ -12,7 +12,7 @@ _READ = (
     re.compile(r"\$\{PYTHON:-\}"),
 )
 # Between our own processes, not for people.
-_INTERNAL = {"SERVER_URL", "EXECLAYER_TEST_TEMPLATE", "CI"}
+_INTERNAL = {"SERVER_URL", "TRYTON_DATABASE_URL", "EXECLAYER_TEST_TEMPLATE", "CI"}
 
 
 def _page() -> str:
