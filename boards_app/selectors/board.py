@@ -233,7 +233,7 @@ def _card(
         note=unit_words.note_of(
             state=state, stretch=stretch, before=before, operation=operation, exception=exception,
             planned_end=planned_ends.get(operation.pk) if operation else None, now=now, zone=zone,
-        ) or (f"EX-{exception.short_ref}, {unit_words.what_of(exception)}" if exception else ""),
+        ),
         since=stretch.since if stretch and unit_words.counts_minutes(state) else None,
         coming=unit_words.coming(exception, now, zone) if exception is not None and open_here else None,
         late=unit_words.late_words(exception, now) if exception is not None else "",
@@ -247,8 +247,8 @@ def _state_line(
     state: str, stretch: WorkUnitState | None, exception: ExceptionRecord | None, zone: str
 ) -> str:
     if exception is not None and state not in unit_words.WRONG and state != UnitState.NO_DATA:
-        plain = wording.look("andon", state).words
-        return f"{plain}, reported: {exception.type.name.lower()}"
+        what = unit_words.what_of(exception) or exception.type.name.lower()
+        return f"Reported: {what}"
     return unit_words.state_words(state, stretch, exception, zone)
 
 

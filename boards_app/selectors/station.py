@@ -266,7 +266,7 @@ def asked_of(row: Recommendation) -> Asked:
         effects.append(
             {
                 "icon": "arrow-down",
-                "words": f"{moved} more {'job' if moved == 1 else 'jobs'} of this centre move",
+                "words": f"{moved} more {'job moves' if moved == 1 else 'jobs move'} at this centre",
             }
         )
     label = str(change.get("label", ""))

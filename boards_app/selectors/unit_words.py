@@ -113,11 +113,15 @@ def _plainly(name: str) -> str:
 def what_of(exception: ExceptionRecord) -> str:
     """What is wrong, without the place the card already names: "spindle vibration"."""
     head, comma, tail = exception.title.partition(", ")
+    if exception.type.code == "tooling":
+        return head  # its title names the tool first and the place after it
+    if ": " in head:
+        return exception.title.partition(": ")[2]
     if comma and tail:
         return tail
     if exception.reason is not None:
         return exception.reason.name[:1].lower() + exception.reason.name[1:]
-    return "" if exception.work_unit and exception.work_unit.code in head else head
+    return "" if exception.work_unit is not None else head
 
 
 def most_pressing(exceptions: Sequence[ExceptionRecord], state: str) -> ExceptionRecord | None:
@@ -216,10 +220,14 @@ def counts_minutes(state: str) -> bool:
 
 
 def setup_words(operation: Operation, since: datetime, now: datetime) -> str:
-    """ "12 of 25 min"."""
+    """ "12 of 25 min"; over it "33 min, 25 min planned"."""
     gone = max(0, int((now - since) / timedelta(minutes=1)))
     planned = operation.setup_minutes
-    return f"{gone} of {planned:.0f} min" if planned > Decimal(0) else f"{gone} min"
+    if planned <= Decimal(0):
+        return wording.span(gone)
+    if gone <= planned:
+        return f"{gone} of {planned:.0f} min"
+    return f"{wording.span(gone)}, {planned:.0f} min planned"
 
 
 def note_of(
@@ -236,6 +244,9 @@ def note_of(
         if operation is not None and state != UnitState.HOLD:
             said.append(done_words(operation))
         return ", ".join(said)
+    if exception is not None and state != UnitState.NO_DATA:
+        plain = wording.look("andon", state).words.lower()
+        return f"EX-{exception.short_ref}, {plain}{f' {done_words(operation)}' if operation else ''}"
     if state == UnitState.NO_DATA:
         return f"Last known: {wording.look('andon', before.state).words.lower()}" if before else ""
     if state == UnitState.SETUP and operation is not None and stretch is not None:
