@@ -13,11 +13,13 @@ import pytest
 from django.test import Client
 
 from core import clock
-from exceptions_app.models import Signal, Source
+from exceptions_app.models import ExceptionRecord, Signal, Source
 from exceptions_app.services import load_default_sources
 from exceptions_app.services.channels.sources import DEMO_MAPPING
 from plant_app.defaults.catalogue import CATALOGUE
 from plant_app.defaults.reasons import REASONS
+from plant_app.services import issue_token
+from routing_app.services import load_default_rules
 from tests.docs.pages import DOCS
 from tests.plant_fixtures import KolbeMini
 
@@ -76,27 +78,44 @@ def test_the_python_example_is_taken_and_one_with_another_key_is_not(
     assert Signal.objects.count() == 1
 
 
-def test_the_curl_example_is_taken(source: Source, tmp_path: Path) -> None:
-    script = next(block for block in _blocks("sh") if "webhook-id" in block)
-    stand_in = tmp_path / "curl"
+def _run(script: str, folder: Path, **variables: str) -> tuple[str, dict[str, str], bytes]:
+    """Run a shell example with a stand-in for curl; what it was asked to send: path, headers, body."""
+    stand_in = folder / "curl"
     stand_in.write_text('#!/bin/sh\nfor argument in "$@"; do printf "%s\\0" "$argument"; done > "$SAID"\n')
     stand_in.chmod(0o755)
-    said = tmp_path / "said"
-    environment = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(said), "URL": URL, "SECRET": source.secret,
-    }  # fmt: skip
+    said = folder / "said"
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "SAID": str(said), "URL": URL, **variables}
     subprocess.run(["sh", "-eu", "-c", script], env=environment, check=True, timeout=60)
-
     arguments = said.read_text(encoding="utf-8").split("\0")[:-1]
     headers = dict(
         arguments[index + 1].split(": ", 1) for index, word in enumerate(arguments) if word == "-H"
     )
-    body = arguments[arguments.index("-d") + 1].encode()
     path = next(word for word in arguments if word.startswith(URL)).removeprefix(URL)
-    answer = _post(path, headers, body)
+    return path, headers, arguments[arguments.index("-d") + 1].encode()
 
-    assert answer.status_code == 202
+
+def test_the_curl_example_is_taken(source: Source, tmp_path: Path) -> None:
+    script = next(block for block in _blocks("sh") if "webhook-id" in block)
+    path, headers, body = _run(script, tmp_path, SECRET=source.secret)
+
+    assert _post(path, headers, body).status_code == 202
     assert Signal.objects.get().text == json.loads(body)["message"]
+
+
+def test_the_api_example_opens_an_exception_and_its_repeat_does_not(
+    source: Source, kolbe_mini: KolbeMini, tmp_path: Path
+) -> None:
+    load_default_rules()
+    _token, secret = issue_token(user=kolbe_mini.people["erp.integration"], name="example")
+    script = next(block for block in _blocks("sh") if "Bearer" in block)
+    path, headers, body = _run(script, tmp_path, TOKEN=secret)
+
+    first, again = _post(path, headers, body), _post(path, headers, body)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert (first.json()["replayed"], again.json()["replayed"]) == (False, True)
+    assert first.json()["exception"]["links"]["work_unit"] == "PRS-04"
+    assert ExceptionRecord.objects.count() == 1
 
 
 def test_the_api_s_examples_are_understood(kolbe_mini: KolbeMini) -> None:
