@@ -35,23 +35,26 @@ def desk(request: HttpRequest, frame: Frame) -> HttpResponse:
     if asked and (ref := _named(frame, asked)):
         return HttpResponseRedirect(f"/exceptions/{ref}/")
     params = {name: value for name, value in request.GET.items() if name != "site"}
-    narrowed = DeskFilter(request.GET, queryset=rows_of.base(frame, ended=bool(asked)), request=request).qs
+    narrowed = DeskFilter(params, queryset=rows_of.base(frame, ended=bool(asked)), request=request).qs
     seen = _seen(request)
     listing = rows_of.listing(narrowed, frame, number=request.GET.get("page"), seen=seen)
     context: dict[str, Any] = {
         "frame": frame,
         "listing": listing,
-        "facets": rows_of.facets(frame, params, listing.total),
         "params": params,
         "asked": asked,
         "refresh": rows_of.url_with({**params, "page": ""}, page=params.get("page"), seen=_iso(seen)),
-        "query": rows_of.url_with({**params, "page": ""}).lstrip("/?"),
+        "query": _prefix(rows_of.url_with({**params, "page": ""})),
         "live": " ".join([*site_groups(frame), f"user.{frame.user.pk}"]),
         "keys": KEYS,
     }
     if is_htmx(request) and request.headers.get("HX-Target") == "rows":
         return render(request, "boards_app/desk_list.html", context)
-    context |= {"strip": strip_of(frame), "views": rows_of.views_of(frame, params)}
+    context |= {
+        "facets": rows_of.facets(frame, params, listing.total),
+        "strip": strip_of(frame),
+        "views": rows_of.views_of(frame, params),
+    }
     if listing.first is not None:
         context |= panel_of(listing.first, frame.user, frame.now)
     return show(request, "boards_app/desk.html", frame, context)
@@ -131,6 +134,12 @@ def _moment(raw: str) -> datetime | None:
     except ValueError:
         return None
     return found if found is not None and found.tzinfo is not None else None
+
+
+def _prefix(address: str) -> str:
+    """The filters of an address as the page turner wants them: "type=x&"."""
+    _, _, query = address.partition("?")
+    return f"{query}&" if query else ""
 
 
 def _iso(moment: datetime | None) -> str | None:
