@@ -135,7 +135,8 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
     if found.intent in ("chatter", "planned") and not found.unconfirmed:
         return Opened(None, "ignored")
     report = report_of(signal, found, context)
-    if found.intent == "recovery" and not found.still:
+    # An all-clear whose machine is not sure lets nothing go: it is read by people like any other unsure message.
+    if found.intent == "recovery" and not found.still and not found.needs_triage:
         standing = _standing(report.key, report.links.work_unit, report.type.code)
         if standing is None:
             return Opened(None, "ignored")
