@@ -84,7 +84,7 @@ def stamp() -> str:
     return clock.now().isoformat()
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncWebsocketConsumer):
     """`/ws/live/`: for a logged-in person or a paired screen."""
 
     async def connect(self) -> None:

@@ -12,7 +12,7 @@ VIEWS = (WORST, MINE, UNACKNOWLEDGED, TRIAGE, ERP)
 _UNDECIDED = (Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED)
 
 
-class DeskFilter(ExceptionFilter):  # type: ignore[misc]
+class DeskFilter(ExceptionFilter):
     """`view=mine&type=machine_downtime&waiting=quality&q=CNC-04 vibration`."""
 
     view = filters.ChoiceFilter(choices=[(name, name) for name in VIEWS], method="by_view")

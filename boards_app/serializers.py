@@ -129,7 +129,7 @@ class ExceptionInFull(ExceptionOut):
 
     class Meta(ExceptionOut.Meta):
         model = ExceptionRecord
-        fields = (
+        fields = (  # type: ignore[assignment]
             *ExceptionOut.Meta.fields, "route", "timeline", "responses", "signals", "decision", "decisions", "tasks",
             "postings", "comments", "merged_into", "recurrence_of",
         )  # fmt: skip

@@ -76,7 +76,7 @@ class Choices:
             ]
         if not rows and self.exception.work_centre_id:
             units = WorkUnit.objects.filter(work_centre=self.exception.work_centre_id, active=True)
-            rows = [(one.code, str(one)) for one in units.exclude(pk=unit.pk if unit else None)]
+            rows = [(one.code, str(one)) for one in units if unit is None or one.pk != unit.pk]
         return rows
 
     @cached_property
@@ -182,13 +182,13 @@ def _unit(kind: str, exception: ExceptionRecord) -> str:
     return ""
 
 
-def inputs_from(specs: Sequence[Mapping[str, Any]], posted: Mapping[str, str]) -> dict[str, Any]:
+def inputs_from(specs: Sequence[Mapping[str, Any]], posted: Mapping[str, Any]) -> dict[str, Any]:
     """The raw inputs a posted form holds. A box left empty says no: browsers do not send it."""
     raw: dict[str, Any] = {}
     for spec in specs:
         name, field = str(spec["name"]), f"{PREFIX}{spec['name']}"
         if spec.get("kind") == "bool":
             raw[name] = field in posted
-        elif posted.get(field, "").strip():
-            raw[name] = posted[field].strip()
+        elif value := str(posted.get(field) or "").strip():
+            raw[name] = value
     return raw

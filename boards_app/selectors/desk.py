@@ -56,15 +56,13 @@ def ordered(rows: QuerySet[ExceptionRecord], frame: Frame) -> QuerySet[Any]:
         default=Value(LATER),
         output_field=IntegerField(),
     )
-    return (
-        with_row(rows)
-        .annotate(until=until)
-        .annotate(band=band)
-        .order_by("band", "rank", F("until").asc(nulls_last=True), "-urgency_score", "captured_at", "pk")
+    found: QuerySet[Any] = with_row(rows).annotate(until=until).annotate(band=band)
+    return found.order_by(
+        "band", "rank", F("until").asc(nulls_last=True), "-urgency_score", "captured_at", "pk"
     )
 
 
-class _Known(Paginator):
+class _Known(Paginator):  # type: ignore[type-arg]
     """A paginator that was told how many there are."""
 
     known = 0

@@ -66,7 +66,7 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
     """Side bar: site, shift, what waits at each place, and the groups whose hints change that. Five queries."""
     user, home = frame.user, frame.home
     counts = counts or tally(user, now=frame.now, site=frame.narrowed)
-    places = {"desk": counts.live, "inbox": inbox_count(user)}
+    places: dict[str, int | None] = {"desk": counts.live, "inbox": inbox_count(user)}
     if frame.site is not None:
         proposed = Recommendation.objects.filter(site=frame.site, status=RecommendationStatus.PROPOSED)
         places["sequence"] = proposed.count() or None

@@ -69,7 +69,7 @@ def _decide(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     if option is None:
         raise InvalidInput("decisions.option", "Choose an option first.")
     decisions.decide(
-        exception_id=exception.pk, option_code=code, inputs=inputs_from(option.inputs, posted.dict()), actor=user,
+        exception_id=exception.pk, option_code=code, inputs=inputs_from(option.inputs, posted), actor=user,
         reason=posted.get("reason", "").strip(), expected_version=_version(posted), via=DESK,
     )  # fmt: skip
     return f"Decided: {option}."
@@ -279,7 +279,7 @@ def task(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse
         decisions.take_task(task_id=pk, actor=frame.user)
         return done(request, f"Yours now: {found.title}.")
     decisions.complete_task(
-        task_id=pk, actor=frame.user, result=inputs_from(found.asks, request.POST.dict()),
+        task_id=pk, actor=frame.user, result=inputs_from(found.asks, request.POST),
         note=request.POST.get("note", "").strip(), via=INBOX,
     )  # fmt: skip
     return done(request, f"Done: {found.title}.")

@@ -34,7 +34,7 @@ def desk(request: HttpRequest, frame: Frame) -> HttpResponse:
     asked = request.GET.get("q", "").strip()
     if asked and (ref := _named(frame, asked)):
         return HttpResponseRedirect(f"/exceptions/{ref}/")
-    params = {name: value for name, value in request.GET.items() if name != "site"}
+    params = {name: str(value) for name, value in request.GET.items() if name != "site"}
     narrowed = DeskFilter(params, queryset=rows_of.base(frame, ended=bool(asked)), request=request).qs
     seen = _seen(request)
     listing = rows_of.listing(narrowed, frame, number=request.GET.get("page"), seen=seen)

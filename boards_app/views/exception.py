@@ -64,7 +64,7 @@ def erp_preview(request: HttpRequest, frame: Frame, found: Any) -> HttpResponse:
     ).first()
     if option is None:
         raise NotFound("decisions.option", "Choose an option first.")
-    rows = intended_of(found, option, inputs_from(option.inputs, request.POST.dict()), frame.now)
+    rows = intended_of(found, option, inputs_from(option.inputs, request.POST), frame.now)
     context = {"option": option, "rows": rows, "exception": found}
     return render(request, "boards_app/erp_preview.html", context)
 

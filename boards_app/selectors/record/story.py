@@ -25,8 +25,13 @@ _ICONS: Final[dict[str, str]] = {
     EventKind.POSTING_QUEUED: "send", EventKind.POSTING_SETTLED: "check-check",
     EventKind.SEQUENCED: "list-ordered", EventKind.OVERRIDDEN: "hand",
 }  # fmt: skip
-_TONES: Final = {EventKind.ESCALATED: "crit", EventKind.ACKNOWLEDGEMENT_LAPSED: "crit", EventKind.RETURNED: "warn",
-                 EventKind.REOPENED: "warn", EventKind.DECLINED: "warn"}  # fmt: skip
+_TONES: Final[dict[str, str]] = {
+    EventKind.ESCALATED: "crit",
+    EventKind.ACKNOWLEDGEMENT_LAPSED: "crit",
+    EventKind.RETURNED: "warn",
+    EventKind.REOPENED: "warn",
+    EventKind.DECLINED: "warn",
+}
 # What an event means where its own words do not say it.
 _LEADS: Final[dict[str, str]] = {
     EventKind.DECIDED: "decided:", EventKind.DECISION_REVERSED: "took the decision back:",
@@ -48,7 +53,7 @@ _QUIET: Final = frozenset({EventKind.SEEN})
 def events_of(exception: ExceptionRecord, *, limit: int = 200) -> list[dict[str, Any]]:
     """Lines for `components/timeline.html`. One query."""
     zone = ZoneInfo(exception.site.timezone)
-    lines = []
+    lines: list[dict[str, Any]] = []
     day = None
     for event in timeline(exception, limit=limit):
         if event.kind in _QUIET:
