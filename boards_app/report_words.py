@@ -123,7 +123,9 @@ def _listed(parts: list[str]) -> str:
     return lowered[0] if len(lowered) == 1 else f"{', '.join(lowered[:-1])} and {lowered[-1]}"
 
 
-def tag_against(metric: Metric, now: float | None, before: float | None, label: str) -> tuple[str, str] | None:
+def tag_against(
+    metric: Metric, now: float | None, before: float | None, label: str
+) -> tuple[str, str] | None:
     """The tag beside a figure that got worse: (words, glyph); None when it did not."""
     if change(metric, now, before) >= 0 or before is None:
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, Q
 
 from boards_app import wording
 from boards_app.selectors import unit_words
@@ -26,7 +26,6 @@ from plant_app.models import (
     PlannedOperation,
     Site,
     UnitState,
-    WorkCentre,
     WorkUnit,
     WorkUnitState,
 )
@@ -48,7 +47,7 @@ TILES: Final = (
     UnitState.SAFETY, UnitState.DOWN, UnitState.HOLD, UnitState.MATERIAL, UnitState.SETUP, UnitState.RUNNING,
     UnitState.PLANNED_STOP, UnitState.FREE, UnitState.NO_DATA,
 )  # fmt: skip
-_TILE_WORDS: Final = {UnitState.MATERIAL: "Material", UnitState.FREE: "Free", UnitState.SAFETY: "Safety"}
+TILE_WORDS: Final = {UnitState.MATERIAL: "Material", UnitState.FREE: "Free", UnitState.SAFETY: "Safety"}
 
 
 @dataclass(frozen=True)
@@ -281,17 +280,24 @@ def _loose(exception: ExceptionRecord, now: datetime, zone: str) -> Loose:
     return Loose(exception, unit_words.coming(exception, now, zone), unit_words.late_words(exception, now))
 
 
+def state_words(state: UnitState) -> str:
+    """A state as short as a count needs it."""
+    return TILE_WORDS.get(state) or wording.look("andon", state).words
+
+
 def _tiles(cards: list[UnitCard], area: Area, only: str) -> list[Tile]:
     counts = Counter(card.state for card in cards)
     base = f"/boards/{area.code}/"
     shown = [state for state in TILES if state != UnitState.SAFETY or counts[state]]
     if len(shown) == len(TILES):  # the row has eight places: a state nobody is in makes room for safety
         shown = [state for state in shown if counts[state]] or shown
-    tiles = [Tile("", "All units", len(cards), base, not only)]
-    for state in shown:
-        words = _TILE_WORDS.get(state) or wording.look("andon", state).words
-        tiles.append(Tile(state.value, words, counts[state], f"{base}?state={state.value}", only == state))
-    return tiles
+    return [
+        Tile("", "All units", len(cards), base, not only),
+        *[
+            Tile(state.value, state_words(state), counts[state], f"{base}?state={state.value}", only == state)
+            for state in shown
+        ],
+    ]
 
 
 def _today(area: Area, now: datetime) -> Today:
@@ -307,57 +313,3 @@ def _today(area: Area, now: datetime) -> Today:
         closed_before=Count("pk", filter=Q(closed_at__gte=before, closed_at__lt=begin)),
     )
     return Today(**counted)
-
-
-@dataclass(frozen=True)
-class AreaLine:
-    """An area in the list of boards: how many units are in which state, its stations, what is open."""
-
-    area: Area
-    counts: list[tuple[str, str, int]]
-    units: int
-    open: int
-    centres: list[tuple[WorkCentre, list[tuple[str, str]]]]
-
-
-def area_lines(sites: list[Site]) -> list[AreaLine]:
-    """Every area of these sites with the states of its units, wrong ones first. Five queries."""
-    areas = list(
-        Area.objects.filter(site__in=sites)
-        .select_related("site")
-        .prefetch_related(
-            Prefetch("work_centres", WorkCentre.objects.order_by("position", "code"), to_attr="centres"),
-            Prefetch(
-                "centres__work_units",
-                WorkUnit.objects.filter(active=True).order_by("position", "code"),
-                to_attr="units",
-            ),
-        )
-        .order_by("site", "position", "code")
-    )
-    found = WorkUnitState.objects.filter(until=None, work_unit__work_centre__area__in=areas)
-    states = dict(found.values_list("work_unit_id", "state"))
-    live = ExceptionRecord.objects.live().filter(area__in=areas, cleared_at=None)
-    counted = dict(live.order_by().values("area").annotate(n=Count("pk")).values_list("area", "n"))
-    lines = []
-    for area in areas:
-        centres: list[Any] = vars(area)["centres"]
-        rows = [
-            (centre, [(unit.code, states.get(unit.pk, "no_data")) for unit in vars(centre)["units"]])
-            for centre in centres
-        ]
-        tally = Counter(state for _centre, units in rows for _code, state in units)
-        lines.append(
-            AreaLine(
-                area=area,
-                counts=[
-                    (state.value, _TILE_WORDS.get(state) or wording.look("andon", state).words, tally[state])
-                    for state in TILES
-                    if tally[state]
-                ],
-                units=sum(tally.values()),
-                open=counted.get(area.pk, 0),
-                centres=rows,
-            )
-        )
-    return lines

@@ -42,6 +42,11 @@ _NAMES: Final = {
     "labour_minutes": "Labour minutes", "total_yield": "Good in all", "final": "Last of the order",
     "reason_code": "Reason", "new": "New value", "old": "Old value", "work_centre": "Work centre",
 }  # fmt: skip
+_FIRST: Final = (
+    "site", "work_order", "operation", "number", "line", "action", "work_centre", "work_unit", "item", "lot",
+    "quantity", "uom", "from_location", "to_location", "from_status", "to_status", "yield_qty", "scrap_qty", "start",
+    "end",
+)  # fmt: skip
 _VERBS: Final = {
     "approval": ("approve", "edit", "cancel", "mark-local"),
     "queued": ("retry", "edit", "cancel", "mark-local"),
@@ -174,7 +179,9 @@ def health(user: User, sites: list[Site], day_start: datetime) -> Health:
         confirmed_today=counts["today"],
         median_words=wording.span(middle) if middle is not None else "none yet",
         oldest=oldest,
-        oldest_words=wording.coarse((clock.now() - oldest.occurred_at) / timedelta(minutes=1)) if oldest else "",
+        oldest_words=wording.coarse((clock.now() - oldest.occurred_at) / timedelta(minutes=1))
+        if oldest
+        else "",
         connections=connection_states(),
     )
 
@@ -225,10 +232,15 @@ def in_full(user: User, posting_id: int) -> InFull | None:
     return InFull(
         posting=posting,
         row=as_row(posting),
-        members=[_member(name, value) for name, value in posting.payload.items()],
+        members=[_member(name, posting.payload[name]) for name in sorted(posting.payload, key=_place)],
         verbs=_VERBS.get(posting.status, ()),
         may_edit=may,
     )
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Members people look for first; the store keeps no order of its own."""
+    return (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
 
 
 def _member(name: str, value: Any) -> Member:

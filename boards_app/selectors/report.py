@@ -302,7 +302,9 @@ def _cuts(figures: dict[str, Any], month: Month, dimension: str, names: dict[str
         )
     if dimension == "shift":
         order = list(names.values())
-        return sorted(found, key=lambda cut: (order.index(cut.name) if cut.name in order else len(order), cut.name))
+        return sorted(
+            found, key=lambda cut: (order.index(cut.name) if cut.name in order else len(order), cut.name)
+        )
     return sorted(found, key=lambda cut: (-cut.closed, cut.name))
 
 
@@ -341,4 +343,6 @@ def _oldest(figures: dict[str, Any]) -> str:
     if not oldest:
         return ""
     name = KIND_NAMES.get(oldest["kind"], oldest["kind"])
-    return f"{oldest['open']} still on the way, the oldest {wording.coarse(oldest['minutes'])} ({name.lower()})"
+    return (
+        f"{oldest['open']} still on the way, the oldest {wording.coarse(oldest['minutes'])} ({name.lower()})"
+    )

@@ -151,7 +151,9 @@ def _local(scope: Scope, start: datetime, end: datetime) -> list[Record]:
 def _posting(row: Posting, at: datetime | None) -> Record:
     exception = getattr(getattr(row, "link", None), "exception", None)
     local = row.status == "local"
-    minutes = (row.erp_confirmed_at - row.occurred_at) / timedelta(minutes=1) if row.erp_confirmed_at else None
+    minutes = (
+        (row.erp_confirmed_at - row.occurred_at) / timedelta(minutes=1) if row.erp_confirmed_at else None
+    )
     return Record(
         ref=row.business_key,
         url=f"/exceptions/{exception.ref}/" if exception else f"/postings/{row.pk}/",
@@ -162,4 +164,3 @@ def _posting(row: Posting, at: datetime | None) -> Record:
         words=row.local_reason if local else row.erp_number,
         worse=bool(minutes and minutes > 60 and not local),
     )
-

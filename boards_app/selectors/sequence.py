@@ -7,12 +7,13 @@ the published one. Reads only.
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from boards_app import drawing, wording
 from boards_app.selectors import unit_words
+from boards_app.selectors.centre_jobs import PAST, CentreJobs
+from boards_app.selectors.lanes import Bar, lanes
 from boards_app.selectors.limits import Limit, limits
 from boards_app.selectors.station import Asked, asked_of
 from core import clock
@@ -24,16 +25,14 @@ from plant_app.models import (
     UnitState,
     WorkCentre,
     WorkUnit,
-    WorkUnitState,
 )
-from plant_app.selectors import current_states, projected_end
-from plant_app.selectors.floor import ON_UNIT
+from plant_app.selectors import projected_end
 from sequence_app.models import OverrideReason, Recommendation, SequenceRow
 from sequence_app.selectors import CentreQueue, QueueRow, latest, queues, recent_recommendations
 
 MOST: Final = 60
 SHOWN_ANSWERS: Final = 3
-_PAST, _AHEAD = timedelta(hours=4), timedelta(hours=10)
+_AHEAD = timedelta(hours=10)
 
 
 @dataclass(frozen=True)
@@ -68,16 +67,6 @@ class UnitGroup:
     limits: list[Limit]
     rows: list[Row]
     summary: str
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A stretch on a machine's lane, in percent: kind done, dn, mv, set, sh (published) or empty."""
-
-    kind: str
-    a: float
-    b: float
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,19 +128,19 @@ def sequence_page(site: Site, centre_code: str = "") -> SequencePage:
     standing = limits(site)
     chosen = _chosen(found, standing, centre_code)
     version = latest(site)
-    page = _Chosen(chosen, standing, now, zone) if chosen else None
+    jobs = CentreJobs(chosen, standing, now, zone) if chosen else None
     proposal = _proposal(chosen) if chosen else None
-    axis = drawing.Axis(now - _PAST, now + _AHEAD)
+    axis = drawing.Axis(now - PAST, now + _AHEAD)
     return SequencePage(
         site=site,
         centre=chosen.centre if chosen else None,
         tabs=[_tab(queue, chosen) for queue in found],
-        groups=page.groups() if page else [],
+        groups=_List(jobs).groups() if jobs else [],
         limits=standing,
         proposal=proposal,
         answers=[row for row in recent_recommendations(site, most=12) if row.decided_by_id][:SHOWN_ANSWERS],
         ticks=[tick for tick in axis.ticks(ZoneInfo(zone)) if tick.at],
-        lanes=page.lanes(axis) if page else [],
+        lanes=lanes(jobs, axis) if jobs else [],
         now_at=axis.at(now),
         number=version.number if version else None,
         computed_at=version.created_at if version else None,
@@ -203,48 +192,29 @@ def _proposal(queue: CentreQueue) -> Proposal | None:
     )
 
 
-class _Chosen:
-    """The jobs of one centre, published and proposed, read once for the list and for the lanes."""
+class _List:
+    """The list: machines as they stand on the floor, each with its jobs in order."""
 
-    def __init__(self, queue: CentreQueue, standing: list[Limit], now: datetime, zone: str) -> None:
-        self.queue, self.standing, self.now, self.zone = queue, standing, now, zone
-        centre = queue.centre
-        self.units = list(centre.work_units.filter(active=True).order_by("position", "code"))
-        self.states: dict[int, WorkUnitState] = current_states(self.units)
-        self.published = {row.planned.operation_id: row for row in queue.rows}
-        self.changes = {
-            change["operation"]: change
-            for change in (queue.recommendation.changes if queue.recommendation else [])
-        }
-        self.proposed: dict[int, SequenceRow] = {}
-        if queue.recommendation is not None:
-            rows = queue.recommendation.version.rows.filter(work_unit__in=self.units)
-            self.proposed = {
-                row.operation_id: row
-                for row in rows.select_related("operation__work_order__item", "work_unit")
-                if row.operation.finished_at is None
-            }
-        past = Operation.objects.filter(actual_unit__in=self.units).select_related("work_order__item")
-        self.done = list(past.filter(finished_at__gte=now - _PAST, started_at__isnull=False))
-        # what runs here without a place in the plan is shown all the same
-        self.on_unit = list(past.filter(status__in=ON_UNIT))
+    def __init__(self, jobs: CentreJobs) -> None:
+        self.jobs, self.now, self.zone = jobs, jobs.now, jobs.zone
 
-    # --- the list -------------------------------------------------------------------------------------------
     def groups(self) -> list[UnitGroup]:
         """Machines as they stand on the floor, each with its jobs: what runs first, then by start."""
         rows: dict[int, list[tuple[datetime, Row]]] = defaultdict(list)
         for unit_id, row in self._rows():
             rows[unit_id].append((row.start, row))
         found = []
-        for unit in self.units:
-            ordered = [row for _start, row in sorted(rows[unit.pk], key=lambda pair: (not pair[1].running, pair[0]))]
+        for unit in self.jobs.units:
+            ordered = [
+                row for _start, row in sorted(rows[unit.pk], key=lambda pair: (not pair[1].running, pair[0]))
+            ]
             found.append(self._group(unit, _numbered(ordered)))
         return sorted(found, key=lambda group: (not group.limits, not any(row.moved for row in group.rows)))
 
     def _group(self, unit: WorkUnit, rows: list[Row]) -> UnitGroup:
-        stretch = self.states.get(unit.pk)
+        stretch = self.jobs.states.get(unit.pk)
         state = stretch.state if stretch else UnitState.NO_DATA.value
-        here = [limit for limit in self.standing if limit.unit_id == unit.pk]
+        here = [limit for limit in self.jobs.standing if limit.unit_id == unit.pk]
         moved = sum(row.moved for row in rows)
         late = sum(row.late for row in rows)
         waiting = len(rows) - sum(row.running for row in rows)
@@ -268,24 +238,24 @@ class _Chosen:
     def _rows(self) -> list[tuple[int, Row]]:
         found = [
             (operation.actual_unit_id, self._running(operation))
-            for operation in self.on_unit
+            for operation in self.jobs.on_unit
             if operation.actual_unit_id is not None
         ]
-        running = {operation.pk for operation in self.on_unit}
-        if self.proposed:
-            for key, row in self.proposed.items():
+        running = {operation.pk for operation in self.jobs.on_unit}
+        if self.jobs.proposed:
+            for key, row in self.jobs.proposed.items():
                 if key not in running:
                     found.append((row.work_unit_id, self._from_proposal(row)))
         else:
-            for key, published in self.published.items():
+            for key, published in self.jobs.published.items():
                 if key not in running:
                     found.append((published.planned.work_unit_id, self._from_plan(published)))
         return found
 
     def _running(self, operation: Operation) -> Row:
         end = projected_end(operation, self.now)
-        row = self.proposed.get(operation.pk)
-        known = self.published.get(operation.pk)
+        row = self.jobs.proposed.get(operation.pk)
+        known = self.jobs.published.get(operation.pk)
         need_by = row.need_by if row else (known.need_by if known else None) or operation.work_order.need_by
         since = unit_words.hour(operation.started_at, self.zone) if operation.started_at else ""
         stopped = operation.status == OperationStatus.STOPPED
@@ -296,13 +266,13 @@ class _Chosen:
         )  # fmt: skip
 
     def _from_proposal(self, row: SequenceRow) -> Row:
-        change = self.changes.get(row.operation_id)
-        published = self.published.get(row.operation_id)
+        change = self.jobs.changes.get(row.operation_id)
+        published = self.jobs.published.get(row.operation_id)
         was = ""
         if change:
             at = datetime.fromisoformat(change["from_start"]) if change.get("from_start") else None
             place = change["from_unit"] if change.get("from_unit") != row.work_unit.code else ""
-            was = ", ".join(part for part in (place, _when(at, self.now, self.zone)) if part)
+            was = place or _when(at, self.now, self.zone)
         elif published is not None and abs(published.planned.start - row.start) > unit_words.ON_TIME:
             was = _when(published.planned.start, self.now, self.zone)
         return self._row(
@@ -342,60 +312,6 @@ class _Chosen:
             pinned=pinned,
         )
 
-    # --- the lanes ------------------------------------------------------------------------------------------
-    def lanes(self, axis: drawing.Axis) -> list[tuple[str, list[Bar]]]:
-        """Every machine's stretch of the axis: done, running, to come; black what the proposal moves."""
-        bars: dict[int, list[Bar]] = defaultdict(list)
-
-        def add(unit_id: int | None, kind: str, start: datetime, end: datetime, words: str = "") -> None:
-            if unit_id is None or end <= axis.start or start >= axis.end:
-                return
-            a, b = axis.at(start), axis.at(end)
-            if b - a >= 0.3:
-                bars[unit_id].append(Bar(kind, a, b, words))
-
-        for operation in self.done:
-            add(
-                operation.actual_unit_id, "done", operation.started_at or self.now,
-                operation.finished_at or self.now, _short(operation),
-            )  # fmt: skip
-        running = {operation.pk for operation in self.on_unit}
-        for operation in self.on_unit:
-            stopped = operation.status == OperationStatus.STOPPED
-            end = self.now if stopped else projected_end(operation, self.now)
-            begun = operation.started_at or self.now
-            add(operation.actual_unit_id, "done" if stopped else "", begun, end, _short(operation))
-        if self.proposed:
-            for key, row in self.proposed.items():
-                if key in running:
-                    continue
-                begin = row.start + timedelta(minutes=row.setup_minutes)
-                add(row.work_unit_id, "set", row.start, begin)
-                change = self.changes.get(key)
-                came = (
-                    f" from {change['from_unit']}"
-                    if change and change.get("from_unit") not in ("", row.work_unit.code)
-                    else ""
-                )
-                words = _short(row.operation) + came
-                add(row.work_unit_id, "mv" if change else "", begin, row.end, words)
-        for key, published in self.published.items():
-            if key in running:
-                continue
-            plan = published.planned
-            if self.proposed:
-                add(plan.work_unit_id, "sh", plan.start, plan.end)
-            else:
-                begin = plan.start + timedelta(minutes=float(plan.operation.setup_minutes or Decimal(0)))
-                add(plan.work_unit_id, "set", plan.start, min(begin, plan.end))
-                add(plan.work_unit_id, "", min(begin, plan.end), plan.end, _short(plan.operation))
-        for limit in self.standing:
-            if limit.unit_id is not None and limit.kind in ("unit_down", "place_locked"):
-                until = max(limit.ends_at or axis.end, self.now)
-                words = f"Down to {unit_words.hour(until, self.zone)}" if limit.ends_at else "Down, no date known"
-                add(limit.unit_id, "dn", limit.starts_at, until, words)
-        return [(unit.code, bars[unit.pk]) for unit in self.units]
-
 
 def _numbered(rows: list[Row]) -> list[Row]:
     """Places counted from one; what runs has none."""
@@ -404,10 +320,6 @@ def _numbered(rows: list[Row]) -> list[Row]:
         place += not row.running
         found.append(row if row.running else replace(row, place=place))
     return found
-
-
-def _short(operation: Operation) -> str:
-    return operation.work_order.number.removeprefix("WO-")
 
 
 def _when(moment: datetime | None, now: datetime, zone: str) -> str:

@@ -199,7 +199,6 @@ def _open(
     state = stretch.state if stretch and stretch.state in unit_words.WRONG else ""
     place = exception.work_unit.code if exception.work_unit else ""
     words = f"{place} {_WRONG_WORDS[state]}" if state and place else exception.title
-    running_again = exception.type.code in ("machine_downtime", "tooling")
     return OpenHere(
         exception=exception,
         unit=place,
@@ -211,7 +210,7 @@ def _open(
         back_estimated=bool(limit and limit.estimated),
         answers=[_answered(row, zone) for row in unit_words.live_responses(exception) if row.required],
         clearable=exception.status != "triage",
-        clear_words="It runs again" if running_again else "It is solved",
+        clear_words="It runs again" if exception.type.code == "machine_downtime" else "It is solved",
     )
 
 

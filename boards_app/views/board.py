@@ -4,7 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from boards_app.selectors.board import TILES, AreaBoard, area_board, area_lines, areas_of
+from boards_app.selectors.areas import area_lines
+from boards_app.selectors.board import TILES, AreaBoard, area_board, areas_of
 from boards_app.selectors.frame import Frame
 from boards_app.views.floor import Viewer, floor
 from boards_app.views.frame import page, show

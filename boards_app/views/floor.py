@@ -93,7 +93,9 @@ def problem(error: DomainError) -> JsonResponse:
 def remember_person(request: HttpRequest, person: User, device: Device, site: Site) -> None:
     """Keep who showed their badge at this screen. Raises NotAllowed for somebody without a role at the site."""
     if not roles_of(person, site):
-        raise NotAllowed("station.other_site", f"{person} has no access at {site}.", "Ask the shift supervisor.")
+        raise NotAllowed(
+            "station.other_site", f"{person} has no access at {site}.", "Ask the shift supervisor."
+        )
     request.session[PERSON_KEY] = {"person": person.pk, "device": device.pk}
 
 

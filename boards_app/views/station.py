@@ -262,9 +262,7 @@ def _tap(request: HttpRequest) -> _Tap:
     return _Tap(id_, min(at, clock.now()) if at else None, str(body.get("as") or ""), body)
 
 
-def _once(
-    request: HttpRequest, tap: _Tap, person: User, take: Callable[[], dict[str, Any]]
-) -> HttpResponse:
+def _once(request: HttpRequest, tap: _Tap, person: User, take: Callable[[], dict[str, Any]]) -> HttpResponse:
     """Answer a tap at most once per person and id."""
     answer = remember_answer(
         scope=f"{person.pk}:station:{request.path}", key=tap.id, body=tap.body,
@@ -298,4 +296,3 @@ def _amount(body: Mapping[str, Any], name: str) -> Decimal:
     if not amount.is_finite():
         raise InvalidInput("station.quantity", f"{raw} is not a count.")
     return amount
-

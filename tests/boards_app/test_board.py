@@ -65,14 +65,10 @@ def test_a_limit_that_has_passed_is_named(plant: KolbeMini, report: Report, as_:
     exception.responses.filter(pk=response.pk).update(
         acknowledge_due_at=clock.now() - timedelta(minutes=3, seconds=10)
     )
-    assert "Planning 3 min over" in card(
-        as_("nils.ahrens").get("/boards/FORM/").content.decode(), "PRS-04"
-    )
+    assert "Planning 3 min over" in card(as_("nils.ahrens").get("/boards/FORM/").content.decode(), "PRS-04")
 
 
-def test_what_belongs_to_no_machine_stands_over_the_cards(
-    plant: KolbeMini, report: Report, as_: As
-) -> None:
+def test_what_belongs_to_no_machine_stands_over_the_cards(plant: KolbeMini, report: Report, as_: As) -> None:
     exception = report("", type="labour_shortage", work_centre="GRIND", missing="1", reason="NOSHOW")
     assert exception.work_unit is None
     html = as_("tomas.ruiz").get("/boards/MACH/").content.decode()

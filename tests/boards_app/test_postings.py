@@ -35,7 +35,13 @@ def erp(plant: KolbeMini) -> Iterator[scripted.Books]:
 
 
 def put(plant: KolbeMini, key: str, **given: Any) -> Posting:
-    payload = {"item": "SP-12", "quantity": "5", "from_location": "A", "to_location": "B", **given.pop("payload", {})}
+    payload = {
+        "item": "SP-12",
+        "quantity": "5",
+        "from_location": "A",
+        "to_location": "B",
+        **given.pop("payload", {}),
+    }
     arguments: dict[str, Any] = {
         "kind": "movement.transfer", "site": plant.rhf, "payload": payload, "key_parts": (key,),
         "occurred_at": clock.now() - timedelta(minutes=12), "origin_ref": "", "actor": plant.people["ingrid.vogel"],
@@ -111,7 +117,12 @@ def test_what_is_sent_can_be_read_changed_and_sent_again(
     page = browser.get(f"/postings/{dead.pk}/").content.decode()
     assert REFUSED in page
     assert 'name="payload.quantity" value="5"' in page
-    given = {"payload.quantity": "4", "payload.to_location": "C", "payload.site": "GVL", "reason": "counted again"}
+    given = {
+        "payload.quantity": "4",
+        "payload.to_location": "C",
+        "payload.site": "GVL",
+        "reason": "counted again",
+    }
     answer = act(browser, dead, "edit", **given)
     assert answer.status_code == 204
     dead.refresh_from_db()
@@ -164,7 +175,9 @@ def test_cancel_and_settle_by_hand_keep_their_reason(
     assert erp.documents == []
 
 
-def test_without_a_script_the_page_comes_back_with_the_words(plant: KolbeMini, dead: Posting, as_: As) -> None:
+def test_without_a_script_the_page_comes_back_with_the_words(
+    plant: KolbeMini, dead: Posting, as_: As
+) -> None:
     browser = as_("ingrid.vogel")
     answer = browser.post(
         f"/postings/{dead.pk}/retry/", {"version": str(dead.version)}, headers={"Referer": "http://testserver/postings/"}
@@ -174,7 +187,9 @@ def test_without_a_script_the_page_comes_back_with_the_words(plant: KolbeMini, d
 
 
 def test_edited_values_keep_their_types() -> None:
-    posting = Posting(payload={"final": False, "line": 10, "lines": [{"a": 1}], "quantity": "5", "site": "RHF"})
+    posting = Posting(
+        payload={"final": False, "line": 10, "lines": [{"a": 1}], "quantity": "5", "site": "RHF"}
+    )
     given = {
         "payload.final": "yes", "payload.line": "20", "payload.lines": '[{"a": 2}]', "payload.quantity": " 6 ",
         "payload.site": "GVL", "payload.made_up": "x",

@@ -33,7 +33,9 @@ def test_a_frozen_month_shows_what_was_frozen(plant: KolbeMini, october: Monthly
     assert "Rheinfelden, October 2026" in html
     assert "3 Nov 2026, 07:00, definitions 1" in html
     # the median of 60 and 180 minutes, each figure leading to its records
-    assert '<a class="plain" href="/reports/2026-10/records/?metric=resolution">2<small> h</small></a>' in html
+    assert (
+        '<a class="plain" href="/reports/2026-10/records/?metric=resolution">2<small> h</small></a>' in html
+    )
     assert "2 closed, 2 aligned" in html
     assert "2 of 2" in html
     assert "Machine downtime" in html
@@ -55,8 +57,12 @@ def test_a_number_leads_to_its_records(plant: KolbeMini, october: MonthlyReport,
     browser = as_("robert.kolbe")
     with clock.travel(datetime(2026, 11, 20, 9, tzinfo=UTC)):
         closed = browser.get("/reports/2026-10/records/?metric=resolution").content.decode()
-        forming = browser.get("/reports/2026-10/records/?metric=resolution&dim=area&value=Forming").content.decode()
-        elsewhere = browser.get("/reports/2026-10/records/?metric=resolution&dim=area&value=Machining").content.decode()
+        forming = browser.get(
+            "/reports/2026-10/records/?metric=resolution&dim=area&value=Forming"
+        ).content.decode()
+        elsewhere = browser.get(
+            "/reports/2026-10/records/?metric=resolution&dim=area&value=Machining"
+        ).content.decode()
         mend = browser.get("/reports/2026-10/records/?mend=0").content.decode()
         aligned = browser.get("/reports/2026-10/records/?metric=alignment").content.decode()
         nothing = browser.get("/reports/2026-10/records/?mend=99").content.decode()
@@ -68,7 +74,9 @@ def test_a_number_leads_to_its_records(plant: KolbeMini, october: MonthlyReport,
     assert "data-row=" not in nothing
 
 
-def test_late_data_stands_beside_the_frozen_figures(plant: KolbeMini, october: MonthlyReport, as_: As) -> None:
+def test_late_data_stands_beside_the_frozen_figures(
+    plant: KolbeMini, october: MonthlyReport, as_: As
+) -> None:
     october.adjustments.create(
         metric="resolution", frozen=120, current=150, count=1, found_at=datetime(2026, 11, 5, tzinfo=UTC)
     )
@@ -96,7 +104,9 @@ def test_who_may_see_reports(plant: KolbeMini, october: MonthlyReport, as_: As) 
 
 
 # --- sentences ----------------------------------------------------------------------------------------------
-def figures(resolution: float | None, lag: float | None = None, passed: float | None = None) -> dict[str, Any]:
+def figures(
+    resolution: float | None, lag: float | None = None, passed: float | None = None
+) -> dict[str, Any]:
     return {
         "resolution": {"count": 3 if resolution is not None else 0, "median": resolution},
         "alignment": {"count": 0, "median": None},

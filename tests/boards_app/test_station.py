@@ -31,9 +31,8 @@ def tap(browser: Client, path: str, key: str | None = None, **body: Any) -> Http
     """What outbox.js sends."""
     key = key or str(uuid4())
     body = {"external_id": key, "occurred_at": clock.now().isoformat(), **body}
-    return browser.post(
-        path, json.dumps(body), content_type="application/json", headers={"Idempotency-Key": key, "Accept": "application/json"}
-    )  # fmt: skip
+    headers = {"Idempotency-Key": key, "Accept": "application/json"}
+    return browser.post(path, json.dumps(body), content_type="application/json", headers=headers)
 
 
 @pytest.fixture
@@ -57,7 +56,14 @@ def test_a_station_shows_the_job_what_is_open_and_what_to_report(
     assert str(exception.owner) in html
     for function in ("Maintenance", "Production", "Planning"):
         assert f"<span>{function}</span>" in html
-    for code in ("machine_downtime", "material_shortage", "quality_hold", "tooling", "labour_shortage", "safety_stop"):
+    for code in (
+        "machine_downtime",
+        "material_shortage",
+        "quality_hold",
+        "tooling",
+        "labour_shortage",
+        "safety_stop",
+    ):
         assert f'data-dialog="report-{code}"' in html
     assert 'name="fields.reason" value="MEC-LEAK"' in html
     assert 'name="fields.work_unit" value="CNC-06"' in html
@@ -166,7 +172,9 @@ def test_a_signed_out_tablet_is_told_so_in_json(plant: KolbeMini) -> None:
 
 
 # --- counts -------------------------------------------------------------------------------------------------
-def count(browser: Client, operation: Operation, version: int, key: str | None = None, **body: Any) -> HttpResponse:
+def count(
+    browser: Client, operation: Operation, version: int, key: str | None = None, **body: Any
+) -> HttpResponse:
     return tap(
         browser, "/stations/MILL5/progress/", key, operation=str(operation.pk), version=str(version),
         **{"kind": "count", "good": "2", **body},
