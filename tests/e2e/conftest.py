@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.stack import NoErp, Stack
 
@@ -21,7 +21,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need an ERP first, those that need none after them; otherwise as they were."""
     mine = [index for index, item in enumerate(items) if HERE in item.nodeid]
-    ordered = sorted((items[index] for index in mine), key=lambda item: item.get_closest_marker("erp_live") is None)
+    ordered = sorted(
+        (items[index] for index in mine), key=lambda item: item.get_closest_marker("erp_live") is None
+    )
     for index, item in zip(mine, ordered, strict=True):
         items[index] = item
 
@@ -101,6 +103,7 @@ def chromium() -> Iterator[Browser]:
         if os.environ.get("CI"):
             pytest.fail("there is no Chromium on this machine")
         pytest.skip("no Chromium on this machine (make test installs it on Debian)")
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]

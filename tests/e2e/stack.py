@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -208,6 +209,13 @@ class Stack:
                 continue
         return victims
 
+    def answers(self, path: str) -> bool:
+        """Whether a page answers with success now."""
+        try:
+            return httpx.get(f"{self.url}{path}", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
     def logs(self, lines: int = 25) -> str:
         """The end of every log, for a failure's report."""
         files = [self.output, *sorted((self.home / "logs").glob("*.log"))]
@@ -239,3 +247,66 @@ class Stack:
         except (OSError, ValueError):
             return {}
         return found
+
+    @contextmanager
+    def erp_through(self, url: str, *, settle_seconds: float) -> Iterator[None]:
+        """The product reaches its ERP at `url` meanwhile, and looks unclear postings up after `settle_seconds`."""
+        file = self.home / "erp.json"
+        known = self.erp_state()
+        before = self.one("select options from erp_sync_erpconnection where code = 'tryton'")["options"]
+        self._erp_options({**before, "settle_seconds": settle_seconds})
+        _replace(file, {**known, "url": url})
+        try:
+            yield
+        finally:
+            _replace(file, known)
+            self._erp_options(before)
+
+    def _erp_options(self, options: JSON) -> None:
+        self.sql(
+            "update erp_sync_erpconnection set options = %s where code = 'tryton' returning id",
+            json.dumps(options),
+        )
+
+    # --- a record's life, asked from outside ----------------------------------------------------------------
+    def record(self, ref: str) -> JSON:
+        """A row of the exceptions list, as a planner gets it."""
+        rows = self.person("ingrid.vogel").ask("/exceptions/", ordering="-captured_at")["results"]
+        return next(row for row in rows if row["ref"] == ref)
+
+    def tasks(self, ref: str) -> dict[str, JSON]:
+        """Tasks of a record by code, with the username each is for."""
+        rows = self.sql(
+            "select t.id, t.code, t.status, t.title, t.asks, u.username from decisions_app_task t"
+            " join exceptions_app_exceptionrecord e on e.id = t.exception_id"
+            " left join plant_app_user u on u.id = t.person_id where e.ref = %s",
+            ref,
+        )
+        return {row["code"]: row for row in rows}
+
+    def postings(self, ref: str) -> list[JSON]:
+        """Everything the record sent towards ERP, in full, oldest first."""
+        found = self.one("select id from exceptions_app_exceptionrecord where ref = %s", ref)
+        planner = self.person("ingrid.vogel")
+        rows = planner.ask("/postings/", origin_ref=f"exception:{found['id']}")["results"]
+        return [planner.ask(f"/postings/{row['id']}/") for row in sorted(rows, key=lambda row: row["id"])]
+
+    def wait_closed(self, ref: str, seconds: float) -> JSON:
+        """Wait until the record is closed; a posting ERP refused ends the waiting at once."""
+
+        def closed() -> bool:
+            refused = [row for row in self.postings(ref) if row["status"] == "rejected"]
+            assert refused == [], [
+                (row["kind"], row["error_code"], row["error_message"], row["payload"]) for row in refused
+            ]
+            return bool(self.record(ref)["status"] == "closed")
+
+        self.wait(closed, seconds, f"{ref} to close")
+        return self.record(ref)
+
+
+def _replace(file: Path, content: JSON) -> None:
+    """Whole or not at all: others read this file at any moment."""
+    part = file.with_suffix(".test")
+    part.write_text(json.dumps(content))
+    part.replace(file)
