@@ -73,7 +73,10 @@ def lanes(jobs: CentreJobs, axis: drawing.Axis) -> list[tuple[str, list[Bar]]]:
     for limit in jobs.standing:
         if limit.unit_id is not None and limit.kind in ("unit_down", "place_locked"):
             until = max(limit.ends_at or axis.end, jobs.now)
-            words = f"Down to {unit_words.hour(until, jobs.zone)}" if limit.ends_at else "Down, no date known"
+            words = "Down, no date known"
+            if limit.ends_at is not None:
+                said = "Down, was to end" if limit.past else "Down to"
+                words = f"{said} {unit_words.hour(limit.ends_at, jobs.zone)}"
             add(limit.unit_id, "dn", limit.starts_at, until, words)
     return [(unit.code, bars[unit.pk]) for unit in jobs.units]
 

@@ -125,7 +125,7 @@ def sequence_page(site: Site, centre_code: str = "") -> SequencePage:
     """
     now, zone = clock.now(), site.timezone
     found = queues(site, most=MOST)
-    standing = limits(site)
+    standing = limits(site, now)
     chosen = _chosen(found, standing, centre_code)
     version = latest(site)
     jobs = CentreJobs(chosen, standing, now, zone) if chosen else None

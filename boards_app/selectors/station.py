@@ -82,6 +82,7 @@ class OpenHere:
     coming: Coming | None
     back_at: datetime | None
     back_estimated: bool
+    back_past: bool
     answers: list[Answered]
     clearable: bool
     clear_words: str
@@ -208,6 +209,7 @@ def _open(
         coming=unit_words.coming(exception, now, zone),
         back_at=limit.ends_at if limit else None,
         back_estimated=bool(limit and limit.estimated),
+        back_past=bool(limit and limit.ends_at < now),
         answers=[_answered(row, zone) for row in unit_words.live_responses(exception) if row.required],
         clearable=exception.status != "triage",
         clear_words="It runs again" if exception.type.code == "machine_downtime" else "It is solved",
