@@ -19,7 +19,7 @@ from decisions_app.lapses import lapse_of
 from decisions_app.models import Option, Task, TaskStatus
 from decisions_app.posting_templates import BUILDERS, Intended, Situation, expected_end, run_minutes
 from decisions_app.posting_templates.money import downtime_cost
-from decisions_app.posting_templates.situation import remaining, rest_of_route
+from decisions_app.posting_templates.situation import operation_of, promises_only, remaining, rest_of_route
 from decisions_app.prefill import estimated_end, prefill
 from decisions_app.wording import fill, words_of
 from erp_sync.kinds import KIND_NAMES
@@ -100,6 +100,7 @@ def options_for(
     known = _Known(
         lines=[(line, effective_commit(line, overlays)) for line in lines],
         rest=rest_of_route(exception),
+        waits=operation_of(exception) is not None,
         ends=estimated_end(exception, moment),
         duties=duties_here(exception, user) if user is not None else None,
     )
@@ -111,6 +112,7 @@ def options_for(
 class _Known:
     lines: list[tuple[SalesOrderLine, datetime]]
     rest: timedelta
+    waits: bool
     ends: datetime
     duties: frozenset[str] | None
 
@@ -160,10 +162,12 @@ def _refusal(
 def _ready_at(situation: Situation, exception: ExceptionRecord, known: _Known) -> datetime | None:
     """When the work order would be finished: this operation's end, then the rest of its route."""
     end = expected_end(situation)
-    if exception.operation is None:
-        return end
+    if end is None and not known.waits:
+        return None
     if end is None:
         end = known.ends + timedelta(minutes=float(run_minutes(exception)))
+    elif promises_only(situation):
+        return end
     return end + known.rest
 
 

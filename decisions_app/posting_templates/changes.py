@@ -6,7 +6,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from decisions_app.inputs import amount, moment
-from decisions_app.posting_templates.situation import Intended, Situation, expected_finish, intend, plain
+from decisions_app.posting_templates.situation import (
+    Intended,
+    Situation,
+    expected_finish,
+    intend,
+    order_of,
+    plain,
+)
 from decisions_app.references import find_purchase_line
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import PurchaseOrderLine
@@ -38,7 +45,7 @@ def _date_change(
     }
     if line:
         payload["line"] = line
-    if situation.exception.work_order is not None and target == "work_order":
+    if target == "work_order":
         payload["work_order"] = number
     return intend(situation, "change.date", payload, situation.at)
 
@@ -51,7 +58,7 @@ def is_cancellation(exception: ExceptionRecord) -> bool:
 def date_work_order(situation: Situation) -> Intended | None:
     """The work order's planned end: the agreed date, or the later day the decision's delay moves it to."""
     exception = situation.exception
-    order = exception.work_order
+    order = order_of(exception)
     if order is None or is_cancellation(exception):
         return None
     end = expected_finish(situation)
@@ -115,12 +122,14 @@ def _quantity_change(
     }
     if line:
         payload["line"] = line
+    if target == "work_order":
+        payload["work_order"] = number
     return intend(situation, "change.quantity", payload, situation.at)
 
 
 def quantity_work_order(situation: Situation) -> Intended | None:
     """The work order's quantity, as decided."""
-    order = situation.exception.work_order
+    order = order_of(situation.exception)
     if order is None or is_cancellation(situation.exception):
         return None
     new = amount(situation.values, "quantity_now") or amount(situation.values, "quantity")

@@ -12,7 +12,9 @@ from typing import Any
 from decisions_app.inputs import amount, moment
 from decisions_app.models import Decision, PostingLink, Task
 from exceptions_app.models import ExceptionRecord
+from plant_app.models import Operation, WorkOrder, WorkOrderStatus
 from plant_app.selectors.confirmation import ConfirmationDue
+from plant_app.selectors.floor import TO_COME
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def intend(situation: Situation, kind: str, payload: dict[str, Any], occurred_at
         kind=kind,
         payload=payload,
         occurred_at=occurred_at,
-        chain=_chain(exception),
+        chain=str(payload.get("work_order") or "") or _chain(exception),
         text=text,
         reason_code=str(payload.get("reason_code", "")),
     )
@@ -118,9 +120,37 @@ def worked_times(made: ConfirmationDue) -> dict[str, str]:
     }
 
 
+def orders_of(exception: ExceptionRecord) -> list[WorkOrder]:
+    """The work orders a record is about: the linked one, else the open ones that make its order line."""
+    if exception.work_order is not None:
+        return [exception.work_order]
+    if exception.sales_line is None or exception.type.code != "order_change":
+        return []
+    ended = (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED)
+    return list(exception.sales_line.work_orders.exclude(status__in=ended).order_by("pk"))
+
+
+def order_of(exception: ExceptionRecord) -> WorkOrder | None:
+    """The one work order a record is about; None when there are several: how they share a change is replanned."""
+    found = orders_of(exception)
+    return found[0] if len(found) == 1 else None
+
+
+def operation_of(exception: ExceptionRecord) -> Operation | None:
+    """The operation that waits: the linked one, else the order's first one to come that needs the item."""
+    if exception.operation is not None or exception.work_order is None:
+        return exception.operation
+    to_come = exception.work_order.operations.filter(status__in=TO_COME).order_by("number")
+    if exception.item_id is not None:
+        needing = to_come.filter(material_needs__item=exception.item_id).first()
+        if needing is not None:
+            return needing
+    return to_come.first()
+
+
 def remaining(exception: ExceptionRecord) -> Decimal:
-    """Pieces the linked operation has still to make."""
-    operation = exception.operation
+    """Pieces the operation that waits has still to make."""
+    operation = operation_of(exception)
     if operation is None:
         return Decimal(0)
     left: Decimal = operation.work_order.quantity - operation.good - operation.scrap
@@ -128,8 +158,8 @@ def remaining(exception: ExceptionRecord) -> Decimal:
 
 
 def run_minutes(exception: ExceptionRecord, unit_code: str = "", quantity: Decimal | None = None) -> Decimal:
-    """Minutes to run the rest (or `quantity`) of the linked operation, on an alternate where named."""
-    operation = exception.operation
+    """Minutes to run the rest (or `quantity`) of the operation that waits, on an alternate where named."""
+    operation = operation_of(exception)
     if operation is None:
         return Decimal(0)
     pieces = remaining(exception) if quantity is None else quantity
@@ -159,8 +189,8 @@ def expected_end(situation: Situation) -> datetime | None:
 
 
 def rest_of_route(exception: ExceptionRecord) -> timedelta:
-    """Planned work of the operations after the linked one."""
-    operation = exception.operation
+    """Planned work of the operations after the one that waits."""
+    operation = operation_of(exception)
     if operation is None:
         return timedelta(0)
     order = operation.work_order
@@ -177,11 +207,11 @@ def rest_of_route(exception: ExceptionRecord) -> timedelta:
 def expected_finish(situation: Situation) -> datetime | None:
     """When the work order would be finished by this decision: this operation's end, then the rest of its route."""
     end = expected_end(situation)
-    if end is None or _promises_only(situation):
+    if end is None or promises_only(situation):
         return end
     return end + rest_of_route(situation.exception)
 
 
-def _promises_only(situation: Situation) -> bool:
-    """The decision says when the order is to be there, not when an operation ends."""
+def promises_only(situation: Situation) -> bool:
+    """Whether the decision says when the order is to be there, not when an operation ends."""
     return not any(situation.values.get(name) for name in ("to_unit", "not_before", "expected_up_at"))

@@ -22,8 +22,8 @@ from plant_app.models import Item, StockLayer, StockLocation, StockRow, StockSta
 
 
 def held_stock(exception: ExceptionRecord) -> StockRow | None:
-    """The ERP stock row the exception's lot (or item) lies in: free first, the largest quantity."""
-    if exception.item is None:
+    """The free ERP stock row the exception's lot (or item) lies in, the largest; None for pieces at an operation."""
+    if exception.item is None or (exception.lot is None and exception.operation is not None):
         return None
     rows = StockRow.objects.filter(
         item=exception.item, layer=StockLayer.ERP, location__site=exception.site, quantity__gt=0

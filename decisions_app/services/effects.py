@@ -11,7 +11,7 @@ from decimal import Decimal
 from core import clock
 from decisions_app.inputs import amount, moment
 from decisions_app.posting_templates.changes import is_cancellation, purchase_line
-from decisions_app.posting_templates.situation import Situation
+from decisions_app.posting_templates.situation import Situation, operation_of, order_of, orders_of
 from decisions_app.services.holds import hold_lifted, hold_lot
 from decisions_app.services.origin import impose as _impose
 from decisions_app.services.origin import origin
@@ -231,13 +231,13 @@ def pin_to_unit(situation: Situation) -> None:
 def not_before(situation: Situation) -> None:
     """The operation does not start before the stated moment."""
     exception = situation.exception
-    until = moment(situation.values, "not_before")
-    if until is None or exception.operation is None:
+    until, operation = moment(situation.values, "not_before"), operation_of(exception)
+    if until is None or until <= situation.at or operation is None:
         return
     _impose(
         situation,
         ConstraintKind.NOT_BEFORE,
-        operation=exception.operation,
+        operation=operation,
         starts_at=situation.at,
         ends_at=until,
     )
@@ -253,10 +253,8 @@ def promise_changed(situation: Situation) -> None:
         overlay.overlay_value(
             target=exception.sales_line, field="commit_at", value=when, origin_ref=origin(exception)
         )
-    if exception.work_order is not None:
-        overlay.overlay_value(
-            target=exception.work_order, field="need_by", value=when, origin_ref=origin(exception)
-        )
+    for order in orders_of(exception):
+        overlay.overlay_value(target=order, field="need_by", value=when, origin_ref=origin(exception))
 
 
 def quantity_changed(situation: Situation) -> None:
@@ -265,7 +263,7 @@ def quantity_changed(situation: Situation) -> None:
     quantity = amount(situation.values, "quantity")
     if not quantity or is_cancellation(exception):
         return
-    for target in (exception.sales_line, exception.work_order):
+    for target in (exception.sales_line, order_of(exception)):
         if target is not None and quantity != target.quantity:
             overlay.overlay_value(
                 target=target, field="quantity", value=quantity, origin_ref=origin(exception)
