@@ -100,10 +100,11 @@ def test_a_press_goes_down_and_everything_follows(erp_stack: Stack, books: Books
 
     # when the operator reports, the board shows it without a reload
     answer, seconds = report(station, board, UNIT, TOLD)
+    logger.info("on the other screen %.2f s after the answer", seconds)
     if seconds > SHOWN_WITHIN:  # a machine with other work to do may miss once; twice is ours
         other = sign_in(stack, "piotr.nowak", f"/stations/{CENTRE}/?unit=PRS-02")
         _, seconds = report(other, board, "PRS-02", "press 2 down, hydraulic leak")
-    logger.info("on the other screen %.2f s after the answer", seconds)
+        logger.info("measured again: %.2f s", seconds)
     assert seconds < SHOWN_WITHIN
     ref = answer["exception"]["ref"]
     record = stack.record(ref)
@@ -243,11 +244,12 @@ def in_the_books(
         == datetime.fromisoformat(confirmation["occurred_at"])
         == stopped
     )
-    worked = float(payload["machine_minutes"])
-    assert worked == pytest.approx(between(payload["start"], payload["end"]), abs=0.06)
+    # set-up and run together are the time from the operation's start, to a tenth of a minute, rounded down
+    worked = Decimal(payload["setup_minutes"]) + Decimal(payload["machine_minutes"])
+    assert 0 <= between(payload["start"], payload["end"]) - float(worked) < 0.1
     cycles = [
         row for row in books.cycles(ORDER, OPERATION)
-        if row["state"] == "done" and round(row["duration"].total_seconds() / 60, 1) == worked
+        if row["state"] == "done" and round(Decimal(str(row["duration"].total_seconds())) / 60, 1) == worked
     ]  # fmt: skip
     assert len(cycles) == 1
     notes = books.notes(confirmation["business_key"])
