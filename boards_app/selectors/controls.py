@@ -52,6 +52,14 @@ class Control:
         """Its name in the form."""
         return f"{self.prefix}{self.name}"
 
+    @property
+    def blank(self) -> str:
+        """The words of the empty choice; "" where there is none."""
+        named = next((words for code, words in self.choices or () if not code), "")
+        if named or (self.required and self.value):
+            return named
+        return "Choose" if self.choices else "None is known"
+
 
 class Choices:
     """What reference inputs of one exception may be, read once and only when asked for."""

@@ -45,6 +45,7 @@ function tickUntil(element, moment) {
     const { soon = 60, last = 30 } = element.dataset;
     const state = clockState(minutes, Number(soon), Number(last));
     setState(element, state);
+    element.classList.toggle("due", state === "over" && minutes > -1); // over, but by less than a minute: "now"
     // a tag says over in red and soon in amber by its own class names
     if (element.classList.contains("tag")) {
       element.classList.toggle("alarm", state === "over");

@@ -6,6 +6,8 @@ function showInputs(form) {
     const on = inputs.dataset.option === chosen;
     inputs.hidden = !on;
     inputs.disabled = !on;
+    const button = form.querySelector("[data-decide]");
+    if (on && button && !("held" in button.dataset)) button.disabled = "refused" in inputs.dataset;
   }
   const name = form.querySelector('input[name="option"]:checked')?.closest("label")?.querySelector("b");
   const words = form.querySelector("[data-decide] > span");
@@ -17,7 +19,12 @@ function showInputs(form) {
 
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-options]");
-  if (form && event.target.name === "option") showInputs(form);
+  if (!form || event.target.name !== "option") return;
+  showInputs(form);
+  // the rest of the page follows the choice: what ERP would get, and where a later refetch begins
+  const record = document.getElementById("record");
+  const address = `${location.pathname}?option=${encodeURIComponent(event.target.value)}`;
+  window.htmx?.ajax("GET", address, { source: record, target: record, swap: "morph:outerHTML" });
 });
 /* A form somebody has touched is left alone by refetches until it was sent. */
 document.addEventListener("input", (event) => {

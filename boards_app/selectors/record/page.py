@@ -47,6 +47,7 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "talk": talk_of(exception),
         "events": events_of(exception),
         "live": live_groups(exception),
+        "uom": exception.uom or (exception.item.uom if exception.item else ""),
     }
 
 

@@ -1,0 +1,184 @@
+"""Desk and exception page in a real browser: keys, live changes beside what somebody is typing, refusals in words.
+
+The pages are served by the product's own ASGI application in a thread; the test changes the plant behind their back.
+"""
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import pytest
+import uvicorn
+from channels.layers import channel_layers
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from exceptions_app import services as exceptions
+from execlayer.asgi import application
+from plant_app.models import User
+from tests.boards_app.pages import DOWN
+from tests.decisions_app.conftest import Report, response_of
+from tests.plant_fixtures import KolbeMini
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+T = TypeVar("T")
+Open = Callable[[str, str], Page]
+PATIENCE = 20_000
+
+
+def aside(work: Callable[[], T]) -> T:
+    """Run `work` in a thread of its own: the browser's driver keeps a loop in this one, where the ORM refuses."""
+
+    def run() -> T:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Where the product answers."""
+    channel_layers.backends.clear()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(200):
+        if server.started:
+            break
+        threading.Event().wait(0.05)
+    assert server.started
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(timeout=20)
+    channel_layers.backends.clear()
+
+
+@pytest.fixture
+def chromium(plant: KolbeMini) -> Iterator[Browser]:
+    """A headless Chromium of this machine, inside the plant's life: its loop holds this thread while it is open."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine (make test installs it on Debian)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(plant: KolbeMini, address: str, chromium: Browser) -> Iterator[Open]:
+    """A page of one of the plant's people, live; a script error fails the test."""
+    contexts, errors = [], []
+
+    def log_in(username: str) -> str:
+        user = User.objects.get(username=username)
+        session = SessionStore()
+        session["_auth_user_id"] = str(user.pk)
+        session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+        session["_auth_user_hash"] = user.get_session_auth_hash()
+        session.create()
+        return str(session.session_key)
+
+    def show(username: str, path: str) -> Page:
+        context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=address)
+        context.add_cookies([{"name": "sessionid", "value": aside(lambda: log_in(username)), "url": address}])
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path)
+        expect(page.locator("html")).to_have_attribute("data-live-state", "live", timeout=PATIENCE)
+        contexts.append(context)
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def test_the_desk_is_worked_from_the_keyboard_and_stays_in_place_while_it_changes(
+    plant: KolbeMini, report: Report, open_page: Open
+) -> None:
+    press = aside(lambda: report(DOWN))
+    mill = aside(lambda: report("CNC-05 spindle vibration, stopped"))
+    desk = open_page("ingrid.vogel", "/")
+    order = [row.get_attribute("data-row") for row in desk.locator("#rows [data-row]").all()]
+    assert sorted(str(ref) for ref in order) == [press.ref, mill.ref]
+    selected = desk.locator('#rows [aria-selected="true"]')
+    expect(selected).to_have_attribute("data-row", str(order[0]))
+    # j previews the next row
+    desk.keyboard.press("j")
+    expect(selected).to_have_attribute("data-row", str(order[1]))
+    expect(desk.locator("#panel .ref")).to_have_text(str(order[1]), timeout=PATIENCE)
+    # somebody reports: the row is there, marked, and nothing has moved under the reader
+    fresh = aside(lambda: report("GRD-01 coolant leak, stopped"))
+    expect(desk.locator(f"#row-{fresh.ref}.new")).to_be_visible(timeout=PATIENCE)
+    expect(selected).to_have_attribute("data-row", str(order[1]))
+    assert desk.evaluate("document.activeElement.id") == f"row-{order[1]}"
+    # x picks two, and their number is said
+    desk.keyboard.press("x")
+    desk.keyboard.press("k")
+    desk.keyboard.press("x")
+    expect(desk.locator("[data-picked-count]")).to_have_text("2 chosen")
+    desk.keyboard.press("Escape")
+    # r asks who shall have it; its words wait for an answer
+    expect(desk.locator("#panel .ref")).to_have_text(
+        str(selected.get_attribute("data-row")), timeout=PATIENCE
+    )
+    desk.keyboard.press("r")
+    expect(desk.locator("#dialog-title")).to_contain_text("to another owner", timeout=PATIENCE)
+    assert desk.evaluate("document.getElementById('dialog').open")
+    # Enter opens the page of the selected row
+    desk.keyboard.press("Escape")
+    desk.locator(f"#row-{press.ref}").focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_url(f"**/exceptions/{press.ref}/")
+
+
+def test_what_is_being_typed_survives_what_others_do(
+    plant: KolbeMini, report: Report, open_page: Open
+) -> None:
+    exception = aside(lambda: report(DOWN))
+    page = open_page("ingrid.vogel", f"/exceptions/{exception.ref}/")
+    # another option brings its own inputs and says what ERP would get of it
+    page.keyboard.press("2")
+    expect(page.locator('fieldset[data-option="run_on_alternate"]')).to_be_visible()
+    expect(page.locator("[data-decide]")).to_contain_text("run on alternate work unit")
+    expect(page.locator("#postings")).to_contain_text("PRS-03", timeout=PATIENCE)
+    reason = page.get_by_label("Reason, for the record")
+    reason.fill("tier A wai")
+    shown = page.locator("#decide-version").input_value()
+
+    def acknowledge() -> None:
+        response = response_of(exception, "maintenance")
+        exceptions.acknowledge(response_id=response.pk, actor=response.person, via="inbox")
+
+    aside(acknowledge)
+    expect(page.locator("#functions .fig")).to_have_text("1 of 3", timeout=PATIENCE)
+    assert reason.input_value() == "tier A wai"
+    expect(page.locator('fieldset[data-option="run_on_alternate"]')).to_be_visible()
+    # the page shows the new state, so deciding on it is not stale
+    assert page.locator("#decide-version").input_value() != shown
+    # but a page that never heard is refused in words, and keeps what was typed
+    page.evaluate("document.getElementById('decide-version').value = '1'")
+    page.locator("[data-decide]").click()
+    refused = page.locator("#toasts .toast.warn")
+    expect(refused).to_contain_text(
+        f"Jonas Keller changed {exception.ref} meanwhile: acknowledged.", timeout=PATIENCE
+    )
+    expect(refused).to_contain_text("Show the current state")
+    assert reason.input_value() == "tier A wai"
