@@ -263,7 +263,9 @@ def trend(
         labels=labels,
         base=base,
         # above the dashed line, unless the metric's own line runs there
-        base_label=None if base is None else round(base + 14 if points and points[-1][1] < base else base - 5, 1),
+        base_label=None
+        if base is None
+        else round(base + 14 if points and points[-1][1] < base else base - 5, 1),
         switch=None if switch is None else round(left + (switch - 0.5) * gap, 1),
         switch_words=switch_words,
         values=[(label, words) for label, _, words in months],
