@@ -16,9 +16,8 @@ PAGES = sorted(
 _LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([^)\s]+))?\)")
 # Folders of somebody's machine, and hosts nobody but us would reach.
 _FOREIGN = (
-    re.compile(r"(?<![\w.$/])/(?:work|tmp|root|home)/"),
+    re.compile(r"(?<![\w.$/])/(?:tmp|root|home|opt|mnt|srv|Users)/"),
     re.compile(r"https?://(?!127\.0\.0\.1|localhost|plant\.example|www\.apache\.org|www\.gnu\.org)[\w.-]+"),
-    re.compile(r"\b(?:session|agent|helper)s? (?:wrote|made|built)\b", re.IGNORECASE),
     re.compile(r"(?:^|\s)#\d+\b"),
     re.compile(r"whsec_[A-Za-z0-9+/]{20,}"),
 )
