@@ -43,7 +43,10 @@ class Command(BaseCommand):
             verify=not options["url"].startswith("https://127.0.0.1"),
         )
         self.stdout.write(f"simulated shift against {options['url']}, seed {options['seed']}")
-        shift.run(seconds=options["seconds"])
+        try:
+            shift.run(seconds=options["seconds"])
+        except KeyboardInterrupt:
+            self.stdout.write("the simulated shift ends")
 
 
 def _leave(signum: int, frame: FrameType | None) -> None:
