@@ -32,9 +32,9 @@ FOREIGN = (
     "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "PUBLIC_URL", "ALLOWED_HOSTS", "TLS", "HOST",
     "EXECLAYER_TEST_TEMPLATE", "EXECLAYER_TEST_OWN_REDIS", "EMAIL_HOST", "HSTS_SECONDS",
 )  # fmt: skip
+PREFIX = "execlayer-e2e-"
 UP_WITHIN = 240.0
 ERP_WITHIN = 900.0
-NO_REGISTRY = "package registry"
 JSON = dict[str, Any]
 
 
@@ -68,7 +68,8 @@ class Stack:
 
     def __init__(self, *, erp: str = "none", web_processes: int = 1) -> None:
         self.erp = erp
-        self.folder = Path(tempfile.mkdtemp(prefix=f"execlayer-e2e-{os.getpid()}-"))
+        _sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.folder.chmod(0o711)  # the database's own user must be able to pass
         self.home = self.folder / "home"
         self.output = self.folder / "launcher.log"
@@ -101,7 +102,7 @@ class Stack:
         """Up to the first page, workers and beat included."""
         with self.output.open("ab") as sink:
             self._launcher = subprocess.Popen(
-                [sys.executable, "-m", "execlayer.launcher"],
+                [sys.executable, "-m", "execlayer.launcher", "--with-parent"],
                 cwd=ROOT, env=self._environment, stdout=sink, stderr=sink, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         self.wait(lambda: self.facts.get("ready"), UP_WITHIN, "the first page")
@@ -310,3 +311,11 @@ def _replace(file: Path, content: JSON) -> None:
     part = file.with_suffix(".test")
     part.write_text(json.dumps(content))
     part.replace(file)
+
+
+def _sweep() -> None:
+    """Remove the folders of runs that were killed; their processes ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

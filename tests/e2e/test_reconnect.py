@@ -1,6 +1,8 @@
 """A board that lost its socket says so, and shows the current state when it is back, whatever it missed."""
 
+import logging
 import re
+import time
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -9,6 +11,8 @@ from tests.e2e.conftest import SignIn
 from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(400)]
+
+logger = logging.getLogger(__name__)
 
 DOWN = re.compile(r"\bdown\b")
 BACK_WITHIN = 60_000
@@ -65,6 +69,8 @@ def test_a_board_hears_again_after_the_broker_died(stack: Stack, board: Page) ->
     stack.wait(lambda: stack.answers("/readyz"), 60, "everything to be reachable")
 
     # then the next change reaches the board, in the page that was open all the time
+    began = time.monotonic()
     report(stack, "HON-01", "2")
     expect(card(board, "HON-01")).to_have_class(DOWN, timeout=BACK_WITHIN)
+    logger.info("heard %.1f s after the report", time.monotonic() - began)
     assert board.evaluate("window.here") is True
