@@ -56,21 +56,24 @@ def free_from(unit_id: int, at: datetime) -> datetime:
     return running or at
 
 
-def prefill(option: Option, exception: ExceptionRecord, at: datetime) -> dict[str, Any]:
-    """Values for the option's inputs; only those the state of the plant suggests."""
+def prefill(
+    option: Option, exception: ExceptionRecord, at: datetime, *, ends: datetime | None = None
+) -> dict[str, Any]:
+    """Values for the option's inputs; only those the state of the plant suggests. `ends` saves estimating the end."""
     values: dict[str, Any] = {
         entry["name"]: entry["default"] for entry in option.inputs if entry.get("default") not in (None, "")
     }
     names = {entry["name"] for entry in option.inputs}
+    if ends is None and names & {"expected_up_at", "not_before"}:
+        ends = estimated_end(exception, at)
+    ends = ends or at
     if "expected_up_at" in names:
         stated = _moment(exception, "expected_up_at")
-        values["expected_up_at"] = (
-            stated if stated and stated > at else estimated_end(exception, at)
-        ).isoformat()
+        values["expected_up_at"] = (stated if stated and stated > at else ends).isoformat()
     if "to_unit" in names:
         values |= _alternate(exception, at)
     if "not_before" in names:
-        values["not_before"] = rounded(max(estimated_end(exception, at), at + timedelta(hours=2))).isoformat()
+        values["not_before"] = rounded(max(ends, at + timedelta(hours=2))).isoformat()
     if "arrival" in names:
         values["arrival"] = _arrival(exception, at).isoformat()
     if "quantity" in names and "quantity" not in values:

@@ -120,7 +120,7 @@ class _Known:
 def _view(
     option: Option, exception: ExceptionRecord, user: User | None, at: datetime, known: _Known
 ) -> OptionView:
-    values = prefill(option, exception, at)
+    values = prefill(option, exception, at, ends=known.ends)
     situation = Situation(exception=exception, at=at, values=values)
     lapse = lapse_of(option, exception, at)
     ready = _ready_at(situation, exception, known)

@@ -19,6 +19,16 @@ from decisions_app.posting_templates.situation import (
 from plant_app.models import WorkUnit
 from plant_app.selectors.confirmation import confirmation_due
 
+# What the floor reports of an operation; what it belongs to never changes.
+COUNTS = (
+    "good",
+    "scrap",
+    "confirmed_good",
+    "confirmed_scrap",
+    "confirmed_until",
+    "started_at",
+    "status",
+)
 PRIORITIES = {"critical": 1, "high": 2, "normal": 3, "low": 4}
 
 
@@ -79,7 +89,7 @@ def confirm_part(situation: Situation) -> Intended | None:
         good, scrap = amount(situation.values, "good"), amount(situation.values, "scrap")
         worked = False
     else:
-        operation.refresh_from_db()
+        operation.refresh_from_db(fields=COUNTS)
         made = confirmation_due(operation, stopped)
         good, scrap, worked = made.good, made.scrap, not made.empty
         payload |= worked_times(made)

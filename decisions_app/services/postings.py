@@ -15,7 +15,7 @@ from core import clock
 from core.errors import DomainError
 from decisions_app.models import Decision, OptionPosting, PostingLink, Task, Trigger
 from decisions_app.posting_templates import BUILDERS, Intended, Situation
-from decisions_app.services.holds import anticipate
+from decisions_app.services.holds import anticipate, stock_settled
 from decisions_app.services.origin import origin
 from erp_sync import services as erp
 from erp_sync.kinds import KIND_NAMES
@@ -183,7 +183,9 @@ def withdraw_all(*, exception: ExceptionRecord, postings: Any, actor: User | Non
     The caller holds the exception's lock; each posting is locked here.
     """
     for posting in postings.exclude(kind="reversal").order_by("-pk"):
-        erp.withdraw(posting_id=posting.pk, actor=actor, reason=reason)
+        left = erp.withdraw(posting_id=posting.pk, actor=actor, reason=reason)
+        if left.pk == posting.pk:
+            stock_settled(left)
         link_reversals(posting, exception=exception, actor=actor)
 
 
