@@ -112,7 +112,7 @@ def listing(rows: QuerySet[ExceptionRecord], frame: Frame, *, number: Any, seen:
     for record in records:
         if record.band != band:
             band = record.band
-            groups.append(_group(band, totals[band], waiting))
+            groups.append(_group(band, totals.get(band, 0), waiting))
         groups[-1].rows.append(row_of(record, frame, risks[record.pk], books.get(record.pk), seen))
     return Listing(groups, page, paginator.known, records[0] if records else None)
 
