@@ -131,8 +131,18 @@ def _cross_check(known: dict[str, FieldReading], master: MasterIndex, context: R
         _confirm(known, ("work_unit",))
     centre = known.get("work_centre")
     if row and centre and not centre.candidates and row.parent and row.parent != centre.value:
-        reasons.append(f"{unit_code} is not in {centre.value}")
-        _doubt(known, ("work_centre",))
+        if unit and unit.method == "code" and centre.method == "name":
+            # "CNC-04 is making a grinding noise": a centre named like an ordinary word gives way to a machine's code.
+            del known["work_centre"]
+        else:
+            reasons.append(f"{unit_code} is not in {centre.value}")
+            _doubt(known, ("work_centre",))
+    return reasons + _check_lot(known, master)
+
+
+def _check_lot(known: dict[str, FieldReading], master: MasterIndex) -> list[str]:
+    """A lot and an item named together belong together, or somebody has to look."""
+    reasons: list[str] = []
     lot, item = known.get("lot"), known.get("item")
     lot_row = master.lookup("lot", str(lot.value)) if lot and not lot.candidates else None
     if lot_row and item and not item.candidates and lot_row.parent:

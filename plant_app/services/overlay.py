@@ -209,9 +209,7 @@ def settle_overlay(*, origin_ref: str, field: str | None = None, target: Target 
     return len(ended)
 
 
-def _end_overlays(
-    origin_ref: str, field: str | None, target: Target | None
-) -> list[tuple[Overlay, Target]]:
+def _end_overlays(origin_ref: str, field: str | None, target: Target | None) -> list[tuple[Overlay, Target]]:
     if not origin_ref:
         raise InvalidInput("overlay.no_origin", "Say whose overlay is meant.")
     rows = Overlay.objects.select_for_update(no_key=True).filter(origin_ref=origin_ref, cleared_at=None)
