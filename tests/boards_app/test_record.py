@@ -381,7 +381,7 @@ def test_talk_reaches_the_page_and_the_story(plant: KolbeMini, exception: Except
 def test_an_unsure_reading_is_confirmed_or_put_right(
     plant: KolbeMini, report: Report, planner: Client
 ) -> None:
-    exception = report("CNC-05 grinding noise, stopped")
+    exception = report("CNC-05 stopped in GRIND, noise")
     rows = {row["name"]: row for row in page(planner, exception).context["said"].readings}
     assert rows["work_centre"]["low"]
     question = planner.get(rows["work_centre"]["correct_url"], headers=htmx()).content.decode()
