@@ -200,6 +200,8 @@ def test_who_may_not_decide_is_told_who_may(plant: KolbeMini, exception: Excepti
 def test_what_erp_would_get_is_shown_and_nothing_is_done(
     plant: KolbeMini, exception: ExceptionRecord, planner: Client
 ) -> None:
+    # given a stop ten minutes old, so that it has cost something
+    ExceptionRecord.objects.filter(pk=exception.pk).update(occurred_at=clock.now() - timedelta(minutes=10))
     before = Posting.objects.count()
     answer = planner.post(
         f"/exceptions/{exception.ref}/erp-preview/", {"option": "run_on_alternate", **form(alternate_inputs())},
