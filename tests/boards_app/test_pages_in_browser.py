@@ -3,7 +3,6 @@
 The pages are served by the product's own ASGI application in a thread; the test changes the plant behind their back.
 """
 
-import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,12 +14,13 @@ import uvicorn
 from channels.layers import channel_layers
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from exceptions_app import services as exceptions
 from execlayer.asgi import application
 from plant_app.models import User
 from tests.boards_app.pages import DOWN
+from tests.chromium import running_chromium
 from tests.decisions_app.conftest import Report, response_of
 from tests.plant_fixtures import KolbeMini
 
@@ -67,16 +67,8 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def chromium(plant: KolbeMini) -> Iterator[Browser]:
     """A headless Chromium of this machine, inside the plant's life: its loop holds this thread while it is open."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine (make test installs it on Debian)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

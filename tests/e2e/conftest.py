@@ -5,16 +5,15 @@ Tests with the same kind are brought together, so that each is started once a ru
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.chromium import running_chromium
 from tests.e2e.stack import NoErp, Stack
 
 HERE = "tests/e2e/"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -98,18 +97,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One Chromium a module: two of Playwright's loops do not fit into one thread."""
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium on this machine")
-        pytest.skip("no Chromium on this machine (make test installs it on Debian)")
     expect.set_options(timeout=20_000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 SignIn = Callable[..., Page]
