@@ -91,7 +91,7 @@ def ladders_standing_still() -> Iterable[Finding]:
 @check
 def sources() -> Iterable[Finding]:
     """A webhook without a key lets nobody in."""
-    keyless = Source.objects.filter(channel="webhook", active=True, secret="").count()
+    keyless = Source.objects.filter(adapter="webhook", active=True, secret="").count()
     if keyless:
         yield Finding(
             "XL-E006",

@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 from core import clock
 from core.errors import DomainError, InvalidInput, NotFound
 from exceptions_app import services
-from exceptions_app.channels.webhook import BadSignature, parse, verify
-from exceptions_app.models import Channel, Source
+from exceptions_app.channels.webhook import ADAPTER, BadSignature, parse, verify
+from exceptions_app.models import Source
 from plant_app.throttling import limit
 
 MOST_BYTES = 1_000_000
@@ -46,9 +46,7 @@ class WebhookView(APIView):
     )  # fmt: skip
     def post(self, request: Request, code: str) -> HttpResponse:
         source = (
-            Source.objects.select_related("site")
-            .filter(code=code, channel=Channel.WEBHOOK, active=True)
-            .first()
+            Source.objects.select_related("site").filter(code=code, adapter=ADAPTER.code, active=True).first()
         )
         if source is None:
             raise NotFound("hooks.unknown_source", "There is no such webhook.")

@@ -50,6 +50,7 @@ WAKES: dict[str, Job] = {
     "postings": Job("erp_sync.tasks.send_due", WORK, 3),
     "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
     "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
+    "attachments": Job("exceptions_app.tasks.keep_attachments", WORK, 10),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
 }
 # swept only

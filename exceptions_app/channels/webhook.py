@@ -16,12 +16,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from exceptions_app.channels.port import Adapter
+
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a marker, not a secret
 TOLERANCE: Final = timedelta(minutes=5)
 VERSION: Final = "v1"
 #: Mapped names that are no capture fields.
 ENVELOPE: Final = frozenset({"text", "external_id", "occurred_at", "reporter"})
 UNPARSABLE: Final = "_unparsable"
+
+ADAPTER: Final = Adapter(
+    code="webhook", name="Signed webhook", channel="webhook", path="/hooks/{code}/", guide="Signed webhook",
+)  # fmt: skip
 
 
 class BadSignature(ValueError):

@@ -1,5 +1,6 @@
 """Signals in, exception records, their story, and the affected functions' responses. Import from here."""
 
+from exceptions_app.models.attachments import Attachment, AttachmentKind, AttachmentStatus
 from exceptions_app.models.records import EventKind, ExceptionEvent, ExceptionLink, ExceptionRecord
 from exceptions_app.models.responses import Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.models.signals import (
@@ -12,6 +13,9 @@ from exceptions_app.models.signals import (
 )
 
 __all__ = [
+    "Attachment",
+    "AttachmentKind",
+    "AttachmentStatus",
     "Channel",
     "EventKind",
     "ExceptionEvent",

@@ -35,14 +35,22 @@ class Source(models.Model):
     """A sender of signals: a form, an API client, one webhook. `mapping` turns a webhook's payload into fields.
 
     `mapping` = {field: "path.in.payload"} with the fields text, external_id, occurred_at, reporter, type, work_unit
-    and any capture field. `trusted` senders may open records; others only raise triage items.
+    and any capture field. `trusted` senders may open records; others only raise triage items. `adapter` names one of
+    `channels.adapters.ADAPTERS`, which says what `config` and `secrets` hold.
     """
 
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     channel = models.CharField(max_length=12, choices=Channel.choices)
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT, related_name="sources")
+    adapter = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="how the channel is spoken; empty for forms, stations and the API",
+    )
     secret = models.CharField(max_length=200, blank=True, help_text="shared key of the webhook's signature")
+    config = models.JSONField(default=dict, blank=True, help_text="the adapter's settings, by name")
+    secrets = models.JSONField(default=dict, blank=True, help_text="the adapter's keys, by name; never shown")
     mapping = models.JSONField(default=dict, blank=True)
     trusted = models.BooleanField(default=True)
     active = models.BooleanField(default=True)
@@ -73,6 +81,18 @@ class Signal(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="signals"
     )
     reporter_text = models.CharField(max_length=120, blank=True, help_text="sender as named by the channel")
+    sender = models.CharField(
+        max_length=200, blank=True, help_text="address an answer goes to: phone, mail address, chat user"
+    )
+    sender_verified = models.BooleanField(
+        default=False, help_text="the channel proves who the sender is (signed hook, aligned mail)"
+    )
+    conversation = models.CharField(
+        max_length=200, blank=True, help_text="thread the message belongs to, as the channel names it"
+    )
+    reply_to = models.CharField(
+        max_length=200, blank=True, help_text="the sender's id of the message this answers"
+    )
     device = models.ForeignKey(
         Device, null=True, blank=True, on_delete=models.PROTECT, related_name="signals"
     )
@@ -92,6 +112,13 @@ class Signal(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "external_id"], name="signal_once_per_source")
         ]
+        indexes = [
+            models.Index(
+                fields=["source", "conversation", "-received_at"],
+                condition=~Q(conversation=""),
+                name="signal_conversation",
+            ),
+        ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="signal_never_deleted", operation=pgtrigger.Delete),
             pgtrigger.Trigger(
@@ -109,6 +136,9 @@ class Signal(models.Model):
                         OR NEW.received_at <> OLD.received_at OR NEW.occurred_at IS DISTINCT FROM OLD.occurred_at
                         OR NEW.reporter_id IS DISTINCT FROM OLD.reporter_id
                         OR NEW.device_id IS DISTINCT FROM OLD.device_id
+                        OR NEW.reporter_text <> OLD.reporter_text OR NEW.sender <> OLD.sender
+                        OR NEW.sender_verified <> OLD.sender_verified
+                        OR NEW.conversation <> OLD.conversation OR NEW.reply_to <> OLD.reply_to
                         OR NEW.content_hash <> OLD.content_hash THEN
                         RAISE EXCEPTION 'a signal can only be redacted';
                     END IF;

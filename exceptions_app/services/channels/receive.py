@@ -5,6 +5,7 @@ Owns the raw row and its place in the reader's queue. Must not know what a messa
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from core import clock
 from core.errors import InvalidInput
 from core.wake import wake
 from exceptions_app.models import Signal, SignalReading, Source
+from exceptions_app.services.channels.attachments import Enclosure, enclose
 from plant_app.models import Device, Site, User
 
 BODY_DIFFERS = "exceptions.signal_body_differs"
@@ -48,11 +50,18 @@ def receive_signal(
     device: Device | None = None,
     site: Site | None = None,
     channel: str = "",
+    sender: str = "",
+    sender_verified: bool = False,
+    conversation: str = "",
+    reply_to: str = "",
+    enclosures: Sequence[Enclosure] = (),
 ) -> Received:
     """Store one message as it came and queue it to be read; commits in a transaction of its own when none is open.
 
     Unique per source and `external_id`: a repeat gets the first row back, and the kept answer is flagged when its body
     differs. Nothing is read here, so nothing in a message can lose it. `occurred_at` (aware) is what the sender says.
+    `sender` is the address an answer would go to, `conversation` and `reply_to` what the channel says it continues.
+    `enclosures` are kept as they came with the signal's own transaction and made safe by a worker.
     InvalidInput `exceptions.external_id` for an empty or overlong id. No lock is kept.
     """
     external_id = external_id.strip()
@@ -77,12 +86,17 @@ def receive_signal(
                 reporter=reporter,
                 reporter_text=reporter_text[:120],
                 device=device,
+                sender=sender[:200],
+                sender_verified=sender_verified,
+                conversation=conversation[:200],
+                reply_to=reply_to[:200],
                 text=text,
                 fields=body["fields"],
                 payload=body["payload"],
                 content_hash=digest,
             )
             reading = SignalReading.objects.create(signal=signal, due_at=clock.now())
+            enclose(signal=signal, enclosures=enclosures)
     except IntegrityError as error:
         if "signal_once_per_source" not in str(error):
             raise

@@ -45,6 +45,7 @@ def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]
                 defaults={
                     "name": f"{name} {site.name}"[:80],
                     "channel": channel,
+                    "adapter": "webhook" if webhook else "",
                     "site": site,
                     "secret": new_secret() if webhook else "",
                     "mapping": DEMO_MAPPING if webhook else {},

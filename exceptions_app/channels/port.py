@@ -1,0 +1,40 @@
+"""What a channel adapter tells the rest of the product about itself: its settings, its keys, and what it can do.
+
+Plain data. The admin draws a source's form from it, the doctor checks what is missing. Knows no rows.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SettingKind = Literal["text", "url", "number", "yes_no", "choice", "lines", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing an administrator fills in. `choices` are (value, label) pairs of kind `choice`."""
+
+    name: str
+    label: str
+    kind: SettingKind = "text"
+    required: bool = False
+    help: str = ""
+    default: Any = ""
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A way in. `channel` is a value of `models.Channel`; `guide` the heading in docs/channels.md; `path` the address
+    senders post to, with {code} for the source's code (empty: nothing is posted, we fetch or subscribe).
+    `answers`: a reporter can be answered on it. `trusted`: whether a new source of it may open records by itself.
+    """
+
+    code: str
+    name: str
+    channel: str
+    settings: tuple[Setting, ...] = ()
+    secrets: tuple[Setting, ...] = ()
+    path: str = ""
+    guide: str = ""
+    answers: bool = False
+    trusted: bool = True
