@@ -1,6 +1,19 @@
 """Signals in, exception records, their story, and the affected functions' responses. Import from here."""
 
 from exceptions_app.models.attachments import Attachment, AttachmentKind, AttachmentStatus
+from exceptions_app.models.learning import (
+    ALWAYS_ASKED,
+    Acceptance,
+    AcceptancePolicy,
+    Correction,
+    CueStatus,
+    LearnedAlias,
+    ModelStatus,
+    PlantCue,
+    ReaderModel,
+    Review,
+    Verdict,
+)
 from exceptions_app.models.records import EventKind, ExceptionEvent, ExceptionLink, ExceptionRecord
 from exceptions_app.models.responses import Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.models.signals import (
@@ -13,21 +26,32 @@ from exceptions_app.models.signals import (
 )
 
 __all__ = [
+    "ALWAYS_ASKED",
+    "Acceptance",
+    "AcceptancePolicy",
     "Attachment",
     "AttachmentKind",
     "AttachmentStatus",
     "Channel",
+    "Correction",
+    "CueStatus",
     "EventKind",
     "ExceptionEvent",
     "ExceptionLink",
     "ExceptionRecord",
     "Interpretation",
+    "LearnedAlias",
+    "ModelStatus",
+    "PlantCue",
+    "ReaderModel",
     "ReadingStatus",
     "Response",
     "ResponseStatus",
+    "Review",
     "Signal",
     "SignalReading",
     "Source",
     "Telling",
     "TellingReason",
+    "Verdict",
 ]

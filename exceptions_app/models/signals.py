@@ -209,7 +209,11 @@ class Interpretation(models.Model):
     triage_reasons = models.JSONField(default=list, blank=True)
     fields = models.JSONField(default=list, blank=True)
     language = models.CharField(max_length=5, blank=True)
+    type_candidates = models.JSONField(default=list, blank=True, help_text="[type, score], best first")
     pipeline_version = models.CharField(max_length=40)
+    reader_model = models.CharField(
+        max_length=40, blank=True, help_text="version of the trained reader; empty: as shipped"
+    )
     occurred_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
