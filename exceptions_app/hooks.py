@@ -52,7 +52,7 @@ class WebhookView(APIView):
             raise NotFound("hooks.unknown_source", "There is no such webhook.")
         budget = limit(scope="hook", who=source.code, limit=PER_MINUTE)
         vars(request._request)["rate_budget"] = budget
-        body = self._body(request)
+        body = read_body(request)
         try:
             message_id = verify(
                 secret=source.secret, headers=dict(request.headers.items()), body=body, now=clock.now()
@@ -82,12 +82,13 @@ class WebhookView(APIView):
             headers=headers,
         )
 
-    @staticmethod
-    def _body(request: Request) -> bytes:
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if length.isdigit() and int(length) > MOST_BYTES:
-            raise InvalidInput("hooks.too_large", f"A message has at most {MOST_BYTES} bytes.", status=413)
-        body: bytes = request._request.body
-        if len(body) > MOST_BYTES:
-            raise InvalidInput("hooks.too_large", f"A message has at most {MOST_BYTES} bytes.", status=413)
-        return body
+
+def read_body(request: Request) -> bytes:
+    """The raw bytes of a message; InvalidInput `hooks.too_large` (413) past MOST_BYTES."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > MOST_BYTES:
+        raise InvalidInput("hooks.too_large", f"A message has at most {MOST_BYTES} bytes.", status=413)
+    body: bytes = request._request.body
+    if len(body) > MOST_BYTES:
+        raise InvalidInput("hooks.too_large", f"A message has at most {MOST_BYTES} bytes.", status=413)
+    return body

@@ -27,6 +27,7 @@ UNPARSABLE: Final = "_unparsable"
 
 ADAPTER: Final = Adapter(
     code="webhook", name="Signed webhook", channel="webhook", path="/hooks/{code}/", guide="Signed webhook",
+    mapped=True,
 )  # fmt: skip
 
 
@@ -99,9 +100,12 @@ def parse(body: bytes, content_type: str, mapping: Mapping[str, str]) -> Message
             data = json.loads(text)
         except (ValueError, RecursionError) as problem:
             return Message(text=text, payload={UNPARSABLE: str(problem)[:200]})
-    found = {
-        name: value for name, path in mapping.items() if (value := at_path(data, path)) not in (None, "")
-    }
+    return message_of(data, mapping, text)
+
+
+def message_of(data: Any, mapping: Mapping[str, str], text: str = "") -> Message:
+    """What a parsed payload says by its mapping. Without a text and without any field, `text` is the message."""
+    found = {name: value for name, path in mapping.items() if (value := mapped(data, path)) not in (None, "")}
     message = str(found.get("text", ""))
     if not message and not any(name not in ENVELOPE for name in found):
         message = text if not isinstance(data, str) else data
@@ -115,10 +119,26 @@ def parse(body: bytes, content_type: str, mapping: Mapping[str, str]) -> Message
     )
 
 
+def mapped(data: Any, rule: str) -> Any:
+    """The value a mapping line gives: a path, "=word", or "path | DOWN=machine_downtime, IDLE=, *=other", which
+    translates the value found (`*`: any other; nothing after the sign: no value; not listed: as it is).
+    """
+    path, bar, words = rule.partition("|")
+    value = at_path(data, path.strip())
+    if not bar or value is None:
+        return value
+    pairs = (part.partition("=") for part in words.split(",") if "=" in part)
+    table = {word.strip(): meant.strip() for word, _, meant in pairs}
+    said = str(value).lower() if isinstance(value, bool) else str(value)
+    return table.get(said, table.get("*", value))
+
+
 def at_path(data: Any, path: str) -> Any:
     """The value at "a.b.0.c"; "=word" is the word itself; None where the path leads nowhere."""
     if path.startswith("="):
         return path[1:]
+    if path in ("", "."):
+        return None
     for part in path.split("."):
         if isinstance(data, Mapping):
             data = data.get(part)

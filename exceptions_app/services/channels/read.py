@@ -16,6 +16,7 @@ from exceptions_app.models import Interpretation, ReadingStatus, Signal, SignalR
 from exceptions_app.models.records import CORRELATES, ExceptionRecord
 from exceptions_app.reading.pipeline import PIPELINE_VERSION, interpret
 from exceptions_app.reading.types import Reading
+from exceptions_app.services.channels.alerts import follow_alert, is_alert
 from exceptions_app.services.channels.index import current_index
 from exceptions_app.services.channels.report import context_of, raw_report, report_of
 from exceptions_app.services.records.moves import keep, locked
@@ -132,6 +133,10 @@ def _read(reading: SignalReading) -> None:
 
 def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
     """What the message asks for: nothing, an all-clear, a new date, or a record."""
+    if is_alert(signal):
+        followed = follow_alert(signal=signal, found=found, report=report_of(signal, found, context))
+        if followed is not None:
+            return followed
     if found.intent in ("chatter", "planned") and not found.unconfirmed:
         return Opened(None, "ignored")
     report = report_of(signal, found, context)

@@ -5,7 +5,7 @@ owner, a clock and a next step. Two signals with the same key that race give one
 second, which then joins. Must not know how a text was read.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -122,6 +122,18 @@ def _earlier(report: Report) -> ExceptionRecord | None:
     rows = rows.only("ref", "status", "correlation_key")
     found = list(rows.order_by("-captured_at", "-pk")[:RECURRING])
     return next((row for row in found if row.status in CORRELATES), found[0] if found else None)
+
+
+def continue_record(earlier: ExceptionRecord, report: Report) -> Opened:
+    """Give a report to the record it is known to belong to (an alert's key, a conversation), whatever was read in it.
+
+    Joins it, or reopens it within the type's reopen minutes; a record that has ended gets a successor that names it.
+    Locks the record.
+    """
+    continued = _continue(earlier, replace(report, key=earlier.correlation_key))
+    if continued is not None:
+        return continued
+    return open_or_join(report)
 
 
 def _continue(earlier: ExceptionRecord, report: Report) -> Opened | None:
