@@ -14,6 +14,13 @@ from exceptions_app.models.learning import (
     Review,
     Verdict,
 )
+from exceptions_app.models.messengers import (
+    AddressKind,
+    ChannelUpdate,
+    ContactAddress,
+    SentMessage,
+    UpdateKind,
+)
 from exceptions_app.models.records import EventKind, ExceptionEvent, ExceptionLink, ExceptionRecord
 from exceptions_app.models.responses import Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.models.signals import (
@@ -29,10 +36,13 @@ __all__ = [
     "ALWAYS_ASKED",
     "Acceptance",
     "AcceptancePolicy",
+    "AddressKind",
     "Attachment",
     "AttachmentKind",
     "AttachmentStatus",
     "Channel",
+    "ChannelUpdate",
+    "ContactAddress",
     "Correction",
     "CueStatus",
     "EventKind",
@@ -48,10 +58,12 @@ __all__ = [
     "Response",
     "ResponseStatus",
     "Review",
+    "SentMessage",
     "Signal",
     "SignalReading",
     "Source",
     "Telling",
     "TellingReason",
+    "UpdateKind",
     "Verdict",
 ]
