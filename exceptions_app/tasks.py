@@ -11,6 +11,12 @@ def read_signals() -> int:
     return services.read_due_signals()
 
 
+@shared_task(name="exceptions_app.tasks.keep_attachments")
+def keep_attachments() -> int:
+    """Fetch enclosures and make them safe."""
+    return services.keep_attachments()
+
+
 @shared_task(name="exceptions_app.tasks.escalate_due")
 def escalate_due() -> int:
     """Escalate what is due."""

@@ -38,7 +38,8 @@ def incoming_path(attachment: "Attachment", filename: str) -> str:
 
 def kept_path(attachment: "Attachment", filename: str) -> str:
     """Where what is safe to show lies; the name is ours, never the sender's."""
-    return f"kept/{attachment.received_at:%Y/%m}/{uuid.uuid4().hex}{filename[filename.rfind('.') :]}"
+    ending = filename[filename.rfind(".") :] if "." in filename else ""
+    return f"kept/{attachment.received_at:%Y/%m}/{uuid.uuid4().hex}{ending}"
 
 
 class Attachment(models.Model):
@@ -55,6 +56,9 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64, blank=True, help_text="of the bytes as they came")
     incoming = models.FileField(upload_to=incoming_path, max_length=200, blank=True)
     file = models.FileField(upload_to=kept_path, max_length=200, blank=True)
+    thumbnail = models.FileField(upload_to=kept_path, max_length=200, blank=True)
+    width = models.PositiveIntegerField(default=0, help_text="pixels, of a photo")
+    height = models.PositiveIntegerField(default=0, help_text="pixels, of a photo")
     external_ref = models.CharField(max_length=500, blank=True)
     status = models.CharField(
         max_length=10, choices=AttachmentStatus.choices, default=AttachmentStatus.PENDING
@@ -79,3 +83,13 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"{self.get_kind_display()} {self.position}"
+
+    @property
+    def shown(self) -> bool:
+        """There is something to look at, listen to or download."""
+        return self.status == AttachmentStatus.KEPT
+
+    @property
+    def inline(self) -> bool:
+        """A page may show it; everything else is only ever downloaded."""
+        return self.kind != AttachmentKind.FILE

@@ -5,6 +5,7 @@ people and takes their answers. Higher apps compose their verbs of `locked`, `mo
 primitives, holding the exception's lock.
 """
 
+from exceptions_app.services.channels.attachments import Enclosure, keep_attachments
 from exceptions_app.services.channels.read import read_due_signals, read_signal
 from exceptions_app.services.channels.receive import (
     BODY_DIFFERS,
@@ -14,6 +15,7 @@ from exceptions_app.services.channels.receive import (
     redact_signal,
 )
 from exceptions_app.services.channels.sources import load_default_sources, source_code, source_of
+from exceptions_app.services.channels.trying import Trial, Tried, try_message
 from exceptions_app.services.records.facts import facts_of
 from exceptions_app.services.records.moves import (
     drop_tellings,
@@ -53,9 +55,12 @@ from exceptions_app.services.responses.tell import staff_held, tell, tell_change
 
 __all__ = [
     "BODY_DIFFERS",
+    "Enclosure",
     "Opened",
     "Received",
     "Report",
+    "Trial",
+    "Tried",
     "acknowledge",
     "acknowledge_by_deciding",
     "act",
@@ -71,6 +76,7 @@ __all__ = [
     "finish",
     "groups_of",
     "keep",
+    "keep_attachments",
     "load_default_sources",
     "locked",
     "mark_cleared",
@@ -106,4 +112,5 @@ __all__ = [
     "take_over",
     "tell",
     "tell_change",
+    "try_message",
 ]

@@ -5,6 +5,7 @@ One module per room; import from here.
 
 from plant_app.models.access import AccessGrant, AccessRole, ApiToken, Badge, Device, IdempotencyKey
 from plant_app.models.catalogue import ExceptionType, ReasonCode, Severity, TypeFunction
+from plant_app.models.codes import UnitCode
 from plant_app.models.items import (
     BomLine,
     Item,
@@ -108,6 +109,7 @@ __all__ = [
     "Supplier",
     "Team",
     "TypeFunction",
+    "UnitCode",
     "UnitState",
     "User",
     "WorkCentre",

@@ -27,6 +27,10 @@ class Site(models.Model):
     )
     currency = models.CharField(max_length=3, default="EUR")
     language = models.CharField(max_length=5, default="en")
+    anonymous_reports = models.BooleanField(
+        default=False,
+        help_text="whoever scans a printed code may report without saying who they are; such reports wait for a person",
+    )
 
     class Meta:
         ordering = ("code",)

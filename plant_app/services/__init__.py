@@ -15,6 +15,7 @@ from plant_app.services.access import (
     token_for,
 )
 from plant_app.services.catalogue import load_catalogue, load_functions
+from plant_app.services.codes import address_of, code_of_token, codes_for, revoke_codes, token_of
 from plant_app.services.live import (
     impose_constraint,
     lift_constraints,
@@ -39,10 +40,13 @@ __all__ = [
     "Drift",
     "PlanRow",
     "PullResult",
+    "address_of",
     "apply_pull",
     "check_badge",
     "clear_overlay",
     "clear_stock_overlay",
+    "code_of_token",
+    "codes_for",
     "device_for",
     "forget_answers",
     "impose_constraint",
@@ -61,6 +65,7 @@ __all__ = [
     "request_digest",
     "request_resequence",
     "restate_constraint",
+    "revoke_codes",
     "revoke_device",
     "revoke_token",
     "set_unit_state",
@@ -68,4 +73,5 @@ __all__ = [
     "settle_stock_overlay",
     "stop_operation",
     "token_for",
+    "token_of",
 ]

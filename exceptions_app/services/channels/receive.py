@@ -17,7 +17,7 @@ from core import clock
 from core.errors import InvalidInput
 from core.wake import wake
 from exceptions_app.models import Signal, SignalReading, Source
-from exceptions_app.services.channels.attachments import Enclosure, enclose
+from exceptions_app.services.channels.attachments import Enclosure, enclose, forget_attachments
 from plant_app.models import Device, Site, User
 
 BODY_DIFFERS = "exceptions.signal_body_differs"
@@ -130,11 +130,15 @@ def receive_later(**message: Any) -> Received:
 
 @transaction.atomic
 def redact_signal(*, signal_id: int, actor: User) -> Signal:
-    """Empty a signal's body, once and for good; envelope, hash and who did it stay. Locks the signal's row."""
+    """Empty a signal's body and delete its files, once and for good; envelope, hashes and who did it stay.
+
+    Locks the signal's row, then its attachments; the files are gone once the transaction has committed.
+    """
     signal = Signal.objects.select_for_update(no_key=True, of=("self",)).get(pk=signal_id)
     if signal.redacted_at is not None:
         return signal
     signal.text, signal.fields, signal.payload = "", {}, {}
     signal.redacted_at, signal.redacted_by = clock.now(), actor
     signal.save(update_fields=["text", "fields", "payload", "redacted_at", "redacted_by"])
+    forget_attachments(signal=signal)
     return signal
