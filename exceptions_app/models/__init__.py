@@ -14,6 +14,7 @@ from exceptions_app.models.learning import (
     Review,
     Verdict,
 )
+from exceptions_app.models.machine import BridgeNode, MachineSignal, SignalKind, SignalOperator
 from exceptions_app.models.messengers import (
     AddressKind,
     ChannelUpdate,
@@ -40,6 +41,7 @@ __all__ = [
     "Attachment",
     "AttachmentKind",
     "AttachmentStatus",
+    "BridgeNode",
     "Channel",
     "ChannelUpdate",
     "ContactAddress",
@@ -51,6 +53,7 @@ __all__ = [
     "ExceptionRecord",
     "Interpretation",
     "LearnedAlias",
+    "MachineSignal",
     "ModelStatus",
     "PlantCue",
     "ReaderModel",
@@ -60,6 +63,8 @@ __all__ = [
     "Review",
     "SentMessage",
     "Signal",
+    "SignalKind",
+    "SignalOperator",
     "SignalReading",
     "Source",
     "Telling",
