@@ -6,7 +6,7 @@ looks like one of ours and is not is reported as unknown. Built from plain rows;
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ahocorasick_rs import AhoCorasick
@@ -45,7 +45,10 @@ MAX_HITS = 200
 
 @dataclass(frozen=True, slots=True)
 class MasterCode:
-    """One row of master data. `parent` is what it belongs to: a unit's work centre, a lot's item, a line's order."""
+    """One row of master data. `parent` is what it belongs to: a unit's work centre, a lot's item, a line's order.
+
+    `only_at`: a name learnt at that site, known there only; such a row adds its aliases, never its code or name.
+    """
 
     kind: str
     code: str
@@ -54,6 +57,7 @@ class MasterCode:
     site_code: str = ""
     aliases: tuple[str, ...] = ()
     parent: str = ""
+    only_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +102,12 @@ class MasterIndex:
         self._kinds: set[str] = set()
         count = 0
         for row in rows:
-            count += 1
-            self._kinds.add(row.kind)
-            self._add_code(row)
-            for name, method in ((row.name, "name"), *((alias, "alias") for alias in row.aliases)):
+            if not row.only_at:
+                count += 1
+                self._kinds.add(row.kind)
+                self._add_code(row)
+            name_of_row = "" if row.only_at else row.name
+            for name, method in ((name_of_row, "name"), *((alias, "alias") for alias in row.aliases)):
                 self._add_name(row, name, "name" if method == "name" else "alias", names)
         self.size = count
         self._names = list(names)
@@ -171,14 +177,17 @@ class MasterIndex:
         rows = self._by_kind.get((kind, _squash(code)), [])
         return next((row for row in rows if row.code == code), rows[0] if len(rows) == 1 else None)
 
-    def find(self, text: Text) -> tuple[list[MasterHit], list[UnknownCode]]:
-        """Everything named in the text, longest first where names overlap, in order; and what only looks like ours."""
-        hits = self._find_names(text)
+    def find(self, text: Text, site_code: str = "") -> tuple[list[MasterHit], list[UnknownCode]]:
+        """Everything named in the text, longest first where names overlap, in order; and what only looks like ours.
+
+        Names learnt at one site are found for that `site_code` only.
+        """
+        hits = self._find_names(text, site_code)
         parts = [(found.start(), found.end(), found.group()) for found in _GROUP.finditer(text.fold)]
         unknown: list[UnknownCode] = []
         place = 0
         while place < len(parts):
-            used = self._code_at(text, parts, place, hits)
+            used = self._code_at(text, parts, place, hits, site_code)
             if not used:
                 self._unknown_at(text, parts, place, unknown)
             place += max(used, 1)
@@ -187,22 +196,23 @@ class MasterIndex:
         unknown = [one for one in unknown if not taken.intersection(range(one.span.start, one.span.end))]
         return hits, unknown[:MAX_HITS]
 
-    def _find_names(self, text: Text) -> list[MasterHit]:
+    def _find_names(self, text: Text, site_code: str) -> list[MasterHit]:
         hits = []
         for index, start, end in self._automaton.find_matches_as_indexes(text.key, overlapping=True):
             if text.whole_word(start, end):
-                rows = self._name_rows[index]
-                hits.append(MasterHit(text.from_key(start, end), _rows(rows), rows[0][1]))
+                rows = _known_at(self._name_rows[index], site_code)
+                if rows:
+                    hits.append(MasterHit(text.from_key(start, end), _rows(rows), rows[0][1]))
         return hits
 
     def _code_at(
-        self, text: Text, parts: list[tuple[int, int, str]], place: int, hits: list[MasterHit]
+        self, text: Text, parts: list[tuple[int, int, str]], place: int, hits: list[MasterHit], site_code: str
     ) -> int:
         """Link what starts at this part; return how many parts were used."""
         begin = parts[place][0]
         if not _free_before(text.fold, begin):
             return 0
-        best: tuple[int, int, str, list[tuple[MasterCode, Method]]] | None = None
+        best: tuple[int, int, str, Sequence[tuple[MasterCode, Method]]] | None = None
         joined = ""
         for ahead, (start, end, word) in enumerate(parts[place : place + _MAX_GROUPS]):
             if ahead and not _JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
@@ -211,7 +221,7 @@ class MasterIndex:
                 continue
             part = word.lstrip("0") or "0" if word.isdigit() else word
             joined = f"{joined}|{part}" if ahead else part
-            found = self._by_groups.get(joined)
+            found = _known_at(self._by_groups.get(joined, ()), site_code)
             if found and _free_after(text.fold, end, found[0][0].kind):
                 best = (ahead + 1, end, joined, found)
             if joined not in self._starts:
@@ -315,6 +325,16 @@ class MasterIndex:
         if gap == " " and re.match(r" ?(?:pcs|pc|stk|st|kg|min|mm|h|%|times|x|:|[.,][0-9])", after):
             return
         unknown.append(UnknownCode(text.span(begin, end), shape[0]))
+
+
+def _known_at(
+    found: Sequence[tuple[MasterCode, Method]], site_code: str
+) -> Sequence[tuple[MasterCode, Method]]:
+    """Without what only another site's people call so."""
+    for row, _ in found:
+        if row.only_at and row.only_at != site_code:
+            return [pair for pair in found if pair[0].only_at in ("", site_code)]
+    return found
 
 
 def _rows(found: Iterable[tuple[MasterCode, Method]]) -> tuple[MasterCode, ...]:

@@ -86,7 +86,7 @@ def interpret(
     """
     packs = packs or shipped_packs()
     message = normalise(text)
-    hits, unknown = master.find(message)
+    hits, unknown = master.find(message, context.site_code)
     links, reasons = read_links(hits, unknown, context)
     covered = [hit.span for hit in hits]
     masked = _mask(message.fold, covered)

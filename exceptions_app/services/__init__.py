@@ -16,6 +16,10 @@ from exceptions_app.services.channels.receive import (
 )
 from exceptions_app.services.channels.sources import load_default_sources, source_code, source_of
 from exceptions_app.services.channels.trying import Trial, Tried, try_message
+from exceptions_app.services.learning.acceptance import set_acceptance
+from exceptions_app.services.learning.cues import add_cue, settle_cue
+from exceptions_app.services.learning.names import learn_name, restore_name, withdraw_name
+from exceptions_app.services.learning.reviews import note_dismissal, note_merge, take_back
 from exceptions_app.services.records.facts import facts_of
 from exceptions_app.services.records.moves import (
     drop_tellings,
@@ -64,6 +68,7 @@ __all__ = [
     "acknowledge",
     "acknowledge_by_deciding",
     "act",
+    "add_cue",
     "add_function",
     "align",
     "announce",
@@ -77,6 +82,7 @@ __all__ = [
     "groups_of",
     "keep",
     "keep_attachments",
+    "learn_name",
     "load_default_sources",
     "locked",
     "mark_cleared",
@@ -87,6 +93,8 @@ __all__ = [
     "mark_told",
     "may_answer",
     "move",
+    "note_dismissal",
+    "note_merge",
     "on_my_way",
     "open_from_signals",
     "open_or_join",
@@ -100,17 +108,22 @@ __all__ = [
     "release_key",
     "reopen_record",
     "reroute",
+    "restore_name",
+    "set_acceptance",
     "set_limits",
     "set_next_step",
     "set_reason",
     "set_urgency",
     "set_window",
+    "settle_cue",
     "source_code",
     "source_of",
     "staff_held",
     "stop_ladders",
+    "take_back",
     "take_over",
     "tell",
     "tell_change",
     "try_message",
+    "withdraw_name",
 ]

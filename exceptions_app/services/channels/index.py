@@ -1,11 +1,13 @@
 """The names of the plant, ready for the reader: built once per process and version, shared by every reading.
 
 Turns rows of `plant_app` into the reader's own; adds what belongs together (a unit's work centre, a lot's item, an
-order's lines). Knows nothing of signals.
+order's lines) and what each site's people have taught it to call things. Knows nothing of signals.
 """
 
 import threading
+from dataclasses import replace
 
+from exceptions_app.models import LearnedAlias
 from exceptions_app.reading.master import MasterCode, MasterIndex
 from exceptions_app.reading.types import LINK_KINDS
 from plant_app.models import Lot, PurchaseOrderLine, SalesOrderLine, WorkUnit
@@ -59,7 +61,19 @@ def _rows() -> list[MasterCode]:
         MasterCode("purchase_order_line", f"{number}/{line}", "", pk, site, (), number)
         for pk, number, line, site in bought
     ]
-    return rows
+    return rows + _learned({(row.kind, row.code): row for row in rows})
+
+
+def _learned(known: dict[tuple[str, str], MasterCode]) -> list[MasterCode]:
+    """Learnt names of rows that are still there, for the sites whose people use them."""
+    found = []
+    for kind, code, words, site in LearnedAlias.objects.filter(active=True).values_list(
+        "kind", "code", "words", "site__code"
+    ):
+        row = known.get((kind, code))
+        if row is not None:
+            found.append(replace(row, aliases=(words,), only_at=site))
+    return found
 
 
 # Their rows carry the name of what they are for (a customer's on an order), which would make that name ambiguous.

@@ -19,6 +19,8 @@ from exceptions_app.reading.types import Reading
 from exceptions_app.services.channels.alerts import follow_alert, is_alert
 from exceptions_app.services.channels.index import current_index
 from exceptions_app.services.channels.report import context_of, raw_report, report_of
+from exceptions_app.services.learning.acceptance import who_looks
+from exceptions_app.services.learning.knowledge import knowledge_of
 from exceptions_app.services.records.moves import keep, locked
 from exceptions_app.services.records.opening import Opened, clear_by_signal, open_or_join
 from exceptions_app.services.records.story import announce, record_event
@@ -107,13 +109,17 @@ def _read(reading: SignalReading) -> None:
     fields = dict(signal.fields)
     if signal.occurred_at is not None:
         fields.setdefault("occurred_at", signal.occurred_at)
+    index = current_index()
+    known = knowledge_of(index.version)
     found = interpret(
         signal.text,
-        master=current_index(),
+        master=index,
         context=context.reading,
         received_at=signal.received_at,
         fields=fields,
+        packs=known.packs_of(context.site.code),
     )
+    found = who_looks(found, known, site_code=context.site.code, channel=signal.channel)
     Interpretation.objects.create(
         signal=signal,
         type_code=found.type_code or "",
@@ -124,6 +130,7 @@ def _read(reading: SignalReading) -> None:
         triage_reasons=list(found.triage_reasons),
         fields=[field.as_json() for field in found.fields],
         language=found.language,
+        type_candidates=[[code, round(score, 3)] for code, score in found.type_candidates],
         pipeline_version=found.pipeline_version,
         occurred_at=found.occurred_at,
         created_at=clock.now(),

@@ -16,6 +16,7 @@ from core.errors import InvalidInput, NotAllowed, TransitionRefused
 from exceptions_app.lifecycle import CORRELATES, Status
 from exceptions_app.models import EventKind, ExceptionRecord, SignalReading
 from exceptions_app.services.channels.report import key_of
+from exceptions_app.services.learning.reviews import note_correction
 from exceptions_app.services.records.around import look_around
 from exceptions_app.services.records.facts import facts_of
 from exceptions_app.services.records.links import Links, complete, from_codes, summary
@@ -43,11 +44,13 @@ def correct(
     actor: User,
     via: str = "desk",
     expected_version: int | None = None,
+    words: Mapping[str, str] | None = None,
 ) -> ExceptionRecord:
     """Set type, links, quantity, reason or capture fields by a person's word, and route anew where that matters.
 
     `fields`: `type`, `reason`, `quantity`, `uom`, `occurred_at`, links by code (`work_unit`, `item`, `lot`,
-    `sales_line` as order/line, ...), and any capture field. A triage item with a type becomes open. NotAllowed
+    `sales_line` as order/line, ...), and any capture field. A triage item with a type becomes open. The reader learns
+    from it; `words` names, by field, the words of the message that say it ("the old lady" for a machine). NotAllowed
     `exceptions.not_allowed`, InvalidInput `exceptions.correction` for what names nothing, TransitionRefused
     `exceptions.over` or `exceptions.key_taken` (merge instead), StaleVersion. Locks the exception.
     """
@@ -62,7 +65,12 @@ def correct(
     links = _put(exception, fields)
     if exception.status == Status.TRIAGE and exception.type.code == "unsorted":
         raise InvalidInput("exceptions.correction", "Say what it is: a triage item needs a type.")
-    return _route_anew(exception, links, actor=actor, via=via, before=before, changed=dict(fields))
+    was_triage = exception.status == Status.TRIAGE
+    _route_anew(exception, links, actor=actor, via=via, before=before, changed=dict(fields))
+    note_correction(
+        exception=exception, fields=fields, actor=actor, via=via, was_triage=was_triage, words=words
+    )
+    return exception
 
 
 def promote(exception: ExceptionRecord, report: Report) -> None:
