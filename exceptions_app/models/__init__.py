@@ -15,6 +15,7 @@ from exceptions_app.models.learning import (
     Verdict,
 )
 from exceptions_app.models.machine import BridgeNode, MachineSignal, SignalKind, SignalOperator
+from exceptions_app.models.mailboxes import Mailbox
 from exceptions_app.models.messengers import (
     AddressKind,
     ChannelUpdate,
@@ -54,6 +55,7 @@ __all__ = [
     "Interpretation",
     "LearnedAlias",
     "MachineSignal",
+    "Mailbox",
     "ModelStatus",
     "PlantCue",
     "ReaderModel",
