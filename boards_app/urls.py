@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards_app.views import actions, desk, exception, inbox, report
+from boards_app.views import actions, attachments, desk, exception, inbox, report
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -33,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("exceptions/<str:ref>/<slug:verb>/", actions.act, name="exception-act"),
     path("responses/<int:pk>/dialogs/<slug:name>/", exception.response_dialog, name="response-dialog"),
     path("responses/<int:pk>/<slug:verb>/", actions.answer, name="response-answer"),
+    path("attachments/<int:pk>/", attachments.whole, name="attachment"),
+    path("attachments/<int:pk>/small/", attachments.small, name="attachment-small"),
     path("tasks/<int:pk>/dialog/", exception.task_dialog, name="task-dialog"),
     path("tasks/<int:pk>/finish/", actions.task, {"verb": "finish"}, name="task-finish"),
     path("tasks/<int:pk>/take/", actions.task, {"verb": "take"}, name="task-take"),

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response as HttpResponse
@@ -30,9 +32,11 @@ from exceptions_app.serializers import (
     SignalAnswer,
     SignalIn,
     SignalOut,
+    SignalUpload,
 )
 from exceptions_app.services.channels.read import PATIENCE_SECONDS
 from exceptions_app.services.channels.receive import Received
+from exceptions_app.uploads import DOCUMENT, document_of, enclosures_of
 from plant_app.idempotency import answer_once
 from plant_app.models import AccessRole, Site, User
 from plant_app.permissions import MayDo, MayView, require
@@ -54,24 +58,28 @@ def _person(request: Request) -> User:
 
 
 class SignalsView(APIView):
-    """Report something: a text, known answers, or both."""
+    """Report something: a text, known answers, or both; as multipart with photos, voice notes and files."""
 
+    parser_classes = [JSONParser, MultiPartParser]
     permission_classes = [IsAuthenticated, MayDo]
     action_required = "signal.report"
 
     @extend_schema(
-        operation_id="signals_create", tags=["signals"], request=SignalIn, parameters=[_KEY],
+        operation_id="signals_create", tags=["signals"], parameters=[_KEY],
+        request={"application/json": SignalIn, "multipart/form-data": SignalUpload},
         responses={
             201: OpenApiResponse(SignalAnswer, description="Stored and read."),
             202: OpenApiResponse(SignalAnswer, description="Stored; it is read in a moment."),
         },
     )  # fmt: skip
     def post(self, request: Request) -> HttpResponse:
-        asked = SignalIn(data=request.data)
+        many = isinstance(request.data, QueryDict)
+        asked = SignalIn(data=document_of(request.data.get(DOCUMENT)) if many else request.data)
         asked.is_valid(raise_exception=True)
-        return answer_once(request, lambda: self._report(_person(request), asked.validated_data))
+        enclosures = enclosures_of(request.FILES) if many else []
+        return answer_once(request, lambda: self._report(_person(request), asked.validated_data, enclosures))
 
-    def _report(self, user: User, data: dict[str, Any]) -> HttpResponse:
+    def _report(self, user: User, data: dict[str, Any], enclosures: list[services.Enclosure]) -> HttpResponse:
         site = visible_sites(user).filter(code=data["site"]).first()
         if site is None:
             raise InvalidInput("exceptions.unknown_site", f"There is no site {data['site']} you report for.")
@@ -81,7 +89,7 @@ class SignalsView(APIView):
         received = services.receive_signal(
             source=services.source_of(kind=kind, site=site), external_id=data["external_id"], text=data["text"],
             fields=data["fields"], occurred_at=data["occurred_at"], reporter=reporter, reporter_text=words, site=site,
-            channel=data["channel"],
+            channel=data["channel"], enclosures=enclosures,
         )  # fmt: skip
         reading = services.read_signal(signal_id=received.signal.pk, patience_seconds=PATIENCE_SECONDS)
         return answer_of(received, reading)

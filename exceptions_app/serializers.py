@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from exceptions_app.models import Channel, ExceptionRecord, Response, SignalReading
+from exceptions_app.models import Attachment, Channel, ExceptionRecord, Response, SignalReading
 from exceptions_app.services.records.links import summary
 from plant_app.models import Duty, User
 
@@ -26,6 +27,30 @@ class SignalIn(serializers.Serializer[Any]):
     occurred_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     reporter = serializers.CharField(required=False, allow_blank=True, default="", max_length=120)
     site = serializers.CharField(max_length=20, help_text="Code of the site.")
+
+
+class SignalUpload(serializers.Serializer[Any]):
+    """`POST /signals/` as multipart: the message as a JSON document, and files beside it."""
+
+    signal = serializers.CharField(help_text="The JSON document a message without files would be.")
+    attachment = serializers.ListField(
+        child=serializers.FileField(),
+        required=False,
+        help_text="Photos, voice notes, files; any part name counts.",
+    )
+
+
+class AttachmentOut(serializers.ModelSerializer[Attachment]):
+    """One piece that came with a signal; `url` opens it once it is kept, `why` says why one is not."""
+
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Attachment
+        fields = ("id", "kind", "name", "content_type", "size", "status", "why", "url")
+
+    def get_url(self, row: Attachment) -> str:
+        return reverse("api-attachment", args=[row.pk]) if row.shown else ""
 
 
 class PersonOut(serializers.ModelSerializer[User]):
@@ -125,6 +150,7 @@ class SignalOut(serializers.ModelSerializer[SignalReading]):
     channel = serializers.CharField(source="signal.channel")
     received_at = serializers.DateTimeField(source="signal.received_at")
     exception = serializers.CharField(source="exception.ref", allow_null=True, default=None)
+    attachments = AttachmentOut(source="signal.attachments", many=True)
 
     class Meta:
         model = SignalReading
@@ -138,6 +164,7 @@ class SignalOut(serializers.ModelSerializer[SignalReading]):
             "outcome",
             "read_at",
             "exception",
+            "attachments",
         )
 
 

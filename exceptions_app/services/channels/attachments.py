@@ -34,18 +34,21 @@ LEASE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """One thing sent along: its bytes, or the provider's reference (`ref`) to fetch them by."""
+    """One thing sent along: its bytes, or the provider's reference (`ref`) to fetch them by. `size` in bytes, where the
+    bytes were too many to take in.
+    """
 
     name: str = ""
     content_type: str = ""
     data: bytes | None = None
     ref: str = ""
+    size: int = 0
 
 
 def enclose(*, signal: Signal, enclosures: Sequence[Enclosure]) -> list[Attachment]:
     """Keep what was sent along, in the caller's transaction. What is over a limit gets a row that says so, no bytes.
 
-    Limits are settings: ATTACHMENT_COUNT pieces, ATTACHMENT_FILE_BYTES each, ATTACHMENT_SIGNAL_BYTES together. Bytes are
+    Limits are settings: ATTACHMENT_COUNT pieces, ATTACHMENT_FILE_BYTES each, ATTACHMENT_SIGNAL_BYTES in all. Bytes are
     written before the row is committed: a crash leaves a file nobody points to, never a row without one.
     """
     kept: list[Attachment] = []
@@ -54,7 +57,7 @@ def enclose(*, signal: Signal, enclosures: Sequence[Enclosure]) -> list[Attachme
         row = Attachment(
             signal=signal, position=position, kind=kind_of(one.content_type), name=_plain_name(one.name),
             content_type=one.content_type[:100], external_ref=one.ref[:500], received_at=signal.received_at,
-            due_at=clock.now(), size=len(one.data or b""),
+            due_at=clock.now(), size=len(one.data) if one.data is not None else one.size,
         )  # fmt: skip
         row.why = _over(position, row.size, together)
         if row.why:
