@@ -1,6 +1,7 @@
 """Signals in, exception records, their story, and the affected functions' responses. Import from here."""
 
 from exceptions_app.models.attachments import Attachment, AttachmentKind, AttachmentStatus
+from exceptions_app.models.edi import EdiCounter, EdiDocument, EdiInterchange, EdiState
 from exceptions_app.models.learning import (
     ALWAYS_ASKED,
     Acceptance,
@@ -48,6 +49,10 @@ __all__ = [
     "ContactAddress",
     "Correction",
     "CueStatus",
+    "EdiCounter",
+    "EdiDocument",
+    "EdiInterchange",
+    "EdiState",
     "EventKind",
     "ExceptionEvent",
     "ExceptionLink",
