@@ -20,7 +20,7 @@ ADAPTER: Final = Adapter(
     guide="Monitoring tools", mapped=True,
     mapping={
         "text": "payload.summary", "occurred_at": "payload.timestamp", "reporter": "client",
-        "work_unit": "payload.component", "type": "payload.class",
+        "work_unit": "payload.component",
     },
     settings=CONFIG,
     secrets=(

@@ -6,6 +6,13 @@ primitives, holding the exception's lock.
 """
 
 from exceptions_app.services.channels.attachments import Enclosure, keep_attachments
+from exceptions_app.services.channels.first_answer import (
+    answer_at_once,
+    facts_for,
+    first_word,
+    language_of,
+)
+from exceptions_app.services.channels.messaging import remember_sent, settle_updates, take_messages
 from exceptions_app.services.channels.read import read_due_signals, read_signal
 from exceptions_app.services.channels.receive import (
     BODY_DIFFERS,
@@ -72,16 +79,20 @@ __all__ = [
     "add_function",
     "align",
     "announce",
+    "answer_at_once",
     "arrived",
     "correct",
     "decline",
     "drop_tellings",
     "escalate_due",
+    "facts_for",
     "facts_of",
     "finish",
+    "first_word",
     "groups_of",
     "keep",
     "keep_attachments",
+    "language_of",
     "learn_name",
     "load_default_sources",
     "locked",
@@ -106,6 +117,7 @@ __all__ = [
     "record_event",
     "redact_signal",
     "release_key",
+    "remember_sent",
     "reopen_record",
     "reroute",
     "restore_name",
@@ -116,11 +128,13 @@ __all__ = [
     "set_urgency",
     "set_window",
     "settle_cue",
+    "settle_updates",
     "source_code",
     "source_of",
     "staff_held",
     "stop_ladders",
     "take_back",
+    "take_messages",
     "take_over",
     "tell",
     "tell_change",

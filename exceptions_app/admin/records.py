@@ -1,11 +1,11 @@
-"""Exceptions in the admin: everything can be read, only senders are edited."""
+"""Exceptions and signals in the admin: everything can be read, nothing is edited; that is what the portal is for."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin import ModelAdmin, ReadOnlyAdmin, TabularInline
+from core.admin import ReadOnlyAdmin, TabularInline
 from exceptions_app.models import (
     ExceptionEvent,
     ExceptionRecord,
@@ -13,7 +13,6 @@ from exceptions_app.models import (
     Response,
     Signal,
     SignalReading,
-    Source,
     Telling,
 )
 
@@ -104,26 +103,3 @@ class SignalAdmin(ReadOnlyAdmin):
     @admin.display(description="text")
     def short_text(self, signal: Signal) -> str:
         return signal.text[:80]
-
-
-@admin.register(Source)
-class SourceAdmin(ModelAdmin):
-    """Senders: their place, their key, and how their payload becomes fields."""
-
-    list_display = ("code", "name", "channel", "site", "trusted", "active")
-    list_filter = ("channel", "site", "trusted", "active")
-    search_fields = ("code", "name")
-    fieldsets: ClassVar = (
-        (None, {"fields": ("code", "name", "channel", "site", "trusted", "active")}),
-        (
-            "Webhook",
-            {
-                "fields": ("secret", "mapping"),
-                "description": "Each line of the mapping is a field and the dotted path of its value in the payload; "
-                "“=word” stands for the word itself.",
-            },
-        ),
-    )
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
