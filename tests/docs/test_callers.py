@@ -73,14 +73,14 @@ def test_the_ignition_script_reports(source: Source) -> None:
     names: dict[str, Any] = {"system": system}
     exec(program("Ignition", "python"), names)  # noqa: S102 - the page under test
     for _ in range(2):
-        assert names["report"]("https://execution.example/hooks/caller/", source.secret, EVENT) is True
+        assert names["report"]("https://plant.example/hooks/caller/", source.secret, EVENT) is True
     assert stored() == WANTED
-    assert names["report"]("https://execution.example/hooks/caller/", new_secret(), EVENT) is False
+    assert names["report"]("https://plant.example/hooks/caller/", new_secret(), EVENT) is False
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")
 def test_the_node_red_function_reports(source: Source) -> None:
-    settings = {"REPORT_URL": "https://execution.example/hooks/caller/", "REPORT_SECRET": source.secret}
+    settings = {"REPORT_URL": "https://plant.example/hooks/caller/", "REPORT_SECRET": source.secret}
     message = run(
         f"const settings = {json.dumps(settings)}; const env = {{get: (name) => settings[name]}};"
         f"const msg = {{_msgid: 'x', payload: {json.dumps(EVENT)}}}; const crypto = require('crypto');"
