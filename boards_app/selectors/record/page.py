@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from boards_app.selectors.attached import attached
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.panel import my_response
 from boards_app.selectors.record.around import links_of, route_of, seen_before
@@ -36,6 +37,7 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "head": head_of(exception),
         "step": next_of(exception, user, mine, tasks, deciding.views),
         "said": reported(exception, may_correct=may["correct"]),
+        "attached": attached(exception),
         "functions": functions_of(exception, now),
         "deciding": deciding,
         "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled"],

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as format_date
 
+from exceptions_app.attached import attached_to, in_words
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord
 from exceptions_app.selectors import timeline
 
@@ -47,19 +48,27 @@ _LEADS: Final[dict[str, str]] = {
     EventKind.ACKNOWLEDGEMENT_LAPSED: "The acknowledgement lapsed:",
 }  # fmt: skip
 _VIA: Final = {"link": "by mail link", "api": "over the API", "station": "at the station", "simulator": ""}
+_REPORTS: Final = frozenset({EventKind.OPENED, EventKind.JOINED})
 _QUIET: Final = frozenset({EventKind.SEEN})
 
 
 def events_of(exception: ExceptionRecord, *, limit: int = 200) -> list[dict[str, Any]]:
-    """Lines for `components/timeline.html`. One query."""
+    """Lines for `components/timeline.html`. Two queries."""
     zone = ZoneInfo(exception.site.timezone)
     lines: list[dict[str, Any]] = []
     day = None
-    for event in timeline(exception, limit=limit):
+    events = timeline(exception, limit=limit)
+    brought = attached_to(event.signal_id for event in events if event.signal_id and event.kind in _REPORTS)
+    for event in events:
         if event.kind in _QUIET:
             continue
         local = event.at.astimezone(zone)
         line = _line(event)
+        if event.kind in _REPORTS and event.signal_id in brought:
+            with_it = in_words(brought[event.signal_id])
+            line["note"] = ", ".join(
+                words for words in (line["note"], f"with {with_it}" if with_it else "") if words
+            )
         if lines and event.kind == EventKind.TOLD and lines[-1].get("told") == f"{local:%Y-%m-%d %H:%M}":
             lines[-1]["text"] += f"; {event.text}"
             continue
