@@ -17,6 +17,12 @@ def keep_attachments() -> int:
     return services.keep_attachments()
 
 
+@shared_task(name="exceptions_app.tasks.settle_updates")
+def settle_updates() -> int:
+    """Settle edits, deletions and reactions of messages."""
+    return services.settle_updates()
+
+
 @shared_task(name="exceptions_app.tasks.escalate_due")
 def escalate_due() -> int:
     """Escalate what is due."""

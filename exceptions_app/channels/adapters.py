@@ -1,6 +1,6 @@
 """Every channel adapter there is, by its code: each module says what it is in a constant `ADAPTER` (or `ADAPTERS`)."""
 
-from exceptions_app.channels import alerts, pagerduty, webhook
+from exceptions_app.channels import alerts, pagerduty, provider_files, slack, teams, twilio, webhook, whatsapp
 from exceptions_app.channels.port import Adapter
 
 ADAPTERS: dict[str, Adapter] = {
@@ -9,8 +9,15 @@ ADAPTERS: dict[str, Adapter] = {
         webhook.ADAPTER,
         pagerduty.ADAPTER,
         *alerts.ADAPTERS,
+        whatsapp.ADAPTER,
+        twilio.ADAPTER,
+        slack.ADAPTER,
+        teams.ADAPTER,
     )
 }
+
+#: Adapters whose files are fetched later; loading the module registers how.
+FETCHED = frozenset(provider_files.CODES)
 
 
 def adapter_of(code: str) -> Adapter | None:

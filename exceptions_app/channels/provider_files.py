@@ -167,6 +167,7 @@ def _bytes(answer: httpx.Response, most: int, deadline: float) -> bytes:
     return bytes(data)
 
 
-register(whatsapp.ADAPTER.code, whatsapp_file)
-register(twilio.ADAPTER.code, twilio_file)
-register(slack.ADAPTER.code, slack_file)
+#: Adapters whose files are fetched here.
+CODES: Final = (whatsapp.ADAPTER.code, twilio.ADAPTER.code, slack.ADAPTER.code)
+for _code, _fetcher in zip(CODES, (whatsapp_file, twilio_file, slack_file), strict=True):
+    register(_code, _fetcher)

@@ -12,6 +12,8 @@ from exceptions_app.services.channels.first_answer import (
     first_word,
     language_of,
 )
+from exceptions_app.services.channels.mail import mail_headers, receive_mail
+from exceptions_app.services.channels.mail import reader_of as mail_reader
 from exceptions_app.services.channels.messaging import remember_sent, settle_updates, take_messages
 from exceptions_app.services.channels.read import read_due_signals, read_signal
 from exceptions_app.services.channels.receive import (
@@ -96,6 +98,8 @@ __all__ = [
     "learn_name",
     "load_default_sources",
     "locked",
+    "mail_headers",
+    "mail_reader",
     "mark_cleared",
     "mark_contained",
     "mark_delivered",
@@ -112,6 +116,7 @@ __all__ = [
     "read_due_signals",
     "read_signal",
     "receive_later",
+    "receive_mail",
     "receive_signal",
     "reconsider",
     "record_event",

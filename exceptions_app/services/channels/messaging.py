@@ -141,12 +141,15 @@ def settle_updates(*, limit: int = 100) -> int:
 
 def _settle(update: ChannelUpdate) -> str:
     """What the news did, in words; empty while it has to wait."""
+    about = SignalReading.objects.filter(signal__source=update.source, signal__external_id=update.target)
+    # A reader holds its reading first and then settles edits itself: whoever waited here would wait in a circle.
     reading = (
-        SignalReading.objects.select_for_update(no_key=True, of=("self",))
+        about.select_for_update(no_key=True, of=("self",), skip_locked=True)
         .select_related("signal__reporter", "signal__source", "exception")
-        .filter(signal__source=update.source, signal__external_id=update.target)
         .first()
     )
+    if reading is None and about.exists():
+        return ""
     if update.kind == UpdateKind.REACTION:
         return _reacted(update, reading)
     if reading is None:

@@ -17,8 +17,20 @@ from exceptions_app.models.records import CORRELATES, ExceptionRecord
 from exceptions_app.reading.pipeline import PIPELINE_VERSION, interpret
 from exceptions_app.reading.types import Reading
 from exceptions_app.services.channels.alerts import follow_alert, is_alert
+from exceptions_app.services.channels.continuing import automatic, continue_conversation, continues
+from exceptions_app.services.channels.gathering import (
+    gather,
+    gathers,
+    hold_conversation,
+    newest_words,
+    release_waiting,
+    settle_edits,
+    waits_for_words,
+)
 from exceptions_app.services.channels.index import current_index
+from exceptions_app.services.channels.people import doubted, is_stranger
 from exceptions_app.services.channels.report import context_of, raw_report, report_of
+from exceptions_app.services.channels.trust import distrust, question_key, questioned
 from exceptions_app.services.learning.acceptance import who_looks
 from exceptions_app.services.learning.knowledge import knowledge_of
 from exceptions_app.services.records.moves import keep, locked
@@ -105,21 +117,17 @@ def _claimed(signal_id: int, *, skip: bool) -> SignalReading | None:
 
 def _read(reading: SignalReading) -> None:
     signal = reading.signal
+    said, chatting = signal.text, gathers(signal)
+    if chatting:
+        hold_conversation(signal)
+        signal.text = newest_words(signal)
+        if waits_for_words(reading):
+            return
     context = context_of(signal)
     fields = dict(signal.fields)
     if signal.occurred_at is not None:
         fields.setdefault("occurred_at", signal.occurred_at)
-    index = current_index()
-    known = knowledge_of(index.version)
-    found = interpret(
-        signal.text,
-        master=index,
-        context=context.reading,
-        received_at=signal.received_at,
-        fields=fields,
-        packs=known.packs_of(context.site.code),
-    )
-    found = who_looks(found, known, site_code=context.site.code, channel=signal.channel)
+    found = _understood(signal, signal.text, context, fields)
     Interpretation.objects.create(
         signal=signal,
         type_code=found.type_code or "",
@@ -128,14 +136,45 @@ def _read(reading: SignalReading) -> None:
         type_confidence=found.type_confidence,
         needs_triage=found.needs_triage,
         triage_reasons=list(found.triage_reasons),
-        fields=[field.as_json() for field in found.fields],
+        fields=_kept_fields(found, as_said=said == signal.text),
         language=found.language,
         type_candidates=[[code, round(score, 3)] for code, score in found.type_candidates],
         pipeline_version=found.pipeline_version,
         occurred_at=found.occurred_at,
         created_at=clock.now(),
     )
-    _settle(reading, _follow(signal, found, context))
+    opened = None
+    if chatting:
+        opened = gather(
+            signal, found, context, read=lambda text: _understood(signal, text, context, {})
+        )  # fmt: skip
+    opened = opened or _follow(signal, found, context)
+    _settle(reading, opened)
+    if chatting:
+        settle_edits(signal, opened, before=said)
+        release_waiting(signal)
+
+
+def _understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) -> Reading:
+    """The text as read now, with who has to look first."""
+    index = current_index()
+    known = knowledge_of(index.version)
+    found = interpret(
+        text,
+        master=index,
+        context=context.reading,
+        received_at=signal.received_at,
+        fields=fields,
+        packs=known.packs_of(context.site.code),
+    )
+    looked = who_looks(found, known, site_code=context.site.code, channel=signal.channel)
+    return questioned(signal, doubted(signal, looked))
+
+
+def _kept_fields(found: Reading, *, as_said: bool) -> list[dict[str, Any]]:
+    """The fields as stored; those of an edited message point into words the stored text does not have."""
+    fields = [field.as_json() for field in found.fields]
+    return fields if as_said else [{**field, "start": 0, "end": 0} for field in fields]
 
 
 def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
@@ -144,9 +183,19 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
         followed = follow_alert(signal=signal, found=found, report=report_of(signal, found, context))
         if followed is not None:
             return followed
+    if automatic(signal):
+        return Opened(None, "ignored")
+    if continues(signal):
+        joined = continue_conversation(signal=signal, found=found, report=report_of(signal, found, context))
+        if joined is not None:
+            return joined
     if found.intent in ("chatter", "planned") and not found.unconfirmed:
         return Opened(None, "ignored")
     report = report_of(signal, found, context)
+    if is_stranger(signal):
+        report.key = ""  # what a stranger says never touches a record people work on
+    elif distrust(signal):
+        report.key = question_key(report.key)
     # An all-clear whose machine is not sure lets nothing go: it is read by people like any other unsure message.
     if found.intent == "recovery" and not found.still and not found.needs_triage:
         standing = _standing(report.key, report.links.work_unit, report.type.code)
