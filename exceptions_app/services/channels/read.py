@@ -127,7 +127,7 @@ def _read(reading: SignalReading) -> None:
     fields = dict(signal.fields)
     if signal.occurred_at is not None:
         fields.setdefault("occurred_at", signal.occurred_at)
-    found = _understood(signal, signal.text, context, fields)
+    found = understood(signal, signal.text, context, fields)
     Interpretation.objects.create(
         signal=signal,
         type_code=found.type_code or "",
@@ -146,7 +146,7 @@ def _read(reading: SignalReading) -> None:
     opened = None
     if chatting:
         opened = gather(
-            signal, found, context, read=lambda text: _understood(signal, text, context, {})
+            signal, found, context, read=lambda text: understood(signal, text, context, {})
         )  # fmt: skip
     opened = opened or _follow(signal, found, context)
     _settle(reading, opened)
@@ -155,7 +155,7 @@ def _read(reading: SignalReading) -> None:
         release_waiting(signal)
 
 
-def _understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) -> Reading:
+def understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) -> Reading:
     """The text as read now, with who has to look first."""
     index = current_index()
     known = knowledge_of(index.version)
