@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from core import clock
 from exceptions_app.lifecycle import CORRELATES, Status
@@ -52,24 +53,26 @@ def hold_conversation(signal: Signal) -> None:
         )
 
 
+def _edits(signal: Signal) -> QuerySet[ChannelUpdate]:
+    """What the sender made of the message later."""
+    return ChannelUpdate.objects.filter(
+        source=signal.source_id,
+        target=signal.external_id,
+        kind=UpdateKind.EDIT,
+        sender__in=("", signal.sender),
+    )
+
+
 def newest_words(signal: Signal) -> str:
     """The message as it reads after its edits; the caller reads that, the row keeps what came first."""
-    newest = (
-        ChannelUpdate.objects.filter(
-            source=signal.source_id, target=signal.external_id, kind=UpdateKind.EDIT, sender__in=("", signal.sender)
-        )
-        .order_by("-said_at", "-pk")
-        .first()
-    )  # fmt: skip
+    newest = _edits(signal).order_by("-said_at", "-pk").first()
     return newest.text if newest is not None and newest.text else signal.text
 
 
 def settle_edits(signal: Signal, opened: Opened, *, before: str) -> None:
     """The edits of a message that has just been read in its newest form are settled, and told where it has a record."""
-    waiting = ChannelUpdate.objects.filter(
-        source=signal.source_id, target=signal.external_id, kind=UpdateKind.EDIT, settled_at__isnull=True
-    )
-    if opened.exception is not None and waiting.exists():
+    waiting = _edits(signal).filter(settled_at__isnull=True)
+    if opened.exception is not None and before != signal.text:
         record_edit(exception=locked(opened.exception.pk), signal=signal, before=before, after=signal.text)
     waiting.update(settled_at=clock.now(), outcome="read in its newest form")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from django.db.models import F, Func, TextField, Value
 
 from exceptions_app.channels import slack, teams, twilio, whatsapp
-from exceptions_app.channels.messages import digits
+from exceptions_app.channels.messages import UNPARSABLE, digits
 from exceptions_app.models import AddressKind, ContactAddress, Signal
 from exceptions_app.reading.types import Reading
 from plant_app.models import User
@@ -67,7 +67,10 @@ def is_stranger(signal: Signal) -> bool:
 
 def doubted(signal: Signal, found: Reading) -> Reading:
     """The reading as a stranger's message counts: an item for triage, never an all-clear or a new date."""
-    if not is_stranger(signal) or found.intent in ("chatter", "planned"):
+    if not is_stranger(signal):
+        return found
+    strange = isinstance(signal.payload, dict) and UNPARSABLE in signal.payload
+    if found.intent in ("chatter", "planned") and not strange:
         return found
     return replace(
         found, needs_triage=True, triage_reasons=(*found.triage_reasons, STRANGER), intent="report"
