@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 HOUR: Final = 60
@@ -219,12 +220,17 @@ def look(family: str, code: str) -> Look:
 # --- the words that became a field --------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Words `start` to `end` of a text were read as field number `number`; `low` when the reading is unsure."""
+    """Words `start` to `end` of a text were read as field number `number`; `low` when the reading is unsure.
+
+    `says` tells in words what was read and how; `row` is the id of the line that lists it.
+    """
 
     start: int
     end: int
     number: int = 0
     low: bool = False
+    says: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +239,35 @@ class Piece:
 
     text: str
     mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the text with every mark that covers it; `begun` and `ended` begin and end with it."""
+
+    text: str
+    marks: tuple[Mark, ...] = ()
+    begun: tuple[Mark, ...] = ()
+    ended: tuple[Mark, ...] = ()
+
+
+def segments(text: str, marks: Sequence[Mark]) -> list[Segment]:
+    """The text cut wherever a mark begins or ends, so that marks may overlap; those outside the text are cut to it."""
+    inside = [(max(one.start, 0), min(one.end, len(text)), one) for one in marks]
+    inside = [(start, end, one) for start, end, one in inside if start < end]
+    cuts = sorted({0, len(text), *(start for start, _, _ in inside), *(end for _, end, _ in inside)})
+    found = []
+    for at, until in pairwise(cuts):
+        here = [(start, end, one) for start, end, one in inside if start <= at and until <= end]
+        found.append(
+            Segment(
+                text[at:until],
+                tuple(one for _, _, one in here),
+                tuple(one for start, _, one in here if start == at),
+                tuple(one for _, end, one in here if end == until),
+            )
+        )
+    return found
 
 
 def pieces(text: str, marks: Sequence[Mark]) -> list[Piece]:

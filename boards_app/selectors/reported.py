@@ -1,6 +1,7 @@
-"""What was reported, word by word: the first report with what was read out of it, and the signals that joined.
+"""What was reported, word by word: every signal with what was read out of it, how, how sure, and who put it right.
 
-Turns stored interpretations into numbered marks and read-outs with how sure each is. Two queries (three with names).
+Turns stored interpretations and corrections into numbered marks and read-outs. A fixed number of queries, whatever the
+number of signals.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,14 @@ from django.utils.dateparse import parse_datetime
 
 from boards_app import wording
 from core import clock
-from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord, Signal, SignalReading
+from exceptions_app.models import (
+    Correction,
+    EventKind,
+    ExceptionEvent,
+    ExceptionRecord,
+    Signal,
+    SignalReading,
+)
 from exceptions_app.rules.steps import clock_text
 from exceptions_app.selectors import signals_of
 from plant_app.models import ExceptionType, ReasonCode
@@ -30,6 +38,14 @@ FIELDS: Final[dict[str, str]] = {
 CORRECTS: Final = {"sales_order_line": "sales_line", "purchase_order_line": "purchase_line"}
 _MOMENTS = frozenset({"occurred_at", "due", "cleared_at", "runs_out_at", "expected_up_at", "answer_by"})
 _HIDDEN = frozenset({"uom"})
+#: How a value came about, as a person would say it.
+METHODS: Final = {
+    "code": "by its code", "code_loose": "by its code, loosely written", "number": "by its number alone",
+    "alias": "by what the plant calls it", "name": "by its name", "cue": "by a cue word", "pattern": "by its shape",
+    "rule": "worked out from the words", "context": "from where it came", "form": "answered in a form",
+    "api": "sent as a field", "model": "by likeness to earlier messages", "llm": "by the language model",
+}  # fmt: skip
+MOST_READ = 12
 _ICONS = {
     "machine": "cog",
     "system": "cog",
@@ -53,7 +69,7 @@ class Reported:
     at: datetime | None = None
     marks: list[wording.Mark] = field(default_factory=list)
     readings: list[dict[str, Any]] = field(default_factory=list)
-    joined: list[dict[str, str]] = field(default_factory=list)
+    joined: list[dict[str, Any]] = field(default_factory=list)
     triage_reasons: list[str] = field(default_factory=list)
     signals: list[SignalReading] = field(default_factory=list)
 
@@ -65,15 +81,32 @@ def reported(exception: ExceptionRecord, *, may_correct: bool = False) -> Report
         return Reported()
     first = next((one for one in signals if one.opened), signals[0])
     found = Reported(signals=signals, **_head(first.signal))
-    newest = getattr(first.signal, "newest", [])
-    if newest:
-        found.triage_reasons = list(newest[0].triage_reasons)
-        names = _Names.of(newest[0].fields, exception.site.timezone)
-        _read(found, exception, newest[0].fields, names, may_correct=may_correct)
-    for other in signals:
-        if other.pk != first.pk:
-            found.joined.append(_joined(other.signal))
+    settled = _settled(exception, signals)
+    shown = [first, *(one for one in signals if one.pk != first.pk)]
+    names = _Names.of(
+        [row for one in shown[:MOST_READ] for row in _newest(one.signal, "fields", [])],
+        exception.site.timezone,
+    )
+    for place, one in enumerate(shown):
+        rows = _newest(one.signal, "fields", []) if place < MOST_READ and not one.signal.redacted_at else []
+        by_hand = settled.get(one.signal_id, {})
+        if place == 0:
+            by_hand = {**settled.get(0, {}), **by_hand}
+        marks, readings = _read(
+            exception, rows, names, by_hand, prefix=f"read-{place}", may_correct=may_correct and place == 0
+        )
+        if place == 0:
+            found.marks, found.readings = marks, readings
+            found.triage_reasons = list(_newest(one.signal, "triage_reasons", []))
+        else:
+            found.joined.append({**_joined(one.signal), "marks": marks, "readings": readings})
     return found
+
+
+def _newest(signal: Signal, name: str, default: Any) -> Any:
+    """A field of the signal's newest interpretation."""
+    newest = getattr(signal, "newest", [])
+    return getattr(newest[0], name) if newest else default
 
 
 def _head(signal: Signal) -> dict[str, Any]:
@@ -89,72 +122,115 @@ def _head(signal: Signal) -> dict[str, Any]:
     }
 
 
-def _joined(signal: Signal) -> dict[str, str]:
+def _joined(signal: Signal) -> dict[str, Any]:
     who = str(signal.reporter or signal.reporter_text or signal.source)
+    words = signal.text or ", ".join(str(value) for value in signal.fields.values())
     return {
         "icon": _ICONS.get(signal.channel, "message-square"),
         "lead": f"Joined by {who}, {_WHERE.get(signal.channel, signal.channel)}:",
-        "words": signal.text or ", ".join(str(value) for value in signal.fields.values()),
+        "words": "(the words were removed)" if signal.redacted_at else words,
     }
 
 
+@dataclass(frozen=True)
+class _ByHand:
+    """What a person said about one field: that it is right, or what it is instead."""
+
+    who: str
+    at: datetime
+    right: bool
+    after: str = ""
+
+
 def _read(
-    found: Reported,
     exception: ExceptionRecord,
     fields: list[dict[str, Any]],
     names: "_Names",
+    by_hand: dict[str, _ByHand],
     *,
+    prefix: str,
     may_correct: bool,
-) -> None:
-    said = [
-        one for one in fields if one.get("name") not in _HIDDEN and one.get("end", 0) > one.get("start", 0)
-    ]
+) -> tuple[list[wording.Mark], list[dict[str, Any]]]:
+    """Marks and read-outs of one signal; `prefix` makes the ids of its lines."""
+    shown = [one for one in fields if one.get("name") not in _HIDDEN]
+    said = [one for one in shown if one.get("end", 0) > one.get("start", 0)]
     numbers: dict[tuple[int, int], int] = {}
     for one in sorted(said, key=lambda row: (row["start"], -row["end"])):
         numbers.setdefault((one["start"], one["end"]), len(numbers) + 1)
-    settled = _confirmed(exception)
-    doubtful: set[tuple[int, int]] = set()
-    for one in fields:
-        if one.get("name") in _HIDDEN:
-            continue
+    marks: dict[tuple[int, int], list[wording.Mark]] = {}
+    readings = []
+    for place, one in enumerate(shown):
         span = (one.get("start", 0), one.get("end", 0))
         confidence = float(one.get("confidence") or 0)
         target = CORRECTS.get(one["name"], one["name"])
-        known = target in settled
-        low = confidence < UNSURE and not known
-        if low and span in numbers:
-            doubtful.add(span)
+        known = by_hand.get(target) or by_hand.get(one["name"])
+        low = confidence < UNSURE and known is None
+        row = f"{prefix}-{place}"
+        words = FIELDS.get(one["name"], one["name"].replace("_", " ").capitalize())
+        value = names.say(one["name"], one.get("value"))
+        how = METHODS.get(str(one.get("method")), "")
+        sure = "confirmed" if known else "sure" if confidence >= SURE else f"{round(100 * confidence)} %"
+        settled = ""
+        if known is not None:
+            verb = "confirmed" if known.right else "corrected"
+            settled = f"{verb} by {known.who}, {clock_text(known.at, now=clock.now(), zone=names.zone)}"
+            if not known.right:
+                sure = "corrected"
+        if span in numbers:
+            says = ", ".join(part for part in (f"{words}: {value}", how, settled or sure) if part)
+            marks.setdefault(span, []).append(wording.Mark(*span, numbers[span], low, says, row))
         base = f"/exceptions/{exception.ref}/readings/{target}/"
-        found.readings.append(
+        readings.append(
             {
+                "id": row,
                 "number": numbers.get(span),
                 "name": target,
-                "words": FIELDS.get(one["name"], one["name"].replace("_", " ").capitalize()),
-                "value": names.say(one["name"], one.get("value")),
+                "words": words,
+                "value": value,
                 "raw": one.get("value"),
-                "sure": "confirmed" if known else "sure" if confidence >= SURE else f"{round(100 * confidence)} %",
+                "how": how,
+                "sure": sure,
+                "settled": settled,
+                "instead": names.say(one["name"], known.after) if known and not known.right else "",
                 "low": low,
                 "confirm_url": f"{base}confirm/" if low and may_correct else "",
                 "correct_url": f"{base}correct/" if low and may_correct else "",
             }
-        )  # fmt: skip
-    found.readings.sort(key=lambda row: (row["number"] is None, row["number"] or 0))
-    found.marks = [
-        wording.Mark(start, end, number, (start, end) in doubtful) for (start, end), number in numbers.items()
-    ]
+        )
+    readings.sort(key=lambda row: (row["number"] is None, row["number"] or 0))
+    return [_together(found) for found in marks.values()], readings
 
 
-def _confirmed(exception: ExceptionRecord) -> set[str]:
-    """Fields a person has set or confirmed since. One query."""
-    rows = ExceptionEvent.objects.filter(
+def _together(marks: list[wording.Mark]) -> wording.Mark:
+    """Several fields read out of the very same words are one mark that says them all."""
+    first = marks[0]
+    return wording.Mark(
+        first.start, first.end, first.number, any(one.low for one in marks),
+        "\n".join(one.says for one in marks), " ".join(one.row for one in marks),
+    )  # fmt: skip
+
+
+def _settled(exception: ExceptionRecord, signals: list[SignalReading]) -> dict[int, dict[str, _ByHand]]:
+    """Signal -> field -> what a person said of it; 0 for what stands only in the story. Two queries."""
+    found: dict[int, dict[str, _ByHand]] = {0: {}}
+    events = ExceptionEvent.objects.filter(
         exception=exception, kind__in=(EventKind.CORRECTED, EventKind.TRIAGED)
-    ).values_list("data", flat=True)
-    return {name for data in rows for name in data.get("fields", ())}
+    ).order_by("pk")
+    for event in events.select_related("actor"):
+        who = str(event.actor or event.actor_text or "a person")
+        for name in event.data.get("fields", ()):
+            found[0][name] = _ByHand(who, event.at, True)
+    rows = Correction.objects.filter(signal__in=[one.signal_id for one in signals], review__undone_by=None)
+    for row in rows.order_by("pk").select_related("by"):
+        if row.field in found[0] or CORRECTS.get(row.field) in found[0]:
+            hand = _ByHand(str(row.by), row.at, row.right, row.after)
+            found.setdefault(row.signal_id, {})[CORRECTS.get(row.field, row.field)] = hand
+    return found
 
 
 @dataclass(frozen=True)
 class _Names:
-    """Names of the codes an interpretation holds."""
+    """Names of the codes interpretations hold."""
 
     types: dict[str, str]
     reasons: dict[str, str]
@@ -162,13 +238,12 @@ class _Names:
 
     @classmethod
     def of(cls, fields: list[dict[str, Any]], zone: str) -> "_Names":
-        codes = {
-            one["name"]: str(one.get("value")) for one in fields if one.get("name") in {"type", "reason"}
-        }
-        types = dict(ExceptionType.objects.filter(code=codes.get("type", "")).values_list("code", "name"))
+        codes = {str(one.get("value")) for one in fields if one.get("name") == "type"}
+        causes = {str(one.get("value")) for one in fields if one.get("name") == "reason"}
+        types = dict(ExceptionType.objects.values_list("code", "name")) if codes else {}
         reasons = {}
-        if "reason" in codes:
-            rows = ReasonCode.objects.filter(code=codes["reason"], type__code=codes.get("type", ""))
+        if causes:
+            rows = ReasonCode.objects.filter(code__in=causes, type__code__in=codes)
             reasons = dict(rows.values_list("code", "name"))
         return cls(types, reasons, zone)
 

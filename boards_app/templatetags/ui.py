@@ -324,14 +324,28 @@ def read_out(text: str, marks: Sequence[Any]) -> SafeString:
     `marks`: wording.Mark, or anything with start, end, number and low (objects or mappings).
     """
     found: list[SafeString] = []
-    for piece in wording.pieces(text, [_mark(one) for one in marks]):
-        if piece.mark is None:
-            found.append(conditional_escape(piece.text))
+    for part in wording.segments(text, [_mark(one) for one in marks]):
+        if not part.marks:
+            found.append(conditional_escape(part.text))
             continue
-        opening = mark_safe('<mark class="low">') if piece.mark.low else mark_safe("<mark>")
-        number = format_html("<sup>{}</sup>", piece.mark.number) if piece.mark.number else ""
-        found.append(format_html("{}{}</mark>{}", opening, piece.text, number))
+        found.append(format_html("<mark{}>{}</mark>", _attributes(part), part.text))
+        found += [format_html("<sup>{}</sup>", one.number) for one in part.ended if one.number]
     return format_html_join("", "{}", ((piece,) for piece in found))
+
+
+def _attributes(part: wording.Segment) -> SafeString:
+    """What a marked stretch tells the style sheet, the page's script and a screen reader; only its first can be reached
+    by the keyboard.
+    """
+    css = " ".join(word for word, on in (("low", any(one.low for one in part.marks)),
+                                         ("both", len(part.marks) > 1)) if on)  # fmt: skip
+    pairs = [("class", css)] if css else []
+    says = "\n".join(dict.fromkeys(one.says for one in part.marks if one.says))
+    if says:
+        rows = " ".join(dict.fromkeys(one.row for one in part.marks if one.row))
+        pairs += [("data-says", says), ("data-rows-of", rows), ("aria-describedby", rows)]
+        pairs += [("tabindex", "0")] if part.begun else []
+    return format_html_join("", ' {}="{}"', pairs)
 
 
 def _mark(one: Any) -> wording.Mark:
@@ -343,6 +357,8 @@ def _mark(one: Any) -> wording.Mark:
         int(get("end", 0) or 0),
         int(get("number", 0) or 0),
         bool(get("low", False)),
+        str(get("says", "") or ""),
+        str(get("row", "") or ""),
     )
 
 

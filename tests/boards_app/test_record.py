@@ -59,8 +59,8 @@ def test_the_page_tells_the_whole_case(plant: KolbeMini, exception: ExceptionRec
     html = answer.content.decode()
     for section in ("next", "reported", "functions", "decide", "postings", "why", "talk", "timeline"):
         assert f'id="{section}"' in html
-    assert "<mark>press 4</mark>" in html
-    assert "<mark>hydraulic leak</mark>" in html
+    assert ">press 4</mark>" in html
+    assert "Cause: " in html and "</mark>" in html
     assert [row["function"] for row in answer.context["functions"].rows] == [
         "Maintenance", "Production", "Planning",
     ]  # fmt: skip
@@ -396,7 +396,8 @@ def test_an_unsure_reading_is_confirmed_or_put_right(
     assert exception.work_centre == plant.centres["MILL5"]
     again = {row["name"]: row for row in page(planner, exception).context["said"].readings}
     assert not again["work_centre"]["low"]
-    assert again["work_centre"]["sure"] == "confirmed"
+    assert (again["work_centre"]["sure"], again["work_centre"]["instead"]) == ("corrected", "MILL5")
+    assert again["work_centre"]["settled"].startswith("corrected by Ingrid Vogel, ")
 
 
 def test_sorting_a_triage_item_opens_and_routes_it(plant: KolbeMini, report: Report, planner: Client) -> None:
