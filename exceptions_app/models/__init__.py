@@ -34,6 +34,7 @@ from exceptions_app.models.signals import (
     SignalReading,
     Source,
 )
+from exceptions_app.models.storms import HeldBy, HeldSignal, Shelf
 
 __all__ = [
     "ALWAYS_ASKED",
@@ -57,6 +58,8 @@ __all__ = [
     "ExceptionEvent",
     "ExceptionLink",
     "ExceptionRecord",
+    "HeldBy",
+    "HeldSignal",
     "Interpretation",
     "LearnedAlias",
     "MachineSignal",
@@ -69,6 +72,7 @@ __all__ = [
     "ResponseStatus",
     "Review",
     "SentMessage",
+    "Shelf",
     "Signal",
     "SignalKind",
     "SignalOperator",

@@ -31,6 +31,7 @@ from exceptions_app.services.records.moves import (
     step_of,
 )
 from exceptions_app.services.records.reopening import reopen_record
+from exceptions_app.services.records.suppression import covering, hold_back
 from exceptions_app.services.records.urgency import reconsider
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
@@ -77,7 +78,8 @@ class Report:
 
 @dataclass(frozen=True)
 class Opened:
-    """What a signal did: `opened`, `joined`, `reopened`, `cleared` or `ignored` (then without a record).
+    """What a signal did: `opened`, `joined`, `reopened`, `cleared`, `held` (with the greater stop that covers it, if
+    that is why) or `ignored` (then without a record).
 
     `settles` is true when a sure report joined a record that still waited for triage.
     """
@@ -104,6 +106,9 @@ def open_or_join(report: Report) -> Opened:
             done = _continue(earlier, report)
             if done is not None:
                 return done
+        held = hold_back(signal=report.signal, type_=report.type, links=report.links, key=report.key)
+        if held is not None:
+            return Opened(held.parent, "held")
         try:
             with transaction.atomic():
                 return Opened(_open(report, earlier), "opened")
@@ -207,7 +212,7 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
     if changed:
         keep(exception, *changed)
     if news:
-        _worsen(exception)
+        worsen(exception)
     story.record_event(
         exception=exception, kind=EventKind.JOINED, actor=report.reported_by,
         actor_text=report.signal.reporter_text, via=report.signal.channel, text=text, data=data, signal=report.signal,
@@ -217,7 +222,7 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
     story.announce(exception, kind=EventKind.JOINED)
 
 
-def _worsen(exception: ExceptionRecord) -> None:
+def worsen(exception: ExceptionRecord) -> None:
     """News may make it worse (it runs out soon; now the line stands): severity rises, urgency follows; never back."""
     around = look_around(exception, clock.now())
     severity, because = severity_of(
@@ -378,6 +383,12 @@ def _opened_event(
 
 def _further_links(exception: ExceptionRecord) -> None:
     """Orders a changed promise touches are listed beside the one link a record has."""
+    stopped = exception.work_unit if exception.type.code == "machine_downtime" else None
+    under = covering(stopped) if stopped is not None else None
+    if under is not None:
+        ExceptionLink.objects.create(
+            exception=exception, target="exception", target_id=under.pk, label=under.ref, effect="under this stop"
+        )
     if exception.type.code != "order_change" or exception.sales_line is None:
         return
     ExceptionLink.objects.bulk_create(
