@@ -1,6 +1,7 @@
 """Every channel adapter there is, by its code: each module says what it is in a constant `ADAPTER` (or `ADAPTERS`)."""
 
-from exceptions_app.channels import alerts, pagerduty, provider_files, slack, teams, twilio, webhook, whatsapp
+from exceptions_app.channels import alerts, mqtt, pagerduty, provider_files, slack, teams, twilio, webhook, whatsapp
+from exceptions_app.channels.mail import adapters as mail
 from exceptions_app.channels.port import Adapter
 
 ADAPTERS: dict[str, Adapter] = {
@@ -13,6 +14,8 @@ ADAPTERS: dict[str, Adapter] = {
         twilio.ADAPTER,
         slack.ADAPTER,
         teams.ADAPTER,
+        *mail.ADAPTERS,
+        mqtt.ADAPTER,
     )
 }
 

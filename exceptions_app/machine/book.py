@@ -12,7 +12,8 @@ from exceptions_app.machine.topics import Paths, Template
 @dataclass(frozen=True, slots=True)
 class Definition:
     """One row of the book. `template` names the node (and device); `unit` is the fixed work unit, empty when the
-    template's `{unit}` level names it. Sparkplug signals have a `metric`, JSON ones `paths`.
+    template's `{unit}` level names it. Sparkplug signals have a `metric`, JSON ones `paths`. `type_code`, `reason` and
+    `text` are what the exception is.
     """
 
     pk: int
@@ -22,6 +23,9 @@ class Definition:
     unit: str = ""
     metric: str = ""
     paths: Paths = field(default_factory=Paths)
+    type_code: str = "machine_downtime"
+    reason: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,12 +128,18 @@ class Debouncer:
             self._apply_next()
         return self._given()
 
-    def tick(self, now: int) -> list[Transition]:
-        """Let time pass until `now` (our clock, ms): delays end, held samples are taken, silence is noticed."""
+    def tick(self, now: int, *, blind: bool = False, alive: bool = False) -> list[Transition]:
+        """Let time pass until `now` (our clock, ms): delays end, held samples are taken, silence is noticed.
+
+        `blind`: we hear nothing at the moment, so a delay must not end by waiting; only silence counts. `alive`: the
+        source vouches for being there while nothing changes, so its silence is no lack of data.
+        """
         state, rule = self.state, self.rule
+        if alive and not blind and not state.bad:
+            state.received = max(state.received, now) if state.received else 0
         if rule.silence and state.received and not state.silent and now - state.received > rule.silence:
             self._silence(now)
-        if state.received:
+        if state.received and not blind:
             horizon = now - state.lag - rule.reorder
             self._release(horizon)
             self._advance(horizon)
@@ -145,7 +151,7 @@ class Debouncer:
         state = self.state
         return bool(state.held or state.shelved_until) or state.phase in ("pending", "clearing")
 
-    def lose(self, now: int) -> list[Transition]:
+    def lose(self) -> list[Transition]:
         """Its source says it is gone: values are stale from here, nothing is opened or cleared by that."""
         if not self.state.bad:
             self._doubt()

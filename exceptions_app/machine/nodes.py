@@ -12,6 +12,7 @@ from exceptions_app.machine.book import Binding, Book
 from exceptions_app.machine.debounce import Debouncer, SignalState
 from exceptions_app.machine.samples import Sample, Transition
 from exceptions_app.machine.sparkplug import Session
+from exceptions_app.machine.topics import Paths
 
 MOST_SIGNALS: Final = 200_000
 Find = Callable[[str], list[Binding]]
@@ -27,12 +28,14 @@ class Told:
 
 @dataclass(slots=True)
 class Node:
-    """`states` are the debouncers by binding key, `counters` what is worth showing. `touched`: something was heard
-    since the last store; `urgent`: something that must be stored before its message is confirmed.
+    """`paths` is where a JSON node's values lie, `states` the debouncers by binding key, `counters` what is worth
+    showing. `touched`: something was heard since the last store; `urgent`: something that must be stored before its
+    message is confirmed.
     """
 
     key: str
     find: Find
+    paths: list[Paths] = field(default_factory=list)
     session: Session | None = None
     states: dict[str, Debouncer] = field(default_factory=dict)
     bindings: dict[str, Binding] = field(default_factory=dict)
@@ -67,20 +70,21 @@ class Node:
                     self._tell(binding, out)
         return judged
 
-    def tick(self, now: int) -> None:
-        """Let every signal's time pass."""
+    def tick(self, now: int, *, blind: bool = False) -> None:
+        """Let every signal's time pass; `blind` while we hear nothing. A born node vouches for being there."""
+        alive = self.session is not None and self.session.online
         for key, debouncer in self.states.items():
-            out = debouncer.tick(now)
+            out = debouncer.tick(now, blind=blind, alive=alive)
             if out:
                 self._tell(self.bindings[key], out)
 
-    def lose(self, now: int, device: str = "") -> None:
+    def lose(self, device: str = "") -> None:
         """The node (or one device of it) is gone: its values are stale."""
         prefix = f"{device}/"
         for signal, pairs in self.known.items():
             if not device or signal.startswith(prefix):
                 for binding, debouncer in pairs:
-                    self._tell(binding, debouncer.lose(now))
+                    self._tell(binding, debouncer.lose())
         self.touched = True
 
     def plan(self, planned: frozenset[str], now: int) -> None:

@@ -84,7 +84,7 @@ def _build() -> dict[str, Any]:
         type_name=f".{_PACKAGE}.Metric",
     )  # fmt: skip
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     return message_factory.GetMessageClassesForFiles([file.name], pool)
 
 

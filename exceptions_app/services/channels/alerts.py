@@ -7,7 +7,7 @@ again joins, its end clears, an acknowledgement over there is noted or counts, a
 from django.db import transaction
 
 from core.errors import DomainError
-from exceptions_app.channels import alerts, pagerduty
+from exceptions_app.channels import alerts, mqtt, pagerduty
 from exceptions_app.lifecycle import CORRELATES, LIVE
 from exceptions_app.models import EventKind, ExceptionRecord, Signal, SignalReading
 from exceptions_app.reading.types import Reading
@@ -17,7 +17,7 @@ from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.answers import acknowledge
 from plant_app.models import User
 
-ALERTING = frozenset({pagerduty.ADAPTER.code, *(one.code for one in alerts.ADAPTERS)})
+ALERTING = frozenset({pagerduty.ADAPTER.code, *(one.code for one in alerts.ADAPTERS), *mqtt.BRIDGED})
 _ENDED, _SEEN = alerts.INTENTS["resolved"], alerts.INTENTS["acknowledged"]
 
 

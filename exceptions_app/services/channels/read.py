@@ -33,9 +33,11 @@ from exceptions_app.services.channels.report import context_of, raw_report, repo
 from exceptions_app.services.channels.trust import distrust, question_key, questioned
 from exceptions_app.services.learning.acceptance import who_looks
 from exceptions_app.services.learning.knowledge import knowledge_of
+from exceptions_app.services.machine.notices import follow_notice, is_notice
 from exceptions_app.services.records.moves import keep, locked
 from exceptions_app.services.records.opening import Opened, clear_by_signal, open_or_join
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.records.suppression import end_held
 from exceptions_app.services.records.triage import promote
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ def read_due_signals(*, limit: int = 100) -> int:
         try:
             with transaction.atomic():
                 reading = _claimed(signal_id, skip=True)
-                if reading is None or reading.status != ReadingStatus.PENDING:
+                if reading is None or reading.status != ReadingStatus.PENDING or _comes_later(reading):
                     continue
                 _read(reading)
         except Exception as error:  # noqa: BLE001 - as above: one bad message never stops the others
@@ -95,6 +97,17 @@ def read_due_signals(*, limit: int = 100) -> int:
     if len(waiting) == limit:
         wake("signals")
     return done
+
+
+def _comes_later(reading: SignalReading) -> bool:
+    """Whether an earlier message of the same alert or machine signal waits still: its end must not be read first."""
+    signal = reading.signal
+    if not is_alert(signal):
+        return False
+    return SignalReading.objects.filter(
+        status=ReadingStatus.PENDING, pk__lt=reading.pk, signal__source=signal.source_id,
+        signal__conversation=signal.conversation,
+    ).exists()  # fmt: skip
 
 
 def _be_patient(seconds: float) -> None:
@@ -117,6 +130,9 @@ def _claimed(signal_id: int, *, skip: bool) -> SignalReading | None:
 
 def _read(reading: SignalReading) -> None:
     signal = reading.signal
+    if is_notice(signal):
+        _settle(reading, follow_notice(signal=signal))
+        return
     said, chatting = signal.text, gathers(signal)
     if chatting:
         hold_conversation(signal)
@@ -200,6 +216,7 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
     if found.intent == "recovery" and not found.still and not found.needs_triage:
         standing = _standing(report.key, report.links.work_unit, report.type.code)
         if standing is None:
+            end_held(key=report.key, at=found.occurred_at)
             return Opened(None, "ignored")
         cleared = found.value("cleared_at") or found.occurred_at
         return Opened(
