@@ -23,7 +23,19 @@ def settle_updates() -> int:
     return services.settle_updates()
 
 
+@shared_task(name="exceptions_app.tasks.poll_mailboxes")
+def poll_mailboxes() -> int:
+    """Look into the mailboxes that are due."""
+    return services.poll_mailboxes()
+
+
 @shared_task(name="exceptions_app.tasks.escalate_due")
 def escalate_due() -> int:
     """Escalate what is due."""
     return services.escalate_due()
+
+
+@shared_task(name="exceptions_app.tasks.release_held")
+def release_held() -> int:
+    """Let through what was held back and still stands."""
+    return services.release_held()

@@ -50,7 +50,11 @@ WAKES: dict[str, Job] = {
     "postings": Job("erp_sync.tasks.send_due", WORK, 3),
     "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
     "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
+    "held": Job("exceptions_app.tasks.release_held", URGENT, 10),
     "attachments": Job("exceptions_app.tasks.keep_attachments", WORK, 10),
+    "messages": Job("exceptions_app.tasks.settle_updates", URGENT, 3),
+    "replies": Job("notify_app.tasks.send_replies", URGENT, 3),
+    "mailboxes": Job("exceptions_app.tasks.poll_mailboxes", WORK, 10),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
 }
 # swept only

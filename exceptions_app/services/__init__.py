@@ -14,6 +14,7 @@ from exceptions_app.services.channels.first_answer import (
 )
 from exceptions_app.services.channels.mail import mail_headers, receive_mail
 from exceptions_app.services.channels.mail import reader_of as mail_reader
+from exceptions_app.services.channels.mailbox import poll_mailboxes
 from exceptions_app.services.channels.messaging import remember_sent, settle_updates, take_messages
 from exceptions_app.services.channels.read import read_due_signals, read_signal
 from exceptions_app.services.channels.receive import (
@@ -46,6 +47,7 @@ from exceptions_app.services.records.moves import (
 from exceptions_app.services.records.opening import Opened, Report, open_or_join
 from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.records.story import announce, groups_of, record_event
+from exceptions_app.services.records.suppression import lift_shelf, release_held, shelve
 from exceptions_app.services.records.triage import correct, open_from_signals
 from exceptions_app.services.records.urgency import reconsider, set_limits, set_urgency, set_window
 from exceptions_app.services.responses.answers import (
@@ -96,6 +98,7 @@ __all__ = [
     "keep_attachments",
     "language_of",
     "learn_name",
+    "lift_shelf",
     "load_default_sources",
     "locked",
     "mail_headers",
@@ -113,6 +116,7 @@ __all__ = [
     "on_my_way",
     "open_from_signals",
     "open_or_join",
+    "poll_mailboxes",
     "read_due_signals",
     "read_signal",
     "receive_later",
@@ -121,6 +125,7 @@ __all__ = [
     "reconsider",
     "record_event",
     "redact_signal",
+    "release_held",
     "release_key",
     "remember_sent",
     "reopen_record",
@@ -134,6 +139,7 @@ __all__ = [
     "set_window",
     "settle_cue",
     "settle_updates",
+    "shelve",
     "source_code",
     "source_of",
     "staff_held",

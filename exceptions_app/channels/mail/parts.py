@@ -122,7 +122,7 @@ def _leaf(part: Message, kind: str, found: Parts) -> None:
 
 def _attached_mail(part: Message, kind: str, found: Parts) -> None:
     """A whole mail inside: kept as a file; its words count where the outer mail has none."""
-    for inner in part.get_payload():  # type: ignore[union-attr]
+    for inner in part.get_payload():
         if not isinstance(inner, Message):
             continue
         if kind in ("message/rfc822", "message/global"):

@@ -13,6 +13,7 @@ from exceptions_app.channels.webhook import UNPARSABLE
 from exceptions_app.models import Signal
 from exceptions_app.reading.correlation import correlation_key
 from exceptions_app.reading.types import LINK_KINDS, Reading, ReadingContext
+from exceptions_app.services.channels.trust import distrust
 from exceptions_app.services.records.links import Links, complete, from_codes
 from exceptions_app.services.records.opening import Report
 from exceptions_app.services.records.unsorted import unsorted_type
@@ -112,9 +113,10 @@ def report_of(signal: Signal, found: Reading, around: Surroundings) -> Report:
     if isinstance(signal.payload, dict) and UNPARSABLE in signal.payload and found.intent != "chatter":
         triage = True
         reasons.append("the message could not be parsed")
-    if not signal.source.trusted and not triage:
+    doubt = distrust(signal)
+    if doubt and not triage:
         triage = True
-        reasons.append("the sender is not trusted to open records")
+        reasons.append(doubt)
     links = complete(from_codes(codes), type_code=type_.code)
     _place_of_device(signal, links)
     if links.site is not None and signal.site is not None and links.site.pk != signal.site.pk:
