@@ -6,6 +6,8 @@ state was read.
 
 from typing import Final
 
+#: Easiest first.
+GRADES: Final = ("none", "information", "warning", "error")
 _WORDS: Final = {"N": "none", "I": "information", "W": "warning", "E": "error"}
 _KINDS: Final = (
     "DATE-EARLIER",

@@ -12,13 +12,12 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from exceptions_app.rules.grading import grade_of
+from exceptions_app.rules.grading import GRADES, grade_of
 
 NONE: Final = "none"
 INFORMATION: Final = "information"
 WARNING: Final = "warning"
 ERROR: Final = "error"
-GRADES: Final = (NONE, INFORMATION, WARNING, ERROR)
 
 SHIPPED: Final = 8
 CLOSED: Final = 9

@@ -19,7 +19,7 @@ Purpose = Literal["original", "change", "replace", "cancel", "confirmation", "ot
 #: What a line's code asks: compare = "take the values and see what differs".
 Action = Literal["add", "change", "delete", "none", "compare"]
 
-MOST_LINES: Final = 5_000
+MOST_LINES: Final = 1_000
 _MOST: Final = Decimal(10) ** 11
 
 

@@ -18,6 +18,8 @@ from exceptions_app.reading.pipeline import PIPELINE_VERSION, interpret
 from exceptions_app.reading.types import Reading
 from exceptions_app.services.channels.alerts import follow_alert, is_alert
 from exceptions_app.services.channels.continuing import automatic, continue_conversation, continues
+from exceptions_app.services.channels.edi_reading import is_edi
+from exceptions_app.services.channels.edi_records import read_edi
 from exceptions_app.services.channels.gathering import (
     gather,
     gathers,
@@ -132,6 +134,9 @@ def _read(reading: SignalReading) -> None:
     signal = reading.signal
     if is_notice(signal):
         _settle(reading, follow_notice(signal=signal))
+        return
+    if is_edi(signal):
+        _settle(reading, read_edi(signal))
         return
     said, chatting = signal.text, gathers(signal)
     if chatting:

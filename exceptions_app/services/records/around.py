@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
 from exceptions_app.models import ExceptionRecord
-from exceptions_app.rules.grading import ORDER_STATES, grade_of
+from exceptions_app.rules.grading import GRADES, ORDER_STATES, grade_of
 from exceptions_app.rules.severity import Circumstances
 from plant_app.models import (
     DeliveryLine,
@@ -248,13 +248,16 @@ def _order_change(exception: ExceptionRecord, around: Around) -> None:
     around.facts["answer_by_min"] = around.minutes_to(answer_by)
     line = exception.sales_line
     if line is None:
+        around.seen["grade"] = around.facts["grade"] = _graded(exception, "", 0)
+        if exception.customer is not None:
+            around.seen["customer_tier"] = exception.customer.tier
         _window(around, answer_by, "the answer is due")
         return
     orders = list(WorkOrder.objects.filter(sales_line=line).values_list("number", "status", "planned_start"))
     state = max((ORDER_STATES.get(status, 1) for _, status, _ in orders), default=1)
     shipped = line.delivered >= line.quantity
     state = 9 if line.cancelled else 8 if shipped else state
-    grade = grade_of(str(around.seen.get("kind", "")), state)
+    grade = _graded(exception, grade_of(str(around.seen.get("kind", "")), state), state)
     around.facts["order_state"], around.facts["grade"] = state, grade
     around.seen["grade"] = grade
     around.seen["customer_tier"] = line.order.customer.tier
@@ -263,6 +266,18 @@ def _order_change(exception: ExceptionRecord, around: Around) -> None:
     around.seen["frozen_horizon"] = soonest is not None and soonest <= around.at + FROZEN_HORIZON
     _window(around, soonest, "the first operation of the order starts")
     _window(around, answer_by, "the answer is due")
+
+
+def _graded(exception: ExceptionRecord, by_table: str, state: int) -> str:
+    """The grade a structured order message was given, which knows more than the table; once the order has moved on
+    from there the harder of the two.
+    """
+    given, at = str(exception.details.get("grade") or ""), exception.details.get("grade_state")
+    if given not in GRADES:
+        return by_table
+    if at is None or state <= at or by_table not in GRADES:
+        return given
+    return max(given, by_table, key=GRADES.index)
 
 
 def _labour(exception: ExceptionRecord, around: Around) -> None:
