@@ -33,6 +33,7 @@ from exceptions_app.services.records.moves import (
 from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.records.suppression import covering, hold_back
 from exceptions_app.services.records.urgency import reconsider
+from exceptions_app.services.records.wishes import renew_wish
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
 from plant_app.models import ExceptionType, ReasonCode, User, WorkUnit
@@ -186,14 +187,9 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
         changed |= {"occurred_at", "occurred_estimated"}
     data: dict[str, Any] = {"links": {}, "occurred_at": told.isoformat()}
     text = report.text
-    before = exception.details.get("new_value")
-    wished = report.details.get("new_value")
-    newer = exception.type.code == "order_change" and wished not in (None, "", before)
-    if newer:
-        versions = list(exception.details.get("versions", []))
-        versions.append({"value": before, "until": clock.now().isoformat()})
-        exception.details = {**exception.details, "new_value": wished, "versions": versions}
-        data["supersedes"], text = before, f"Now asked for: {wished} (before: {before})"
+    newer = renew_wish(exception, report.details)
+    if newer is not None:
+        text, data["supersedes"] = newer
         changed.add("details")
     news = {
         name: value
@@ -217,7 +213,7 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
         exception=exception, kind=EventKind.JOINED, actor=report.reported_by,
         actor_text=report.signal.reporter_text, via=report.signal.channel, text=text, data=data, signal=report.signal,
     )  # fmt: skip
-    if newer:
+    if newer is not None:
         tell_change(exception=exception, text=text)
     story.announce(exception, kind=EventKind.JOINED)
 
