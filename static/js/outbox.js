@@ -2,10 +2,13 @@
    UUID as Idempotency-Key, again and again until the server has answered; a reload or a flat battery changes nothing.
 
    <form data-outbox data-outbox-label="Report" action="/api/v1/signals/" method="post">
-   data-outbox="json"   the body is JSON: names with dots nest ("fields.reason"), external_id and occurred_at are added
-   data-outbox="form"   the body is the form itself, photos too
+   data-outbox="json"   the body is JSON: names with dots nest ("fields.reason"); with photos or a voice note it is
+                        multipart and the JSON its part "signal"
+   data-outbox="form"   the body is the form itself, files too
+   In both, external_id and occurred_at are added. Files lie in IndexedDB with the rest until the server has them.
    [data-outbox-queue]  shows the items (.qitem); [data-outbox-offline] is shown while there is no network
    Events on document: outbox:stored, outbox:sent {item, answer}, outbox:failed {item} */
+import { prepared } from "./capture.js";
 import { csrfToken } from "./forms.js";
 import * as store from "./store.js";
 import { hourMinute, now } from "./time.js";
@@ -14,6 +17,7 @@ import { toast } from "./toasts.js";
 const EVERY = 5_000;
 const LONGEST = 60_000;
 const GIVE_UP_AFTER = 20_000; // one try; the item itself is never given up
+const GIVE_UP_FILES_AFTER = 180_000; // photos over a weak network
 const SHOWN_SENT = 30 * 60_000;
 const SHOWN_MOST = 6;
 
@@ -51,18 +55,30 @@ function itemOf(form, submitter) {
   const at = now();
   const url = submitter?.hasAttribute("formaction") ? submitter.formAction : form.action;
   const item = { id, at, label, url, state: "waiting", tries: 0, why: "" };
+  const sent = { external_id: id, occurred_at: new Date(at).toISOString() };
+  const files = [...data].filter(([, value]) => typeof value !== "string" && value.size);
   if (form.dataset.outbox === "json") {
-    item.json = { external_id: id, occurred_at: new Date(at).toISOString(), ...nest(data) };
-  } else item.entries = [...data].filter(([name]) => name !== "csrfmiddlewaretoken");
+    item.json = { ...sent, ...nest(data) };
+    if (files.length) item.files = files;
+  } else {
+    const typed = [...data].filter(([name, value]) => typeof value === "string" && name !== "csrfmiddlewaretoken");
+    item.entries = [...Object.entries(sent), ...typed.filter(([name]) => !(name in sent)), ...files];
+  }
   return item;
 }
 
 function bodyOf(item) {
-  if (item.json) return JSON.stringify(item.json);
+  if (item.json && !item.files) return JSON.stringify(item.json);
   const data = new FormData();
-  for (const [name, value] of item.entries) data.append(name, value);
+  if (item.json) data.append("signal", JSON.stringify(item.json));
+  for (const [name, value] of item.files || item.entries) {
+    if (typeof value === "string") data.append(name, value);
+    else data.append(name, value, value.name || name);
+  }
   return data;
 }
+
+const hasFiles = (item) => (item.files || item.entries || []).some(([, value]) => typeof value !== "string");
 
 /* ---- sending -------------------------------------------------------------------------------------------------------- */
 const again = (status) => status === 408 || status === 425 || status === 429 || status >= 500;
@@ -82,7 +98,7 @@ async function refuse(item, status, problem) {
 
 async function send(item) {
   const headers = { "Idempotency-Key": item.id, "X-CSRFToken": csrfToken(), Accept: "application/json" };
-  if (item.json) headers["Content-Type"] = "application/json";
+  if (item.json && !item.files) headers["Content-Type"] = "application/json";
   item.tries += 1;
   let response;
   try {
@@ -92,7 +108,7 @@ async function send(item) {
       body: bodyOf(item),
       credentials: "same-origin",
       redirect: "manual",
-      signal: AbortSignal.timeout?.(GIVE_UP_AFTER),
+      signal: AbortSignal.timeout?.(hasFiles(item) ? GIVE_UP_FILES_AFTER : GIVE_UP_AFTER),
     });
   } catch {
     await settle(item, { state: "waiting", why: "no network" });
@@ -112,7 +128,7 @@ async function send(item) {
     ? await response.json().catch(() => null)
     : null;
   if (response.ok) {
-    await settle(item, { state: "sent", sentAt: now(), answer, json: null, entries: null });
+    await settle(item, { state: "sent", sentAt: now(), answer, json: null, entries: null, files: null });
     announce("sent", { item, answer });
     return true;
   }
@@ -225,7 +241,9 @@ async function onSubmit(event) {
   event.preventDefault();
   if ("sent" in form.dataset) return;
   form.dataset.sent = "";
-  const item = itemOf(form, event.submitter);
+  const { submitter } = event;
+  await prepared(form);
+  const item = itemOf(form, submitter);
   try {
     await store.put(item);
   } catch {
