@@ -168,10 +168,11 @@ def type_field(verdict: Verdict, intent: Intent, cue: Cue | None) -> list[FieldR
     """The type as a field, so its words can be highlighted like any other's."""
     if verdict.type_code is None or intent == "chatter":
         return []
-    span = cue.span if cue else Span(0, 0, "")
+    span = cue.span if cue else verdict.span or Span(0, 0, "")
     names = tuple(name for name, _ in verdict.candidates)
+    method: Method = "cue" if cue else "model"
     return [
-        _field("type", verdict.type_code, span, "cue", verdict.confidence, names if len(names) > 1 else ())
+        _field("type", verdict.type_code, span, method, verdict.confidence, names if len(names) > 1 else ())
     ]
 
 

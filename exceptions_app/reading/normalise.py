@@ -112,9 +112,12 @@ class Text:
         )
 
 
-def normalise(original: str) -> Text:
-    """Bring a message into its comparable forms; anything past MAX_CHARS is not read."""
-    read = original[:MAX_CHARS]
+def normalise(text: str, original: str | None = None) -> Text:
+    """Bring a message into its comparable forms; anything past MAX_CHARS is not read.
+
+    `original`: the text as it came, of the same length, where `text` has places blanked out.
+    """
+    read = text[:MAX_CHARS]
     folded = fold(read)
     key, places = _key(folded)
-    return Text(original=read, fold=folded, key=key, places=places)
+    return Text(original=(original or text)[:MAX_CHARS], fold=folded, key=key, places=places)

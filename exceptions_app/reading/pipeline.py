@@ -12,13 +12,14 @@ from typing import Any
 
 from exceptions_app.reading import details
 from exceptions_app.reading.classify import TypeScorer, score_by_cues
-from exceptions_app.reading.cues import read_cues
+from exceptions_app.reading.decide import decide
+from exceptions_app.reading.evidence import evidence_of
 from exceptions_app.reading.links import WORDS, complete, read_links
 from exceptions_app.reading.master import MasterIndex
-from exceptions_app.reading.normalise import Text, normalise
+from exceptions_app.reading.model import TypeModel, shipped_model
+from exceptions_app.reading.normalise import Text
 from exceptions_app.reading.packs import PackSet, shipped_packs
-from exceptions_app.reading.quantities import read_quantities
-from exceptions_app.reading.times import Moment, TimeReader
+from exceptions_app.reading.times import Moment
 from exceptions_app.reading.types import (
     LINK_KINDS,
     TYPE_CODES,
@@ -26,12 +27,11 @@ from exceptions_app.reading.types import (
     Method,
     Reading,
     ReadingContext,
-    Span,
     Value,
 )
 from exceptions_app.reading.verdict import Verdict, judge
 
-PIPELINE_VERSION = "cues-1"
+PIPELINE_VERSION = "words-2"
 #: Below this a person looks first.
 ACCEPT = 0.8
 
@@ -79,33 +79,28 @@ def interpret(
     fields: Mapping[str, Any] | None = None,
     packs: PackSet | None = None,
     scorer: TypeScorer = score_by_cues,
+    model: TypeModel | None = None,
 ) -> Reading:
     """Read one message. `received_at` is aware; `fields` are explicit answers (form, API) and win over the text.
 
     Offsets of every field point into `text`. Never raises on content.
     """
     packs = packs or shipped_packs()
-    message = normalise(text)
-    hits, unknown = master.find(message, context.site_code)
-    links, reasons = read_links(hits, unknown, context)
-    covered = [hit.span for hit in hits]
-    masked = _mask(message.fold, covered)
-    cues = read_cues(message, packs, masked=masked, prior=context.language)
+    seen = evidence_of(
+        text, master=master, packs=packs, language=context.language, site_code=context.site_code,
+        received_at=received_at, tz=context.tz,
+        mdy=context.date_order == "mdy", shift_start=context.shift_start,
+    )  # fmt: skip
+    message, cues, masked, began, due = seen.message, seen.cues, seen.masked, seen.began, seen.due
+    links, reasons = read_links(seen.hits, seen.unknown, context)
     pack = packs.packs[cues.language]
     named = {link.name for link in links}
-    asked_change = any(cue.role.type_code == "order_change" for cue in (*cues.types, *cues.reasons))
-    quantities = read_quantities(masked, message.original, pack, change=asked_change)
-    clock = TimeReader(
-        masked=_mask(masked, [one.span for one in quantities]), original=message.original, pack=pack,
-        received_at=received_at, tz=context.tz, mdy=context.date_order == "mdy", shift_start=context.shift_start,
-    )  # fmt: skip
-    began, due = clock.occurred(), clock.due()
-    if began and due and due.span.start < began.span.end and began.span.start < due.span.end:
-        due = None if began.span.end - began.span.start >= due.span.end - due.span.start else due
-    facts = {one.role for one in quantities} | ({"due"} if due is not None and began is None else set())
-    verdict = judge(
-        message, cues, scorer(message, cues, named), packs, linked=named, facts=facts, masked=masked
-    )
+    scores = scorer(message, cues, named)
+    verdict = judge(message, cues, scores, packs, linked=named, facts=seen.facts, masked=masked)
+    if message.key.strip():
+        opinion = (model or shipped_model())(seen.features)
+        verdict = decide(verdict, opinion, scores, message.original, named=bool(named))
+    quantities = seen.quantities
     explicit, refused = _explicit(fields or {}, master, context)
     verdict = _override(verdict, explicit, message, fields)
     found = [*details.type_field(verdict, verdict.intent, verdict.cue), *links]
@@ -195,14 +190,6 @@ _DUE_NAMES = frozenset(
 def _credible(occurred: Value, received_at: datetime) -> bool:
     """Nothing has happened before it is said to; a device's clock may be a little ahead."""
     return isinstance(occurred, datetime) and occurred <= received_at + _TOLERANCE
-
-
-def _mask(folded: str, spans: Sequence[Span]) -> str:
-    """The text with these words blanked out, every other character in its place."""
-    chars = list(folded)
-    for span in spans:
-        chars[span.start : span.end] = "\x01" * (span.end - span.start)
-    return "".join(chars)
 
 
 def _times(

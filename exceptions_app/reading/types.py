@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-Intent = Literal["report", "recovery", "future", "chatter", "planned", "again"]
+#: `repeat`: says itself that it tells nothing new (reported before, under way): joins what is open, opens nothing.
+Intent = Literal["report", "recovery", "future", "chatter", "planned", "again", "repeat"]
 Method = Literal[
-    "code", "code_loose", "number", "alias", "name", "cue", "pattern", "rule", "context", "form", "api"
+    "code", "code_loose", "number", "alias", "name", "cue", "pattern", "rule", "context", "form", "api", "model"
 ]
 Value = str | Decimal | datetime | date
 

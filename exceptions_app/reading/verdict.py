@@ -11,7 +11,7 @@ from exceptions_app.reading.classify import AFFINITY, TypeScore, rivals
 from exceptions_app.reading.cues import Cue, Cues
 from exceptions_app.reading.normalise import Text
 from exceptions_app.reading.packs import PackSet
-from exceptions_app.reading.types import Intent
+from exceptions_app.reading.types import Intent, Span
 
 STRONG, SEVERAL, SAFETY, IMPLIED, SECOND_FACT, WEAK, RIVALS = 0.92, 0.95, 0.95, 0.85, 0.82, 0.5, 0.6
 _CHATTER_WORDS = 2
@@ -30,6 +30,8 @@ class Verdict:
     recurrence: bool = False
     unconfirmed: bool = False
     candidates: tuple[tuple[str, float], ...] = ()
+    #: The words that spoke for the type where no cue did.
+    span: Span | None = None
 
 
 def judge(
@@ -50,7 +52,7 @@ def judge(
         said = ("an all-clear on a safety stop needs a person",) if cues.intent("recovery") else ()
         again = cues.intent("again") is not None
         return Verdict(
-            "safety_stop", SAFETY, "again" if again else "report", _loudest(best), said,
+            "safety_stop", SAFETY, "again" if again else "report", loudest(best), said,
             still=bool(cues.intent("still")), recurrence=again, unconfirmed=True, candidates=candidates,
         )  # fmt: skip
     type_code, confidence, cue, reasons = _type(cues, best, scores, packs, linked, facts)
@@ -72,7 +74,7 @@ def judge(
     )  # fmt: skip
 
 
-def _loudest(score: TypeScore) -> Cue:
+def loudest(score: TypeScore) -> Cue:
     """The cue to show: strong, specific, long."""
     return max(
         score.cues, key=lambda cue: (cue.role.strong, not cue.role.generic, len(cue.phrase), -cue.key_start)
@@ -91,9 +93,9 @@ def _type(
         others = rivals(scores)
         if others:
             named = " or ".join(_words(code) for code in (best.type_code, *others))
-            return best.type_code, RIVALS, _loudest(best), [f"reads as {named}"]
+            return best.type_code, RIVALS, loudest(best), [f"reads as {named}"]
         several = sum(cue.role.strong for cue in best.cues) > 1
-        return best.type_code, SEVERAL if several else STRONG, _loudest(best), []
+        return best.type_code, SEVERAL if several else STRONG, loudest(best), []
     recovery = cues.intent("recovery") or next(
         (cue for cue in cues.intents.get("still", ()) if cue.role.value == "recovery"), None
     )
@@ -103,7 +105,7 @@ def _type(
         if implied and (best is None or best.type_code == implied):
             return implied, IMPLIED, recovery, []
     if best:
-        cue = _loudest(best)
+        cue = loudest(best)
         if _second_fact(best, cues) or _asks_change(best.type_code, linked, facts):
             return best.type_code, SECOND_FACT, cue, []
         return best.type_code, WEAK, cue, [f"only a weak word for {_words(best.type_code)}"]
