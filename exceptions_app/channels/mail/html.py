@@ -8,6 +8,8 @@ import re
 from html import unescape
 from typing import Final
 
+from exceptions_app.channels.mail.text import clean
+
 MOST: Final = 300_000
 #: Where an inline picture stands; taken out of the text once it is known which part of the mail it is in.
 PICTURE: Final = re.compile("\ufdd0([^\ufdd0\ufdd1]{0,300})\ufdd1")
@@ -56,7 +58,7 @@ class _Writer:
             self._words(self.source[at:start])
             at = self._tag(start)
         self._break()
-        text = "\n".join(self.lines)
+        text = clean("\n".join(self.lines))
         return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
     def _after(self, ending: str, start: int) -> int:

@@ -266,7 +266,12 @@ def _referred(source: str) -> set[str]:
 
 
 def _without_pictures(text: str) -> str:
-    return html.PICTURE.sub("", text).replace("\ufdd0", "").replace("\ufdd1", "").strip("\n")
+    """The text without the marks of its pictures, and without the gaps they leave."""
+    if "\ufdd0" not in text and "\ufdd1" not in text:
+        return text.strip("\n")
+    bare = html.PICTURE.sub("\ufdd1", text).replace("\ufdd0", "\ufdd1")
+    bare = re.sub(r" ?\ufdd1[ \ufdd1]*", " ", bare)
+    return "\n".join(line.rstrip() for line in bare.split("\n")).strip("\n")
 
 
 def _sorted_files(

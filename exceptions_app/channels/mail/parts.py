@@ -68,7 +68,7 @@ def walk(message: Message) -> Parts:
             found.note(f"has more than {MOST_PARTS} parts")
             break
         kind = content_type(part)
-        payload = part.get_payload()
+        payload = _content(part, found)
         if kind.startswith("multipart/") and isinstance(payload, list):
             waiting[:0] = [one for one in payload if isinstance(one, Message)]
         elif kind.startswith("message/") and isinstance(payload, list):
@@ -148,8 +148,18 @@ def payload_bytes(part: Message, found: Parts) -> bytes:
         data = None
     if isinstance(data, bytes):
         return data
-    raw = part.get_payload()
+    raw = _content(part, found)
     return raw.encode("utf-8", errors="replace") if isinstance(raw, str) else b""
+
+
+def _content(part: Message, found: Parts) -> object:
+    """A part's undecoded content. A charset that is none keeps Python from giving it; then the claim is dropped."""
+    try:
+        return part.get_payload()
+    except (ValueError, LookupError, TypeError):
+        found.note(f"text not in the charset it claims ({charset_of(part)[:40]})")
+        part.del_param("charset")
+        return part.get_payload()
 
 
 def charset_of(part: Message) -> str:

@@ -12,7 +12,7 @@ _ANY_CASE: Final = re.IGNORECASE
 #: The end of "On … Jonas Keller wrote:", verb last or the name after the verb.
 WROTE: Final = re.compile(
     r"\b(?:wrote|writes|schrieb|geschrieben|escribió|escribio|escribi[oó]|escreveu|napisał(?:\(a\)|a)?|napisal(?:\(a\)|a)?"
-    r"|nadesłał|a écrit|écrit|ha scritto|schreef|skrev|написал(?:\(а\)|а)?|пишет|напис(?:ал)?)\b\s*\)?"
+    r"|nadesłał|pisze|a écrit|écrit|ha scritto|schreef|skrev|написал(?:\(а\)|а)?|пишет|напис(?:ал)?)\b\s*\)?"
     r"[^:]{0,160}:\s*$|wrote:\s*$",
     _ANY_CASE,
 )
@@ -59,7 +59,7 @@ TAGGED: Final = re.compile(
 )
 
 CLOSING: Final = re.compile(
-    r"^\s*(?:(?:with |mit |con |com |z |med )?(?:best|kind|warm|many|freundlichen?|besten?|viele|liebe|schöne|"
+    r"^\s*(?:(?:with|mit|con|com|z|med) )?(?:(?:best|kind|warm|many|freundlichen?|besten?|viele|liebe|schöne|"
     r"herzliche|"
     r"un|saludos|atentos|cordiales|cordiais|melhores|wyrazami|serdecznie|cordiali|distinti|vriendelijke|hartelijke|"
     r"venlig|vänliga|bonne|bien) )?"

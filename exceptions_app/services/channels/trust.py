@@ -9,6 +9,7 @@ from dataclasses import replace
 from django.db.models import Q
 
 from exceptions_app.channels.mail.senders import domain_of
+from exceptions_app.channels.messages import UNPARSABLE
 from exceptions_app.lifecycle import CORRELATES, Status
 from exceptions_app.models import Channel, ExceptionRecord, Signal
 from exceptions_app.reading.types import Reading
@@ -34,7 +35,12 @@ def distrust(signal: Signal) -> str:
 
 
 def questioned(signal: Signal, found: Reading) -> Reading:
-    """The reading as a message counts whose sender is not trusted: a question for people, never an all-clear."""
+    """The reading as a message counts whose sender is not trusted: a question for people, never an all-clear.
+
+    What could not be taken apart is a question, too: nobody can say that it was only chatter.
+    """
+    if isinstance(signal.payload, dict) and UNPARSABLE in signal.payload:
+        found = replace(found, needs_triage=True, intent="report")
     why = distrust(signal)
     if not why or found.intent in ("chatter", "planned"):
         return found
