@@ -94,11 +94,7 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
         subject=notice.subject,
         body=render_to_string("notify_app/mail.txt", context),
         to=[notice.person.email],
-        headers={
-            "Message-ID": f"<notice-{notice.pk}@execution-layer>",
-            "References": f"<{notice.exception.ref}@execution-layer>",
-            "X-Exception": notice.exception.ref,
-        },
+        headers=exceptions.mail_headers(exception=notice.exception, what=f"notice-{notice.pk}"),
     )
     message.attach_alternative(render_to_string("notify_app/mail.html", context), "text/html")
     return message
