@@ -9,3 +9,9 @@ from notify_app import services
 def send_due() -> int:
     """Tell who is due to be told."""
     return services.send_due()
+
+
+@shared_task(name="notify_app.tasks.send_replies")
+def send_replies() -> int:
+    """Tell reporters what became of what they said."""
+    return services.send_replies()
