@@ -4,14 +4,21 @@ Reads the files, prints the figures. Nothing it does stays in the database.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core import clock
-from exceptions_app.services.evaluation import BadGold, Problem, Report, evaluate, read_gold, read_master, score
+from exceptions_app.services.evaluation import (
+    BadGold,
+    Problem,
+    Report,
+    evaluate,
+    read_gold,
+    read_master,
+    score,
+)
 from exceptions_app.services.evaluation.scoring import percentile
 
 UNUSABLE = 2
@@ -24,29 +31,30 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("gold", type=Path, metavar="GOLD.jsonl", help="one labelled message a line")
-        parser.add_argument("--master", type=Path, required=True, metavar="MASTER.json", help="what the plant has")
+        parser.add_argument(
+            "--master", type=Path, required=True, metavar="MASTER.json", help="what the plant has"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-        parser.add_argument("--misses", action="store_true", help="list everything read otherwise than labelled")
+        parser.add_argument(
+            "--misses", action="store_true", help="list everything read otherwise than labelled"
+        )
         parser.add_argument(
             "--final", action="store_true", help="allow --misses on a held-out file; do not tune afterwards"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        gold: Path = options["gold"]
+        gold = Path(options["gold"])
         if options["misses"] and "held_out" in gold.name.replace("-", "_") and not options["final"]:
             raise CommandError(
                 f"{gold.name} is held out: looking at its misses would spoil it. --final if you mean it.",
                 returncode=UNUSABLE,
             )
         try:
-            master = read_master(self._document(options["master"]))
-            messages, warnings = read_gold(
-                self._text(gold).splitlines(), zone=master.zone, now=clock.now()
-            )  # fmt: skip
+            master = read_master(self._document(Path(options["master"])))
+            lines = self._text(gold).split("\n")
+            messages, warnings = read_gold(lines, zone=master.zone, now=clock.now())
         except BadGold as bad:
-            for problem in bad.problems:
-                self.stderr.write(str(problem))
-            sys.exit(UNUSABLE)
+            raise CommandError("\n".join(map(str, bad.problems)), returncode=UNUSABLE) from None
         done = evaluate(messages=messages, master=master)
         self._warn([*warnings, *done.warnings])
         codes = {kind: master.codes(kind) for kind in _KINDS}
@@ -87,7 +95,11 @@ _KINDS = (
 
 def as_text(report: Report) -> str:
     """The figures as a page of text."""
-    lines = [f"{report.messages} messages", "", f"{'type':<20}{'precision':>10}{'recall':>10}{'F1':>8}{'labelled':>10}"]
+    lines = [
+        f"{report.messages} messages",
+        "",
+        f"{'type':<20}{'precision':>10}{'recall':>10}{'F1':>8}{'labelled':>10}",
+    ]
     lines += [
         f"{code:<20}{tally.precision:>10.3f}{tally.recall:>10.3f}{tally.f1:>8.3f}{tally.right + tally.missing:>10}"
         for code, tally in report.types.items()
@@ -99,12 +111,15 @@ def as_text(report: Report) -> str:
         for kind, tally in [*report.links.items(), ("all", report.all_links)]
     ]
     lines += ["", f"{'value':<20}{'exact':>10}{'labelled':>10}"]
-    lines += [f"{name:<20}{right / scored:>10.3f}{scored:>10}" for name, (right, scored) in report.values.items()]
+    lines += [
+        f"{name:<20}{right / scored:>10.3f}{scored:>10}" for name, (right, scored) in report.values.items()
+    ]
     lines += [
         "",
         f"none, but a record was opened: {report.nones_opened} of {report.nones}"
         f" ({report.nones_asked} of them only as a question in triage)",
-        f"accepted without a person: {report.auto} of {report.messages}, {report.auto_wrong} of them with a wrong type or link",
+        f"accepted without a person: {report.auto} of {report.messages},"
+        f" {report.auto_wrong} of them with a wrong type or link",
         f"CPU per message: p50 {percentile(report.cpu_ms, 50):.1f} ms, p95 {percentile(report.cpu_ms, 95):.1f} ms",
     ]
     if report.unread:

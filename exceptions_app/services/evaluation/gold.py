@@ -106,8 +106,10 @@ def _message(
     expect = row.get("expect")
     if not isinstance(expect, dict):
         raise _Wrong("gold.expect", "has no `expect` object")
-    for name in sorted((set(row) - _KEYS) | (set(expect) - {"type", *LINKS, *VALUES})):
-        warnings.append(Problem(number, "gold.unknown_key", f"{name[:40]} is not known and not scored"))
+    warnings.extend(
+        Problem(number, "gold.unknown_key", f"{name[:40]} is not known and not scored")
+        for name in sorted((set(row) - _KEYS) | (set(expect) - {"type", *LINKS, *VALUES}))
+    )
     channel = _text(row, "channel") or "api"
     if channel not in CHANNELS:
         raise _Wrong("gold.channel", f"{channel[:40]} is no channel; use one of {', '.join(CHANNELS)}")

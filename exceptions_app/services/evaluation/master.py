@@ -24,6 +24,7 @@ from plant_app.models import (
     Item,
     ItemGroup,
     Lot,
+    Operation,
     PurchaseOrder,
     PurchaseOrderLine,
     SalesOrder,
@@ -82,15 +83,17 @@ def read_master(document: Any) -> Master:
         bad.append(Problem(0, "master.timezone", f"{str(site.get('timezone'))[:40]} is no time zone"))
     rows: dict[str, list[Row]] = {}
     for name, (_, longest) in LISTS.items():
-        given = document.get(name) or []
-        if not isinstance(given, list):
+        given = document.get(name, [])
+        if given is not None and not isinstance(given, list):
             bad.append(Problem(0, f"master.{name}", "is no list"))
             given = []
         rows[name] = []
-        for place, row in enumerate(given, start=1):
+        for place, row in enumerate(given or [], start=1):
             code = str(row.get("code") or "") if isinstance(row, dict) else ""
             if not code or len(code) > longest:
-                bad.append(Problem(0, f"master.{name}", f"row {place} needs a code of 1 to {longest} characters"))
+                bad.append(
+                    Problem(0, f"master.{name}", f"row {place} needs a code of 1 to {longest} characters")
+                )
                 continue
             rows[name].append({**row, "code": code})
     if bad:
@@ -105,9 +108,13 @@ def _warn_of_doubles(master: Master) -> None:
         seen: set[Any] = set()
         kept: list[Row] = []
         for row in master.rows[name]:
-            key = (row["code"], row.get("line")) if name in ("sales_orders", "purchase_orders") else row["code"]
+            key = (
+                (row["code"], row.get("line")) if name in ("sales_orders", "purchase_orders") else row["code"]
+            )
             if key in seen:
-                master.warnings.append(Problem(0, f"master.{name}", f"{row['code']} stands twice; the first counts"))
+                master.warnings.append(
+                    Problem(0, f"master.{name}", f"{row['code']} stands twice; the first counts")
+                )
                 continue
             seen.add(key)
             kept.append(row)
@@ -149,7 +156,9 @@ class _Writer:
         return self.master.rows[name]
 
     def _missing(self, name: str, code: str, what: str) -> None:
-        self.master.warnings.append(Problem(0, f"master.{name}", f"{what} is not listed; {code} gets it anyway"))
+        self.master.warnings.append(
+            Problem(0, f"master.{name}", f"{what} is not listed; {code} gets it anyway")
+        )
 
     def _places(self) -> None:
         areas = {
@@ -165,7 +174,10 @@ class _Writer:
 
         self.centres = {
             row["code"]: WorkCentre(
-                area=area(str(row.get("area") or "SITE")), code=row["code"], name=_name(row), aliases=_aliases(row)
+                area=area(str(row.get("area") or "SITE")),
+                code=row["code"],
+                name=_name(row),
+                aliases=_aliases(row),
             )
             for row in self._rows("work_centres")
         }
@@ -175,9 +187,13 @@ class _Writer:
             code = str(row.get("work_centre") or "SITE")
             if code not in self.centres:
                 self._missing("work_units", row["code"], f"work centre {code}")
-                self.centres[code] = WorkCentre.objects.create(area=area("SITE"), code=code[:20], name=code[:20])
+                self.centres[code] = WorkCentre.objects.create(
+                    area=area("SITE"), code=code[:20], name=code[:20]
+                )
             units.append(
-                WorkUnit(work_centre=self.centres[code], code=row["code"], name=_name(row), aliases=_aliases(row))
+                WorkUnit(
+                    work_centre=self.centres[code], code=row["code"], name=_name(row), aliases=_aliases(row)
+                )
             )
         WorkUnit.objects.bulk_create(units)
 
@@ -206,7 +222,9 @@ class _Writer:
     def _partners(self) -> None:
         self.customers = {
             row["code"]: Customer(
-                code=row["code"], name=_name(row), tier=row["tier"] if row.get("tier") in ("A", "B", "C") else "B"
+                code=row["code"],
+                name=_name(row),
+                tier=row["tier"] if row.get("tier") in ("A", "B", "C") else "B",
             )
             for row in self._rows("customers")
         }
@@ -237,7 +255,9 @@ class _Writer:
         for row in self._rows("sales_orders"):
             code = row["code"]
             if code not in sales:
-                sales[code] = SalesOrder.objects.create(number=code, site=self.site, customer=self._customer(row))
+                sales[code] = SalesOrder.objects.create(
+                    number=code, site=self.site, customer=self._customer(row)
+                )
             due = self._due(row)
             SalesOrderLine.objects.create(
                 order=sales[code], line=_line(row), item=self._item(row, "sales_orders"), quantity=_amount(row),
@@ -254,13 +274,26 @@ class _Writer:
                 order=bought[code], line=_line(row), item=self._item(row, "purchase_orders"),
                 quantity=_amount(row), promised_at=self._due(row),
             )  # fmt: skip
-        WorkOrder.objects.bulk_create(
+        self._work_orders()
+
+    def _work_orders(self) -> None:
+        """Work orders, each with one operation on its work centre where that is listed."""
+        rows = self._rows("work_orders")
+        orders = WorkOrder.objects.bulk_create(
             WorkOrder(
                 number=row["code"], site=self.site, item=self._item(row, "work_orders"), quantity=_amount(row),
                 status=_status(row), planned_start=self._due(row), planned_end=self._due(row),
                 need_by=self._due(row),
             )
-            for row in self._rows("work_orders")
+            for row in rows
+        )  # fmt: skip
+        Operation.objects.bulk_create(
+            Operation(
+                work_order=order, number=10, name="Make", work_centre=self.centres[str(row.get("work_centre"))],
+                run_minutes=Decimal(1), planned_start=order.planned_start, planned_end=order.planned_end,
+            )
+            for row, order in zip(rows, orders, strict=True)
+            if str(row.get("work_centre")) in self.centres
         )  # fmt: skip
 
     def _customer(self, row: Row) -> Customer:

@@ -1,7 +1,7 @@
 """Reads labelled messages the way the product would, each on its channel, and notes what came of it.
 
-In order of receipt, in one site, so that a repeat may join what is open. Every message goes the whole way: stored, read,
-routed, opened or not. Knows nothing of labels but which message a note belongs to.
+In order of receipt, in one site, so that a repeat may join what is open. Every message goes the whole way: stored,
+read, routed, opened or not. Knows nothing of labels but which message a note belongs to.
 """
 
 import logging
@@ -15,9 +15,8 @@ from email.message import EmailMessage
 from core import clock
 from exceptions_app.channels.adapters import ADAPTERS
 from exceptions_app.channels.mail.message import read_mail
-from exceptions_app.models import Channel, ReadingStatus, SignalReading, Source
-from exceptions_app.models.records import ExceptionRecord
 from exceptions_app.lifecycle import Status
+from exceptions_app.models import Channel, ReadingStatus, SignalReading, Source
 from exceptions_app.reading.types import Reading
 from exceptions_app.services.channels.read import read_signal, understood
 from exceptions_app.services.channels.receive import receive_signal
@@ -37,7 +36,9 @@ _WAYS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 #: Channels whose sender is known by its key, whoever the person is.
 _PROVEN = frozenset({"form", "api", "edi", "machine"})
-_SUBJECT = re.compile(r"\s*(?:subject|betreff|asunto|assunto|temat|re|aw|fwd?|wg|rv|odp)\s*:\s*(.*)", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"\s*(?:subject|betreff|asunto|assunto|temat|re|aw|fwd?|wg|rv|odp)\s*:\s*(.*)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ class Evaluation:
 def evaluate(*, messages: Sequence[GoldMessage], master: Master) -> Evaluation:
     """Read every message with this master data in tables of their own; nothing of it is left behind.
 
-    As the product is shipped: its rules and its reader, without what this installation has been taught. One transaction,
-    rolled back. Takes no lock on any row of the plant.
+    As the product is shipped: its rules and its reader, without what this installation has been taught. One
+    transaction, rolled back. Takes no lock on any row of the plant.
     """
     warnings: list[Problem] = []
     answers: list[Answer] = []
@@ -81,10 +82,17 @@ def evaluate(*, messages: Sequence[GoldMessage], master: Master) -> Evaluation:
         for number, message in enumerate(sorted(messages, key=lambda one: (one.received_at, one.line))):
             reporter = people.get(message.reporter)
             if message.reporter and reporter is None:
-                warnings.append(Problem(message.line, "gold.reporter", f"{message.reporter[:40]} is nobody listed"))
-            answers.append(_answer(message, number, sources[message.channel], reporter))
+                warnings.append(
+                    Problem(message.line, "gold.reporter", f"{message.reporter[:40]} is nobody listed")
+                )
+            answer = _answer(message, number, sources[message.channel], reporter)
+            if answer.error:
+                warnings.append(
+                    Problem(message.line, "gold.unread", f"could not be read: {answer.error[:200]}")
+                )
+            answers.append(answer)
     answers.sort(key=lambda answer: answer.message.line)
-    return Evaluation(tuple(answers), tuple([*master.warnings, *warnings]))
+    return Evaluation(tuple(answers), (*master.warnings, *warnings))
 
 
 @contextmanager
@@ -130,7 +138,9 @@ def _noted(message: GoldMessage, done: SignalReading) -> Answer:
     began = time.process_time()
     found = understood(signal, signal.text, context, {})
     spent = (time.process_time() - began) * 1000
-    record = ExceptionRecord.objects.filter(pk=done.exception_id).only("severity", "status").first()
+    record = done.exception
+    if record is not None:
+        record.refresh_from_db(fields=["severity", "status"])
     asked = record.status == Status.TRIAGE if record and done.opened else found.needs_triage
     return Answer(
         message=message, reading=found, outcome=done.outcome, opened=done.opened, accepted=not asked,

@@ -109,14 +109,20 @@ class Report:
         return {
             "messages": self.messages,
             "type": {"macro_f1": round(self.macro_f1, 4), "accuracy": round(self.accuracy, 4)},
-            "links": {"precision": round(self.all_links.precision, 4), "recall": round(self.all_links.recall, 4)},
+            "links": {
+                "precision": round(self.all_links.precision, 4),
+                "recall": round(self.all_links.recall, 4),
+            },
             "values": {**values, "all": round(_share(right, scored), 4)},
             "none": {"wrongly_opened": round(_share(self.nones_opened, self.nones), 4)},
             "auto": {
                 "share": round(_share(self.auto, self.messages), 4),
                 "error": round(_share(self.auto_wrong, self.auto), 4),
             },
-            "cpu_ms": {"p50": round(percentile(self.cpu_ms, 50), 3), "p95": round(percentile(self.cpu_ms, 95), 3)},
+            "cpu_ms": {
+                "p50": round(percentile(self.cpu_ms, 50), 3),
+                "p95": round(percentile(self.cpu_ms, 95), 3),
+            },
         }
 
 
@@ -210,7 +216,9 @@ def _score_links(answer: Answer, report: Report, known: Mapping[str, "_Codes"]) 
         tally = report.links.get(kind, Tally())
         report.links[kind] = tally.plus(len(expected & got), len(got - expected), len(expected - got))
         if expected != got:
-            _missed(report, answer, kind, ", ".join(sorted(expected)) or "null", ", ".join(sorted(got)) or "null")
+            _missed(
+                report, answer, kind, ", ".join(sorted(expected)) or "null", ", ".join(sorted(got)) or "null"
+            )
 
 
 def _score_values(answer: Answer, report: Report, zone: tzinfo) -> None:
