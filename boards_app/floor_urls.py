@@ -14,6 +14,7 @@ urlpatterns = [
     path("stations/<str:code>/", station.page, name="station"),
     path("stations/<str:code>/live/", station.live, name="station-live"),
     path("stations/<str:code>/report/", station.report, name="station-report"),
+    path("stations/<str:code>/scan/", station.scan, name="station-scan"),
     path("stations/<str:code>/progress/", station.progress, name="station-progress"),
     path("stations/<str:code>/clear/", station.clear, name="station-clear"),
     path("stations/<str:code>/person/", station.person, name="station-person"),

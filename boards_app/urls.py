@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards_app.views import actions, attachments, desk, exception, inbox, report
+from boards_app.views import actions, attachments, desk, exception, inbox, report, shelves, triage
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -12,8 +12,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("nav/", desk.nav, name="nav"),
     path("desk/strip/", desk.strip, name="desk-strip"),
     path("desk/acknowledge/", desk.acknowledge_many, name="desk-acknowledge"),
+    path("triage/", triage.triage, name="triage"),
+    path("triage/undo/<int:pk>/", triage.undo, name="triage-undo"),
+    path("triage/<str:ref>/", triage.item, name="triage-item"),
+    path("triage/<str:ref>/accept/", triage.accept, name="triage-accept"),
+    path("triage/<str:ref>/dismiss/", triage.dismiss, name="triage-dismiss"),
+    path("triage/<str:ref>/merge/", triage.merge, name="triage-merge"),
+    path("triage/<str:ref>/dialogs/<slug:name>/", triage.dialog, name="triage-dialog"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("shelved/", shelves.shelved, name="shelved"),
+    path("shelved/<int:pk>/lift/", shelves.lift, name="shelf-lift"),
     path("report/", report.report, name="report-exception"),
+    path("report/scan/<str:site>/", report.scan, name="report-scan"),
     path("exceptions/<str:ref>/", exception.exception, name="exception"),
     path("exceptions/<str:ref>/panel/", desk.panel, name="exception-panel"),
     path("exceptions/<str:ref>/erp-preview/", exception.erp_preview, name="exception-erp-preview"),

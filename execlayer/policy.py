@@ -14,7 +14,9 @@ STRICT = (
     "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self' ws: wss:; font-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-LOOSE = STRICT.replace("script-src 'self' 'wasm-unsafe-eval'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'")
+LOOSE = STRICT.replace(
+    "script-src 'self' 'wasm-unsafe-eval'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'"
+)
 LOOSE_UNDER = ("/admin/", "/api/v1/docs/")
 
 

@@ -15,9 +15,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from boards_app.selectors.scanned import scanned
 from boards_app.views.frame import is_htmx, refusal
 from core.api import PROBLEM_TYPE
-from core.errors import DomainError, NotAllowed
+from core.errors import DomainError, NotAllowed, NotFound
 from plant_app.authentication import current_device
 from plant_app.models import Device, Site, User
 from plant_app.permissions import require
@@ -87,6 +88,16 @@ def problem(error: DomainError) -> JsonResponse:
         "code": error.code,
     }
     return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE)
+
+
+def scan_answer(request: HttpRequest, site: Site) -> JsonResponse:
+    """What the scanned `code` means at `site`, for js/scan.js. Raises NotFound for one that is not known there."""
+    found = scanned(request.GET.get("code", ""), site)
+    if found is None:
+        raise NotFound("scan.unknown", "That code is not known here.")
+    return JsonResponse(
+        {"kind": found.kind, "code": found.code, "words": found.words, "fields": found.fields}
+    )
 
 
 # --- who stands there ---------------------------------------------------------------------------------------

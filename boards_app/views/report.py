@@ -1,14 +1,23 @@
-"""Report an exception from the desk: words, and where known its type and place."""
+"""Report an exception from the desk or a phone: words, photos, a voice note, and where known its type and place.
 
-from django.http import HttpRequest, HttpResponse
+Sent by the page's outbox (which reads JSON), by a script of the page, or by a plain form: one intake, three answers.
+"""
+
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods
 
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.scanned import take_scanned
+from boards_app.views.floor import problem, scan_answer, wants_json
 from boards_app.views.frame import done, is_htmx, page, show
 from core import clock, keys
-from core.errors import InvalidInput, NotFound
+from core.errors import DomainError, InvalidInput, NotFound
 from exceptions_app import services as exceptions
+from exceptions_app.uploads import enclosures_of
 from plant_app.models import ExceptionType, Site, WorkCentre, WorkUnit
 from plant_app.permissions import require
 
@@ -21,9 +30,16 @@ PATIENCE_SECONDS = 2.0
 def report(request: HttpRequest, frame: Frame) -> HttpResponse:
     """Ask, or take the report in: stored first, then read; who reported is sent to the record."""
     if request.method == "POST":
-        return _take(request, frame)
+        try:
+            return _take(request, frame)
+        except DomainError as error:
+            if wants_json(request):
+                return problem(error)
+            raise
     sites = [frame.site] if frame.site else list(frame.sites)
+    site = sites[0].code if sites else ""
     context = {
+        "lookup": f"/report/scan/{site}/",
         "types": ExceptionType.objects.filter(active=True).exclude(code="unsorted"),
         "units": WorkUnit.objects.filter(work_centre__area__site__in=sites, active=True)
         .select_related("work_centre")
@@ -41,10 +57,19 @@ def report(request: HttpRequest, frame: Frame) -> HttpResponse:
     return show(request, "boards_app/report.html", frame, context)
 
 
+@page
+def scan(request: HttpRequest, frame: Frame, site: str) -> HttpResponse:
+    """What a scanned code is, in words, before it is sent."""
+    try:
+        return scan_answer(request, _site(frame, site))
+    except DomainError as error:
+        return problem(error)
+
+
 def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
     text = request.POST.get("text", "").strip()
     fields = {name: request.POST.get(name, "").strip() for name in ("type", "place")}
-    if not text and not fields["type"]:
+    if not text and not fields["type"] and not request.POST.get("scanned", "").strip():
         raise InvalidInput("report.empty", "Say what happened.", "A few words are enough.")
     if len(text) > LONGEST:
         raise InvalidInput("report.long", f"At most {LONGEST} characters.", "The first lines matter most.")
@@ -54,13 +79,18 @@ def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
     if place:
         kind, _, code = place.partition(":")
         fields["work_centre" if kind == "centre" else "work_unit"] = code
+    text = take_scanned(request.POST.get("scanned", ""), site, fields, text)
+    if not text and not fields["type"]:
+        raise InvalidInput("report.empty", "Say what happened.", "A few words are enough.")
     received = exceptions.receive_signal(
         source=exceptions.source_of(kind="form", site=site),
-        external_id=request.POST.get("key") or f"form-{clock.now().timestamp()}-{frame.user.pk}",
+        external_id=_id(request) or f"form-{clock.now().timestamp()}-{frame.user.pk}",
         text=text,
         fields={name: value for name, value in fields.items() if value},
+        occurred_at=_moment(request),
         reporter=frame.user,
         site=site,
+        enclosures=enclosures_of(request.FILES),
     )
     reading = exceptions.read_signal(signal_id=received.signal.pk, patience_seconds=PATIENCE_SECONDS)
     if reading.exception is None:
@@ -69,9 +99,32 @@ def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
             if reading.status == "pending"
             else "Noted; nothing to do follows."
         )
+        if wants_json(request):
+            status = 202 if reading.status == "pending" else 201
+            return JsonResponse(
+                {"signal": received.signal.pk, "exception": None, "words": words}, status=status
+            )
         return done(request, words, to="" if is_htmx(request) else "/", level="info")
-    words = f"{reading.exception.ref} opened." if reading.opened else f"Joined {reading.exception.ref}."
-    return done(request, words, to=f"/exceptions/{reading.exception.ref}/")
+    exception = reading.exception
+    words = f"{exception.ref} opened." if reading.opened else f"Joined {exception.ref}."
+    to = f"/exceptions/{exception.ref}/"
+    if wants_json(request):
+        said = {"ref": exception.ref, "title": exception.title, "next_step": exception.next_step, "url": to}
+        return JsonResponse({"signal": received.signal.pk, "exception": said, "words": words}, status=201)
+    return done(request, words, to=to)
+
+
+def _id(request: HttpRequest) -> str:
+    return request.POST.get("external_id") or request.POST.get("key") or ""
+
+
+def _moment(request: HttpRequest) -> datetime | None:
+    """When it was said, where the page kept it without a network; never the future, whatever a clock says."""
+    try:
+        said = parse_datetime(request.POST.get("occurred_at", ""))
+    except ValueError:
+        said = None
+    return min(said, clock.now()) if said is not None and said.tzinfo is not None else None
 
 
 def _site(frame: Frame, code: str) -> Site:

@@ -11,13 +11,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 
 from boards_app.selectors.capture import LOOKS, tiles
+from boards_app.selectors.scanned import take_scanned
 from boards_app.selectors.station import centre_of, station, version_to_expect
 from boards_app.views.floor import (
     Viewer,
@@ -26,6 +29,7 @@ from boards_app.views.floor import (
     person_at,
     person_of,
     remember_person,
+    scan_answer,
     signed,
     somebody,
 )
@@ -36,6 +40,7 @@ from decisions_app import services as decisions
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, ReadingStatus
 from exceptions_app.services.channels.read import PATIENCE_SECONDS
+from exceptions_app.uploads import DOCUMENT, enclosures_of
 from plant_app.models import Operation, User, WorkCentre
 from plant_app.permissions import require
 from plant_app.services.access import Answer, check_badge, remember_answer
@@ -67,6 +72,7 @@ def _context(request: HttpRequest, viewer: Viewer, code: str) -> dict[str, Any]:
     action = f"/stations/{centre.code}/recommendations/{shown.asked.id}/" if shown.asked else ""
     return {
         "station": shown,
+        "scan_address": f"/stations/{centre.code}/scan/",
         "confirm_action": action,
         "override_action": f"{action}override/",
         "tiles": tiles(centre, shown.unit, shown.job.operation if shown.job else None),
@@ -103,12 +109,14 @@ def report(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
         raise NotAllowed("station.who", "Say who you are first.")
     fields = _fields(tap.body.get("fields"), centre)
     text = str(tap.body.get("text") or "").strip()
+    scan = str(tap.body.get("scanned") or "")
+    text = take_scanned(scan, site, fields, text, own=lambda unit: unit.work_centre_id == centre.pk)
     if not text and not fields.get("type"):
         raise InvalidInput("station.empty", "Say what is wrong, or choose it.")
     received = exceptions.receive_signal(
         source=exceptions.source_of(kind="station", site=site), external_id=tap.id, text=text, fields=fields,
         occurred_at=tap.at, reporter=person, reporter_text="" if person else str(viewer.device or ""),
-        device=viewer.device, site=site,
+        device=viewer.device, site=site, enclosures=enclosures_of(tap.files),
     )  # fmt: skip
     reading = exceptions.read_signal(signal_id=received.signal.pk, patience_seconds=PATIENCE_SECONDS)
     exception = (
@@ -138,6 +146,12 @@ def _fields(given: Any, centre: WorkCentre) -> dict[str, Any]:
     if unit and not centre.work_units.filter(code=unit).exists():
         raise InvalidInput("station.unit", f"{unit} does not stand here.")
     return fields
+
+
+@floor
+def scan(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
+    """What a scanned code is, in words, before it is sent."""
+    return scan_answer(request, _centre(viewer, code).area.site)
 
 
 @require_POST
@@ -239,18 +253,27 @@ def person(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
 
 # --- what a tap carries -------------------------------------------------------------------------------------
 class _Tap:
-    """One tap: its own id, when it was made, in whose name, and what it says."""
+    """One tap: its own id, when it was made, in whose name, what it says, and the photos and sounds beside it."""
 
-    def __init__(self, id_: str, at: datetime | None, token: str, body: dict[str, Any]) -> None:
-        self.id, self.at, self.token, self.body = id_, at, token, body
+    def __init__(
+        self,
+        id_: str,
+        at: datetime | None,
+        token: str,
+        body: dict[str, Any],
+        files: "MultiValueDict[str, UploadedFile]",
+    ) -> None:
+        self.id, self.at, self.token, self.body, self.files = id_, at, token, body, files
 
 
 def _tap(request: HttpRequest) -> _Tap:
     """Read a tap. Raises InvalidInput for a body nobody can read or an id that is no UUID."""
-    if len(request.body) > LONGEST_BODY:
+    beside = request.content_type == "multipart/form-data"
+    said_raw: str | bytes = request.POST.get(DOCUMENT, "") if beside else request.body
+    if len(said_raw) > LONGEST_BODY:
         raise InvalidInput("station.too_long", "That is too long.", status=413)
     try:
-        body = json.loads(request.body or b"{}")
+        body = json.loads(said_raw or b"{}")
         id_ = str(UUID(str(body.get("external_id") or request.headers.get("Idempotency-Key") or "")))
         said = body.get("occurred_at")
         at = parse_datetime(said) if isinstance(said, str) else None
@@ -259,7 +282,7 @@ def _tap(request: HttpRequest) -> _Tap:
     if at is not None and at.tzinfo is None:
         at = None
     # a tablet whose clock runs ahead has not seen the future
-    return _Tap(id_, min(at, clock.now()) if at else None, str(body.get("as") or ""), body)
+    return _Tap(id_, min(at, clock.now()) if at else None, str(body.get("as") or ""), body, request.FILES)
 
 
 def _once(request: HttpRequest, tap: _Tap, person: User, take: Callable[[], dict[str, Any]]) -> HttpResponse:

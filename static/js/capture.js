@@ -148,7 +148,7 @@ function show(box) {
   state.urls = [];
   const rows = state.photos.map((file, at) => {
     const row = document.createElement("span");
-    row.className = "taken";
+    row.className = "shot";
     const picture = document.createElement("img");
     picture.alt = `Photo ${at + 1}`;
     picture.src = URL.createObjectURL(file);
@@ -165,7 +165,7 @@ function show(box) {
   });
   if (state.voice) {
     const row = document.createElement("span");
-    row.className = "taken heard";
+    row.className = "shot heard";
     const player = document.createElement("audio");
     player.controls = true;
     player.src = URL.createObjectURL(state.voice);

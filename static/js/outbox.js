@@ -250,6 +250,7 @@ async function onSubmit(event) {
     await sendUnkept(form, item);
     return;
   }
+  store.keep();
   announce("stored", { item });
   await show();
   form.reset();
@@ -262,6 +263,5 @@ addEventListener("online", hurry);
 addEventListener("offline", () => offline(true));
 document.addEventListener("visibilitychange", () => !document.hidden && hurry());
 document.addEventListener("live:live", hurry);
-store.keep();
 offline(!navigator.onLine);
 flush();

@@ -146,8 +146,8 @@ let typed = "";
 let last = 0;
 
 function target() {
-  const scope = document.querySelector("dialog[open]") || document;
-  return scope.querySelector("[data-scan]") || document.querySelector("[data-scan]");
+  const open = document.querySelector("dialog[open]");
+  return open ? open.querySelector("[data-scan]") : document.querySelector("[data-scan]");
 }
 
 function onKey(event) {
@@ -158,8 +158,10 @@ function onKey(event) {
     const code = typed;
     typed = "";
     const field = event.target;
+    // a badge field, a search: whoever has the focus and a form of its own keeps what was scanned
+    const own = field.matches?.("input, textarea, select") && !field.form?.querySelector("[data-scan]");
     const wanted = field.matches?.("[data-scan]") ? field : target();
-    if (!wanted) return;
+    if (own || !wanted) return;
     event.preventDefault();
     event.stopPropagation();
     // it went into whatever had the focus; that is not where it belongs

@@ -23,6 +23,19 @@ document.addEventListener("outbox:failed", (event) => {
   toast({ level: "warn", title: `${item.label} was not taken`, text: item.why, code: item.code });
   refetch();
 });
+document.addEventListener("scanned", (event) => {
+  const { code, found, input } = event.detail;
+  const sheet = input.closest("dialog");
+  if (sheet?.open) return;
+  // scanned before anything was chosen: a machine shows itself, an order waits in every sheet
+  const tab = found?.kind === "work_unit" && document.querySelector(`a.utab[href="?unit=${CSS.escape(found.code)}"]`);
+  if (tab) {
+    tab.click();
+    return;
+  }
+  for (const other of document.querySelectorAll("dialog.sheet [data-scan]")) other.value = input.value;
+  toast({ level: "info", title: found?.words || code, text: "Now choose what is wrong." });
+});
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt?.id !== "station" || !busy()) return;
   missed = true;

@@ -34,7 +34,7 @@ def test_a_vendored_file_is_byte_for_byte_the_recorded_one(row):
 def test_nothing_is_vendored_without_a_record():
     recorded = {row["file"] for row in VENDORED}
     there = {str(path.relative_to(STATIC)) for folder in ("vendor", "fonts") for path in (STATIC / folder).iterdir()
-             if path.suffix in {".js", ".woff2"}}  # fmt: skip
+             if path.suffix in {".js", ".woff2", ".wasm", ".ttf"}}  # fmt: skip
     assert there == {name for name in recorded if name != "icons.svg"}
 
 

@@ -1,0 +1,33 @@
+/* Reporting from the desk: photos, a voice note and a scanned code beside the words, kept in the outbox like a station's
+   taps, and the record opened once the server has it. */
+import { closeAll } from "./dialogs.js";
+import "./outbox.js";
+import "./scan.js";
+import { toast } from "./toasts.js";
+
+const mine = new Set(); // what was sent from this very page
+
+document.addEventListener("outbox:stored", (event) => {
+  const { item } = event.detail;
+  mine.add(item.id);
+  closeAll();
+  if (!navigator.onLine) toast({ level: "info", title: `${item.label} is kept here`, text: "It is sent by itself once there is a network." });
+});
+document.addEventListener("outbox:sent", (event) => {
+  const { answer, item } = event.detail;
+  const exception = answer?.exception;
+  if (exception?.url && mine.has(item.id)) {
+    location.assign(exception.url);
+    return;
+  }
+  toast({
+    level: "ok",
+    title: exception?.title || `${item.label}, sent`,
+    text: exception ? answer.words : answer?.words || "",
+    actions: exception?.url ? [{ words: `Open ${exception.ref}`, run: () => location.assign(exception.url) }] : [],
+  });
+});
+document.addEventListener("outbox:failed", (event) => {
+  const { item } = event.detail;
+  toast({ level: "warn", title: `${item.label} was not taken`, text: item.why, code: item.code });
+});
