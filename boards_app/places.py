@@ -36,6 +36,7 @@ class Shown:
 
 PLACES: Final = (
     Place("desk", "/", "inbox", "Desk", also=("/exceptions/",)),
+    Place("triage", "/triage/", "list-checks", "Triage"),
     Place("inbox", "/inbox/", "user", "My inbox"),
     Place("boards", "/boards/", "layout-grid", "Boards", also=("/stations/",)),
     Place("sequence", "/sequence/", "list-ordered", "Sequence"),

@@ -17,7 +17,8 @@ from sequence_app.models import Recommendation, RecommendationStatus
 
 ALL = "all"
 # Places of the side bar, and what one must be allowed to see to be offered them.
-_NEEDS = {"postings": "posting.view", "reports": "report.view", "sequence": "sequence.view"}
+_NEEDS = {"postings": "posting.view", "reports": "report.view", "sequence": "sequence.view",
+          "triage": "exception.triage"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
     user, home = frame.user, frame.home
     counts = counts or tally(user, now=frame.now, site=frame.narrowed)
     places: dict[str, int | None] = {"desk": counts.live, "inbox": inbox_count(user)}
+    places["triage"] = counts.triage or None
     if frame.site is not None:
         proposed = Recommendation.objects.filter(site=frame.site, status=RecommendationStatus.PROPOSED)
         places["sequence"] = proposed.count() or None

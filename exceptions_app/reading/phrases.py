@@ -27,6 +27,17 @@ linha ordem peca pecas fornecedor ferramenta hoje ontem
 maszyna maszyny linia zlecenie czesc czesci partia klient dostawca narzedzie zmiana dzis wczoraj
 """
 _KINDS = frozenset(_KIND_WORDS.split())
+# Small words the packs need not know: where a run of words is cut. Folded.
+_SMALL_WORDS = """
+by with over under all again maybe near next from into onto off out up down still very now since after before every few
+someone somebody should please can could about around behind only just also here there this that these those some
+bei mit ueber uber unter alle wieder vielleicht noch sehr jetzt seit nach vor aus zum zur neben hinter bitte kann
+jemand nur auch hier dort diese dieser dieses
+con sobre todo otra vez quizas quiza muy ahora desde cerca junto detras favor puede alguien solo aqui esta este
+com novo talvez muito agora perto atras pode alguem apenas tambem aqui esta este
+przy przez znowu moze bardzo teraz od po przed obok za prosze ktos tylko tez tutaj tam
+"""
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 def why_no_name(words: str, packs: PackSet) -> str:
@@ -48,7 +59,9 @@ def why_no_name(words: str, packs: PackSet) -> str:
         if not token.isdigit() or len(token) > 2 or not before.isalpha() or len(before) < LEAST_LETTERS:
             return "a code or number is never learnt as a name"
     telling = [
-        token for token in tokens if token.isalpha() and token not in _KINDS and not packs.languages_of(token)
+        token
+        for token in tokens
+        if token.isalpha() and token not in _KINDS and token not in _SMALL and not packs.languages_of(token)
     ]
     if not telling:
         return "names a kind of thing, not one of them"
@@ -111,7 +124,8 @@ def _named(message: Text, run: Sequence[tuple[int, int]], packs: PackSet) -> lis
     """The run without small words at its ends, if that could be a name; long ones are cut at small words."""
     parts: list[list[tuple[int, int]]] = [[]]
     for start, end in run:
-        if packs.languages_of(key_of(message.original[start:end])):
+        word = key_of(message.original[start:end])
+        if word in _SMALL or packs.languages_of(word):
             parts.append([])
         else:
             parts[-1].append((start, end))

@@ -143,7 +143,7 @@ def links_for(
         named = f"“{words}”" if words else "named"
         codes = field.get("candidates") or [field.get("value", "")]
         for place, code in enumerate(codes):
-            add(kind, str(code), 2.0 - 0.1 * place, named)
+            add(kind, str(code), 2.0 - 0.1 * place, named if place == 0 else "named in it too")
     for one in near:
         for kind, code in one.codes.items():
             if one.likeness > 0.08:
