@@ -29,6 +29,18 @@ def poll_mailboxes() -> int:
     return services.poll_mailboxes()
 
 
+@shared_task(name="exceptions_app.tasks.take_edi_files")
+def take_edi_files() -> int:
+    """Take the EDI files that lie in folders."""
+    return services.take_edi_files()
+
+
+@shared_task(name="exceptions_app.tasks.send_edi")
+def send_edi() -> int:
+    """Send the EDI documents that are due."""
+    return services.send_edi()
+
+
 @shared_task(name="exceptions_app.tasks.escalate_due")
 def escalate_due() -> int:
     """Escalate what is due."""

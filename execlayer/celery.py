@@ -55,11 +55,13 @@ WAKES: dict[str, Job] = {
     "messages": Job("exceptions_app.tasks.settle_updates", URGENT, 3),
     "replies": Job("notify_app.tasks.send_replies", URGENT, 3),
     "mailboxes": Job("exceptions_app.tasks.poll_mailboxes", WORK, 10),
+    "edi_out": Job("exceptions_app.tasks.send_edi", WORK, 5),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
 }
 # swept only
 SWEEPS: dict[str, Job] = {
     "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
+    "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
 }

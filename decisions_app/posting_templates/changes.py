@@ -16,6 +16,7 @@ from decisions_app.posting_templates.situation import (
 )
 from decisions_app.references import find_purchase_line
 from exceptions_app.models import ExceptionRecord
+from exceptions_app.services import wants_edi
 from plant_app.models import PurchaseOrderLine
 
 
@@ -168,6 +169,14 @@ def cancel_sales_line(situation: Situation) -> Intended | None:
     return intend(situation, "change.cancel", payload, situation.at)
 
 
+def _po_number(exception: ExceptionRecord) -> str:
+    """The customer's own number of the order: the one held, the one they wrote, else our record's."""
+    line = exception.sales_line
+    if line is not None:
+        return line.order.po_number or line.order.number
+    return str(exception.details.get("customer_po") or exception.ref)
+
+
 def customer_answer(situation: Situation) -> Intended | None:
     """What the customer is told about the change."""
     exception = situation.exception
@@ -185,8 +194,8 @@ def customer_answer(situation: Situation) -> Intended | None:
     payload: dict[str, Any] = {
         "site": exception.site.code,
         "customer": customer.code,
-        "po_number": (line.order.po_number or line.order.number) if line else exception.ref,
-        "channel": "mail",
+        "po_number": _po_number(exception),
+        "channel": "edi" if wants_edi(exception) else "mail",
         "change_number": exception.ref,
         "lines": [answer],
     }

@@ -15,6 +15,7 @@ from core import clock
 from core.errors import DomainError
 from decisions_app.models import Decision, OptionPosting, PostingLink, Task, Trigger
 from decisions_app.posting_templates import BUILDERS, Intended, Situation
+from decisions_app.services.answering import answer_customer
 from decisions_app.services.holds import anticipate, stock_settled
 from decisions_app.services.origin import origin
 from erp_sync import services as erp
@@ -130,6 +131,8 @@ def _queue(
     )
     if new:
         anticipate(posting)
+        if intended.kind == "customer_answer":
+            answer_customer(exception, posting)
         if intended.kind == "confirmation" and template.template in COUNTED and not clock.rehearsing():
             _note_confirmed(exception, intended, actor, count=template.template == "scrap_stock")
     return posting

@@ -1,6 +1,17 @@
 """Every channel adapter there is, by its code: each module says what it is in a constant `ADAPTER` (or `ADAPTERS`)."""
 
-from exceptions_app.channels import alerts, mqtt, pagerduty, provider_files, slack, teams, twilio, webhook, whatsapp
+from exceptions_app.channels import (
+    alerts,
+    edi,
+    mqtt,
+    pagerduty,
+    provider_files,
+    slack,
+    teams,
+    twilio,
+    webhook,
+    whatsapp,
+)
 from exceptions_app.channels.mail import adapters as mail
 from exceptions_app.channels.port import Adapter
 
@@ -16,6 +27,7 @@ ADAPTERS: dict[str, Adapter] = {
         teams.ADAPTER,
         *mail.ADAPTERS,
         mqtt.ADAPTER,
+        edi.ADAPTER,
     )
 }
 

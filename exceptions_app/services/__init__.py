@@ -6,6 +6,11 @@ primitives, holding the exception's lock.
 """
 
 from exceptions_app.services.channels.attachments import Enclosure, keep_attachments
+from exceptions_app.services.channels.edi_answer import Said, answer_by_edi, wants_edi
+from exceptions_app.services.channels.edi_documents import resend as resend_edi
+from exceptions_app.services.channels.edi_documents import send_due_documents as send_edi
+from exceptions_app.services.channels.edi_files import take_files as take_edi_files
+from exceptions_app.services.channels.edi_intake import Taken, take_interchange
 from exceptions_app.services.channels.first_answer import (
     answer_at_once,
     facts_for,
@@ -74,6 +79,8 @@ __all__ = [
     "Opened",
     "Received",
     "Report",
+    "Said",
+    "Taken",
     "Trial",
     "Tried",
     "acknowledge",
@@ -84,6 +91,7 @@ __all__ = [
     "align",
     "announce",
     "answer_at_once",
+    "answer_by_edi",
     "arrived",
     "correct",
     "decline",
@@ -130,7 +138,9 @@ __all__ = [
     "remember_sent",
     "reopen_record",
     "reroute",
+    "resend_edi",
     "restore_name",
+    "send_edi",
     "set_acceptance",
     "set_limits",
     "set_next_step",
@@ -145,10 +155,13 @@ __all__ = [
     "staff_held",
     "stop_ladders",
     "take_back",
+    "take_edi_files",
+    "take_interchange",
     "take_messages",
     "take_over",
     "tell",
     "tell_change",
     "try_message",
+    "wants_edi",
     "withdraw_name",
 ]

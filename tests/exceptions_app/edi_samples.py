@@ -6,7 +6,11 @@ ISA = "ISA*00*          *00*          *ZZ*MERINO         *ZZ*KOLBE          *261
 
 
 def x12(
-    *sets: tuple[str, Sequence[str]], control: int = 17, group: int = 5, sender: str = "MERINO", version: str = "004010"
+    *sets: tuple[str, Sequence[str]],
+    control: int = 17,
+    group: int = 5,
+    sender: str = "MERINO",
+    version: str = "004010",
 ) -> str:
     """One X12 interchange with one group; each set is (kind, segments without ST and SE)."""
     isa = ISA.format(control=control).replace("MERINO         ", sender.ljust(15))
@@ -36,7 +40,12 @@ def edifact(
 
 
 def change_860(
-    *lines: str, number: str = "PO-7810", purpose: str = "04", sequence: str = "1", control: int = 17, **more: object
+    *lines: str,
+    number: str = "PO-7810",
+    purpose: str = "04",
+    sequence: str = "1",
+    control: int = 17,
+    **more: object,
 ) -> str:
     """An 860 of one order; each line is its segments, joined by "~"."""
     segments = [f"BCH*{purpose}*SA*{number}**{sequence}*20261101"]
@@ -46,9 +55,16 @@ def change_860(
     return x12(("860", segments), control=control, **more)  # type: ignore[arg-type]
 
 
-def ordchg(*lines: str, number: str = "PO-7810", function: str = "4", change: str = "CHG-1", **more: str) -> str:
+def ordchg(
+    *lines: str, number: str = "PO-7810", function: str = "4", change: str = "CHG-1", **more: str
+) -> str:
     """An ORDCHG of one order; each line is its segments, joined by "|"."""
-    segments = [f"BGM+230+{change}+{function}", "DTM+137:20261117:102", f"RFF+ON:{number}", "NAD+BY+4012345000009::9"]
+    segments = [
+        f"BGM+230+{change}+{function}",
+        "DTM+137:20261117:102",
+        f"RFF+ON:{number}",
+        "NAD+BY+4012345000009::9",
+    ]
     for line in lines:
         segments += line.split("|")
     segments += ["UNS+S", f"CNT+2:{len(lines)}"]

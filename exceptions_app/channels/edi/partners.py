@@ -1,8 +1,8 @@
 """Trading partners of an EDI source, from its settings: who they are, their item numbers, units, zones and wishes.
 
 `config["partners"]` is a list of {id, customer, qualifier, our_id, our_qualifier, group_id, our_group_id, items, units,
-zone, quantities, frozen_days, free_days, url, acknowledge, release, countered}; everything but id and customer may be
-left out. Pure. Knows no rows.
+zone, quantities, special_items, frozen_days, free_days, url, acknowledge, release, countered}; everything but
+id and customer may be left out; `special_items` are made for this customer alone. Pure. Knows no rows.
 """
 
 import re
@@ -48,6 +48,7 @@ class Partner:
     items: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
     differences: bool = False
+    special: frozenset[str] = frozenset()
     frozen_days: int = 2
     free_days: int = 0
     url: str = ""
@@ -108,6 +109,7 @@ def _partner(row: Mapping[str, Any]) -> Partner:
         items={str(key): str(value) for key, value in _mapping(row, "items").items()},
         units=_units(_mapping(row, "units")),
         differences=_text(row, "quantities") == "differences",
+        special=_names(row, "special_items"),
         frozen_days=_days(row, "frozen_days", 2),
         free_days=_days(row, "free_days", 0),
         url=_text(row, "url"),
@@ -138,6 +140,11 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 def _mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = row.get(name)
     return value if isinstance(value, Mapping) else {}
+
+
+def _names(row: Mapping[str, Any], name: str) -> frozenset[str]:
+    value = row.get(name)
+    return frozenset(one for one in value if isinstance(one, str)) if isinstance(value, list) else frozenset()
 
 
 def _days(row: Mapping[str, Any], name: str, default: int) -> int:

@@ -4,7 +4,7 @@ partner's own acknowledgements say about what we sent.
 Must run in the transaction that settles what is answered; the exception, where there is one, is locked by the caller.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -169,12 +169,13 @@ def _line(row: Mapping[str, Any], said: Said, zone: ZoneInfo, *, alone: bool) ->
 
 def _heard(exception: ExceptionRecord) -> Signal | None:
     """The EDI message the record heard last."""
-    rows: Sequence[Any] = (
+    heard = (
         exception.readings.select_related("signal__source__site")
         .filter(signal__channel="edi")
-        .order_by("-signal__received_at", "-pk")[:1]
+        .order_by("-signal__received_at", "-pk")
+        .first()
     )
-    return rows[0].signal if rows else None
+    return heard.signal if heard is not None else None
 
 
 def _moment(raw: Any, zone: ZoneInfo) -> datetime | None:

@@ -49,7 +49,9 @@ Writer = Callable[[int, datetime], str]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A document as its maker describes it; `key` makes it meant once."""
+    """A document as its maker describes it; `key` makes it meant once. `in_the_answer`: it goes back in the HTTP answer
+    (lost on the way, the sender asks again and gets the same), so nothing is left to send.
+    """
 
     key: str
     kind: str
@@ -59,6 +61,7 @@ class Wanted:
     summary: str = ""
     interchange: EdiInterchange | None = None
     exception: ExceptionRecord | None = None
+    in_the_answer: bool = False
 
 
 @transaction.atomic(savepoint=False)
@@ -80,23 +83,12 @@ def write_document(*, source: Source, wanted: Wanted, zone: ZoneInfo, write: Wri
         source=source, key=wanted.key, kind=wanted.kind, syntax=wanted.syntax, partner=wanted.partner[:40],
         control=counter.last, about=wanted.about[:60], summary=wanted.summary[:120], interchange=wanted.interchange,
         exception=wanted.exception, body=write(counter.last, now.astimezone(zone)), created_at=now, due_at=now,
+        state=EdiState.SENT if wanted.in_the_answer else EdiState.QUEUED, sends=int(wanted.in_the_answer),
+        sent_at=now if wanted.in_the_answer else None, sent_to=IN_THE_ANSWER if wanted.in_the_answer else "",
     )  # fmt: skip
-    wake("edi_out")
+    if not wanted.in_the_answer:
+        wake("edi_out")
     return document
-
-
-@transaction.atomic
-def given_in_answer(*, document_id: int) -> None:
-    """An acknowledgement went back in the HTTP answer: nothing is left to send. Locks the document."""
-    row = EdiDocument.objects.select_for_update(no_key=True, of=("self",)).get(pk=document_id)
-    if row.state == EdiState.QUEUED:
-        row.state, row.sent_at, row.sent_to, row.sends = (
-            EdiState.SENT,
-            clock.now(),
-            IN_THE_ANSWER,
-            row.sends + 1,
-        )
-        row.save(update_fields=["state", "sent_at", "sent_to", "sends"])
 
 
 @transaction.atomic

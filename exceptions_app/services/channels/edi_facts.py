@@ -96,7 +96,7 @@ def find_line(
     return Found(item=item, unknown=f"the order has no line {line.line} and {many} with {item.code}")
 
 
-def held_line(line: SalesOrderLine, *, now: datetime, frozen_days: int, more: Decimal = Decimal(0)) -> Held:
+def held_line(line: SalesOrderLine, *, partner: Partner, now: datetime, more: Decimal = Decimal(0)) -> Held:
     """What we hold of a line, overlays counted. `more` pieces asked for beyond it lengthen the work that is left."""
     known = overlays_in_force([line])
     quantity = Decimal(str(effective_value(line, "quantity", known)))
@@ -108,7 +108,7 @@ def held_line(line: SalesOrderLine, *, now: datetime, frozen_days: int, more: De
         .select_related(None)
     )
     starts = [one.planned_start for one in operations if one.started_at is None and one.status not in _DONE]
-    frozen = bool(starts) and min(starts) <= workdays_after(now, frozen_days)
+    frozen = bool(starts) and min(starts) <= workdays_after(now, partner.frozen_days)
     needs = MaterialNeed.objects.filter(operation__work_order__in=orders)
     bought = needs.filter(issued__gt=0).exists() or needs.filter(lot__isnull=False).exists()
     state = max((ORDER_STATES.get(order.status, 1) for order in orders), default=1)
@@ -129,7 +129,8 @@ def held_line(line: SalesOrderLine, *, now: datetime, frozen_days: int, more: De
         label=str(line), item=line.item.code, unit=line.item.uom, quantity=quantity, delivered=delivered,
         made=_made(orders, operations), price=line.unit_price or None, commit=effective_commit(line, known),
         requested=line.requested_at, state=state, bought=bought, frozen=frozen, on_hold=_on_hold(operations),
-        special=_special(line), earliest=_earliest(orders, operations, now, more) or _lead(line.item, now),
+        special=line.item.code in partner.special,
+        earliest=_earliest(orders, operations, now, more) or _lead(line.item, now),
     )  # fmt: skip
 
 
@@ -205,9 +206,3 @@ def _lead(item: Item, now: datetime) -> datetime | None:
 
 def _on_hold(operations: Sequence[Operation]) -> bool:
     return Constraint.objects.filter(kind="hold", lifted_at=None, operation__in=operations).exists()
-
-
-def _special(line: SalesOrderLine) -> bool:
-    """Nobody else has ever ordered the item."""
-    others = SalesOrderLine.objects.filter(item=line.item).exclude(order__customer=line.order.customer)
-    return not others.exists()

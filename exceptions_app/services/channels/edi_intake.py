@@ -20,12 +20,22 @@ from exceptions_app.channels.edi.answers import (
 from exceptions_app.channels.edi.edifact_out import write_contrl
 from exceptions_app.channels.edi.envelope import decode, excerpt, read_interchange
 from exceptions_app.channels.edi.partners import Partner, partner_of
-from exceptions_app.channels.edi.segments import Broken, Fault, Group, Interchange, Message, shown
+from exceptions_app.channels.edi.segments import (
+    MOST_CHARACTERS,
+    Broken,
+    Fault,
+    Group,
+    Interchange,
+    Message,
+    shown,
+)
 from exceptions_app.channels.edi.x12_out import write_997
 from exceptions_app.models import EdiDocument, EdiInterchange, Source
 from exceptions_app.services.channels.edi_documents import Wanted, write_document, zone_of
 from exceptions_app.services.channels.receive import LONGEST_TEXT, receive_later
 
+#: A caller with more than this may hand over its beginning, one byte longer than allowed: it is refused.
+MOST_BYTES: Final = MOST_CHARACTERS
 _OURS: Final = frozenset({"997", "999", "TA1", "CONTRL"})
 _ACKNOWLEDGE_GROUPS: Final = frozenset({"FA"})
 
@@ -58,6 +68,11 @@ def take_interchange(
     text = decode(body).replace("\x00", "")
     digest = hashlib.sha256(text.encode()).hexdigest()
     try:
+        if len(body) > MOST_BYTES:
+            raise Broken(
+                Fault("edi.too_large", f"At most {MOST_BYTES} bytes in one interchange.", "interchange", 1,
+                      shown(text[:80]))
+            )  # fmt: skip
         interchange = read_interchange(text)
     except Broken as broken:
         return _refuse(source, text, digest, via, name, verified, None, [broken.fault])
@@ -232,6 +247,7 @@ def _acknowledge(
         wanted=Wanted(
             key=f"ack/{row.key}", kind=kind, syntax=interchange.syntax, partner=interchange.sender,
             about=f"interchange {interchange.control}", summary=verdict, interchange=row,
+            in_the_answer=row.via == "http",
         ),
         zone=zone_of(partner, source),
         write=lambda control, at: (write_997 if x12 else write_contrl)(told, to, control=control, at=at),

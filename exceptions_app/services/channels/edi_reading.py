@@ -16,7 +16,6 @@ from exceptions_app.channels.edi.edifact_orders import read_edifact_order
 from exceptions_app.channels.edi.envelope import read_interchange
 from exceptions_app.channels.edi.grading import (
     ERROR,
-    GRADES,
     NONE,
     Asked,
     Graded,
@@ -30,6 +29,7 @@ from exceptions_app.channels.edi.partners import Partner, partner_of
 from exceptions_app.channels.edi.segments import Broken, Message
 from exceptions_app.channels.edi.x12_orders import CANCELS_ORDER, REPLACES_ALL, read_x12_order
 from exceptions_app.models import Interpretation, Signal
+from exceptions_app.rules.grading import GRADES
 from exceptions_app.services.channels.edi_documents import zone_of
 from exceptions_app.services.channels.edi_facts import (
     crude_state,
@@ -198,11 +198,11 @@ def _changed_line(
         graded = grade_line(asked, None, limits=Limits(), now=now, zone=found.zone, unknown=placed.unknown)
         return LineView(line, graded, asked, item=placed.item)
     own = placed.line
-    held = held_line(own, now=now, frozen_days=partner.frozen_days)
+    held = held_line(own, partner=partner, now=now)
     asked = _asked(line, document, (held.quantity, held.delivered), partner, unit=own.item.uom)
     more = asked.quantity - held.quantity if asked.quantity is not None else Decimal(0)
     if more > 0:
-        held = held_line(own, now=now, frozen_days=partner.frozen_days, more=more)
+        held = held_line(own, partner=partner, now=now, more=more)
     graded = grade_line(
         asked, held, limits=Limits(free_days=partner.free_days), now=now, zone=found.zone
     )  # fmt: skip

@@ -7,7 +7,7 @@ has gone out it is a record of its own. A message in which nothing differs opens
 import hashlib
 from typing import Any, Final
 
-from exceptions_app.channels.edi.grading import GRADES, NONE
+from exceptions_app.channels.edi.grading import NONE
 from exceptions_app.models import (
     EdiDocument,
     ExceptionRecord,
@@ -16,6 +16,7 @@ from exceptions_app.models import (
     SignalReading,
 )
 from exceptions_app.models.records import CORRELATES
+from exceptions_app.rules.grading import GRADES
 from exceptions_app.services.channels.edi_answer import confirm_unchanged, note_acknowledgement
 from exceptions_app.services.channels.edi_documents import ACKNOWLEDGEMENTS
 from exceptions_app.services.channels.edi_reading import (
