@@ -32,6 +32,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "exception.reopen": _DESK,
     "exception.merge": frozenset({PLANNER}),
     "exception.split": frozenset({PLANNER}),
+    "exception.shelve": _DESK,
     "task.finish": _FLOOR,
     "progress.report": _FLOOR | {INTEGRATOR},
     "sequence.view": _EVERYBODY,

@@ -17,6 +17,9 @@ from exceptions_app.models import ExceptionRecord, Response
 from plant_app.models import ExceptionType, Function, User, WorkUnit
 
 ETA_MINUTES = (5, 10, 15, 30, 60)
+SHELF_HOURS = (
+    ("1", "1 hour"), ("4", "4 hours"), ("8", "8 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "1 week"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,38 @@ def _sort(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dial
     )  # fmt: skip
 
 
+def _shelve(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    unit, centre = exception.work_unit, exception.work_centre
+    places = tuple(
+        (name, words)
+        for name, words in (
+            ("work_unit", str(unit) if unit else ""),
+            ("work_centre", f"all of {centre}" if centre else ""),
+            ("area", f"all of {exception.area}" if exception.area else ""),
+        )
+        if words
+    )
+    return Dialog(
+        title=f"Shelve what reports {exception.type.name.lower()}",
+        url=f"/exceptions/{exception.ref}/shelve/",
+        submit="Shelve",
+        lead="Machine signals of this kind open nothing until then. What still stands when it ends comes up by itself; "
+        f"{exception.ref} stays as it is.",
+        controls=[
+            Control("place", "Where", "text", places[0][0] if places else "", required=True, choices=places),
+            Control("hours", "For", "text", "4", required=True, choices=SHELF_HOURS),
+            Control("people", "Also what people report", "checkbox", "", required=False),
+            _reason(placeholder="pressure sensor is replaced on Thursday"),
+        ],
+    )  # fmt: skip
+
+
 BUILDERS: dict[str, Builder] = {
+    "shelve": _shelve,
+    "unsplit": _simple(
+        "unsplit", "Undo the split of", "Undo the split",
+        "Its signals go back to the record they were taken from; this one is cancelled.",
+    ),
     "reroute": _reroute,
     "add": _add,
     "clear": _clear,

@@ -24,6 +24,7 @@ from decisions_app.models import Option, Task
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, Response
 from exceptions_app.selectors import exception_by_ref, visible_to
+from exceptions_app.services.records.links import Links
 from plant_app.models import User
 from plant_app.permissions import require
 from plant_app.selectors import visible_site_ids
@@ -127,6 +128,27 @@ def _split(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     return f"{fresh.ref} split off."
 
 
+def _unsplit(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    origin = decisions.undo_split(
+        exception_id=exception.pk, actor=user, reason=posted.get("reason", ""), via=DESK
+    )
+    return f"{exception.ref} is part of {origin.ref} again."
+
+
+def _shelve(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    place, hours = posted.get("place", ""), posted.get("hours", "")
+    if place not in ("work_unit", "work_centre", "area") or getattr(exception, place) is None:
+        raise InvalidInput("exceptions.shelf", "Choose what is shelved.", field="place")
+    if not hours.isdigit():
+        raise InvalidInput("exceptions.shelf", "Say for how long.", field="hours")
+    shelf = exceptions.shelve(
+        links=Links(site=exception.site, **{place: getattr(exception, place)}), type_=exception.type,
+        ends_at=clock.now() + timedelta(hours=int(hours[:4])), reason=posted.get("reason", ""), author=user,
+        people_too="people" in posted,
+    )  # fmt: skip
+    return f"Shelved: {shelf.scope}."
+
+
 def _comment(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     decisions.comment(exception_id=exception.pk, author=user, text=posted.get("text", ""), via=DESK)
     return "Said to everyone here."
@@ -185,6 +207,8 @@ VERBS: dict[str, tuple[str, Step]] = {
     "clear": ("exception.clear", _clear),
     "merge": ("exception.merge", _merge),
     "split": ("exception.split", _split),
+    "unsplit": ("exception.split", _unsplit),
+    "shelve": ("exception.shelve", _shelve),
     "comment": ("exception.comment", _comment),
     "reroute": ("exception.respond", _reroute),
     "add": ("exception.reroute", _add),

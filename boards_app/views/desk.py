@@ -13,6 +13,7 @@ from boards_app.filters import DeskFilter
 from boards_app.selectors import desk as rows_of
 from boards_app.selectors.frame import Frame, nav_for, site_groups
 from boards_app.selectors.panel import my_response, panel_of
+from boards_app.selectors.shelves import standing_shelves
 from boards_app.selectors.strip import strip_of
 from boards_app.views.frame import done, is_htmx, page, show
 from core import clock
@@ -54,6 +55,7 @@ def desk(request: HttpRequest, frame: Frame) -> HttpResponse:
         "facets": rows_of.facets(frame, params, listing.total),
         "strip": strip_of(frame),
         "views": rows_of.views_of(frame, params),
+        "shelved": standing_shelves(frame),
     }
     if listing.first is not None:
         context |= panel_of(listing.first, frame.user, frame.now)

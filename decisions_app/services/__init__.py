@@ -5,7 +5,7 @@ from decisions_app.services.containment import contain, contain_due
 from decisions_app.services.deciding import decide
 from decisions_app.services.finishing import complete_task
 from decisions_app.services.loading import load_default_playbooks
-from decisions_app.services.merging import merge, split
+from decisions_app.services.merging import merge, split, split_from, undo_split
 from decisions_app.services.progress import report_progress
 from decisions_app.services.settled import handle_settled
 from decisions_app.services.talk import comment
@@ -33,5 +33,7 @@ __all__ = [
     "reverse_decision",
     "settle",
     "split",
+    "split_from",
     "take_task",
+    "undo_split",
 ]

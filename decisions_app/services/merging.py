@@ -63,6 +63,8 @@ def split(
     chosen = set(signal_ids)
     if not chosen or not chosen < mine:
         raise InvalidInput("exceptions.split", "Choose some, but not all, of the record's signals.")
+    taken = SignalReading.objects.filter(exception=exception, signal_id__in=chosen).order_by("pk")
+    readings = [list(row) for row in taken.values_list("pk", "opened", "outcome")]
     fresh = exceptions.open_from_signals(signal_ids=sorted(chosen), actor=actor, split_from=exception)
     for record, other in ((exception, fresh), (fresh, exception)):
         exceptions.record_event(
@@ -71,7 +73,40 @@ def split(
             actor=actor,
             via=via,
             text=reason[:300],
-            data={"with": other.ref, "at": clock.now().isoformat()},
+            data={
+                "with": other.ref,
+                "at": clock.now().isoformat(),
+                **({"readings": readings} if record is fresh else {}),
+            },
         )
     hint(*exceptions.groups_of(exception), *exceptions.groups_of(fresh), kind="split", ref=exception.ref)
     return fresh
+
+
+def split_from(exception: ExceptionRecord) -> ExceptionRecord | None:
+    """The record this one was split off, while both are live and the split can be undone."""
+    line = exception.events.filter(kind=EventKind.SPLIT, data__has_key="readings").order_by("-pk").first()
+    if line is None or not exception.is_live:
+        return None
+    origin = ExceptionRecord.objects.filter(ref=line.data["with"]).first()
+    return origin if origin is not None and origin.is_live else None
+
+
+@transaction.atomic
+def undo_split(*, exception_id: int, actor: User, reason: str, via: str = "") -> ExceptionRecord:
+    """Put what was split off back where it came from: signals as they counted before, this record cancelled.
+
+    Signals that joined it since go along. Returns the record it came from. TransitionRefused when it was not split off,
+    or one of the two has ended. Locks both, lower key first.
+    """
+    exception = ExceptionRecord.objects.get(pk=exception_id)
+    origin = split_from(exception)
+    if origin is None:
+        raise TransitionRefused("exceptions.no_split", f"{exception.ref} was not split off a record that is open.")
+    line = exception.events.filter(kind=EventKind.SPLIT, data__has_key="readings").order_by("-pk")[0]
+    target = merge(
+        exception_id=exception.pk, into_id=origin.pk, actor=actor, reason=reason or "The split is undone", via=via
+    )
+    for pk, opened, outcome in line.data["readings"]:
+        SignalReading.objects.filter(pk=pk, exception=target).update(opened=opened, outcome=outcome)
+    return target

@@ -121,6 +121,32 @@ def test_a_merge_moves_the_signals_and_undoing_it_brings_them_back(plant: KolbeM
     assert other.readings.get().opened is True
 
 
+def test_a_split_is_undone_with_every_signal_as_it_counted_before(plant: KolbeMini, report: Report) -> None:
+    # given a second leak reported at the same press, split off because it is another matter
+    one = report(DOWN)
+    report("press 4 down again, valve")
+    second = one.readings.order_by("pk").last()
+    assert second is not None
+    before = list(one.readings.order_by("pk").values_list("pk", "opened", "outcome"))
+    fresh = decisions.split(
+        exception_id=one.pk, signal_ids=[second.signal_id], actor=planner(plant), reason="the valve is another matter"
+    )
+    assert (one.readings.count(), fresh.readings.count()) == (1, 1)
+    assert decisions.split_from(fresh) == one
+    assert decisions.split_from(one) is None
+    # when it turns out to be the same after all
+    origin = decisions.undo_split(exception_id=fresh.pk, actor=planner(plant), reason="")
+    # then it is as if it had not been split, and both stories tell of it
+    assert origin == one
+    assert list(one.readings.order_by("pk").values_list("pk", "opened", "outcome")) == before
+    fresh.refresh_from_db()
+    assert (fresh.status, fresh.merged_into) == ("cancelled", one)
+    assert fresh.events.filter(kind="merged", text="The split is undone").count() == 1
+    assert one.events.filter(kind="merged").count() == 1
+    with pytest.raises(TransitionRefused, match="was not split off"):
+        decisions.undo_split(exception_id=fresh.pk, actor=planner(plant), reason="")
+
+
 def test_counts_of_a_reversed_decision_are_confirmed_by_the_next_one(
     plant: KolbeMini, erp: Books, report: Report
 ) -> None:

@@ -16,6 +16,7 @@ from boards_app.selectors.risk import risks_of
 from core.errors import DomainError
 from decisions_app.models import Task
 from decisions_app.selectors import tasks_of
+from decisions_app.services.merging import split_from
 from decisions_app.services.tasks import check_doer
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord
@@ -80,11 +81,14 @@ def rights_of(exception: ExceptionRecord, user: User) -> dict[str, bool]:
         "reopen": ended and can(user, "exception.reopen", site),
         "merge": live and can(user, "exception.merge", site),
         "split": correlates and can(user, "exception.split", site),
+        "unsplit": can(user, "exception.split", site) and split_from(exception) is not None,
+        "shelve": exception.type.code != "safety_stop" and exception.work_centre_id is not None
+        and can(user, "exception.shelve", site),
         "comment": can(user, "exception.comment", site),
     }  # fmt: skip
     may["more"] = any(
         may[name]
-        for name in ("correct", "reroute", "clear", "resolve", "cancel", "restore", "reopen", "merge")
+        for name in ("correct", "reroute", "clear", "resolve", "cancel", "restore", "reopen", "merge", "shelve")
     )
     return may
 
