@@ -14,13 +14,23 @@ from exceptions_app.reading.packs import Pack
 from exceptions_app.reading.quantities import Quantity
 from exceptions_app.reading.times import Moment
 from exceptions_app.reading.types import FieldReading, Intent, Method, Span, Value
+from exceptions_app.reading.units import CARDINALS, UNIT_OF
 from exceptions_app.reading.verdict import Verdict
 
 _ROLE_FIELD = {
-    "quantity": "quantity", "part": "quantity", "from": "quantity_from", "to": "requested_quantity",
+    "part": "quantity", "from": "quantity_from", "to": "requested_quantity",
     "total": "quantity_total", "good": "quantity_good", "scrap": "quantity_scrap", "left": "quantity_left",
     "received": "quantity_received",
 }  # fmt: skip
+#: Which role is the affected or missing amount, most telling first, by type; elsewhere a counted amount.
+_AFFECTED = {
+    "material_shortage": ("missing", "needed", "quantity", "part", "loose"),
+    "quality_hold": ("quantity", "part", "loose", "missing", "left"),
+    "supplier_delay": ("missing", "quantity", "part", "loose", "needed"),
+    "customer_complaint": ("quantity", "loose", "missing", "part"),
+    "order_change": ("quantity",),
+}
+_COUNTED = ("quantity", "part", "missing")
 _DUE_FIELD = {
     "order_change": "requested_date", "supplier_delay": "new_date", "machine_downtime": "expected_up_at",
     "tooling": "expected_up_at", "material_shortage": "runs_out_at", "labour_shortage": "until",
@@ -30,6 +40,18 @@ _DUE_FIELD = {
 _DATED = frozenset({"order_change", "supplier_delay", "engineering_change", "customer_complaint"})
 _COMPLAINT_DEFECTS = frozenset({"DIM-SIZE", "SUR-SCRATCH", "FUN-TEST", "FUN-LEAK", "ASM-WRONG", "LBL-LABEL"})
 _COUNT_WORDS = {"one": 1, "a": 1, "ein": 1, "jednego": 1, "two": 2, "dwoch": 2}
+_MOST_PEOPLE = 60
+_COUNT_OF = re.compile(r"(?<![\w.,:/-])(?P<count>[0-9]{1,2}|[^\W\d_]{2,12})(?![\w:%/]|[.,][0-9])(?=(?: (?P<noun>[^\W\d_]{2,20}))?)")
+_ARTICLES = frozenset({"a", "an", "ein", "eine", "einem", "einen", "un", "una", "um", "uma", "one", "uno"})
+_PREPOSITIONS = frozenset({"for", "fuer", "fur", "para", "dla", "line", "linie", "linea", "linha", "linii", "linia", "per"})
+#: Beginnings of words for people at work, in any of the languages.
+_STAFF = (
+    "operat", "operar", "bedien", "einricht", "schweiss", "welder", "setter", "fitter", "schlosser", "elektrik", "electric",
+    "eletric", "soldador", "spawacz", "preparador", "ustawiacz", "mechani", "mecanic", "packer", "driver", "fahrer", "chofer",
+    "kierowc", "worker", "arbeiter", "trabaj", "trabalh", "pracowni", "zeitarb", "leih", "eventual", "tempor", "agency",
+    "personen", "persona", "pessoa", "osob", "compan", "colleg", "kolleg", "coleg", "student", "montador", "inspect", "inspekt",
+    "technik", "tecnic", "laborant", "krankmeld", "absence", "ausfall", "ausfaelle",
+)
 _CHANGE_NO = re.compile(
     r"(?<!\w)(?:ecn|eco|ecr|pcn)[ :#-]{0,2}(?:no\.? |nr\.? )?(?:[a-z]{1,3}-)?[0-9]{2,8}(?![\w-])"
 )
@@ -61,31 +83,100 @@ def due_field(verdict: Verdict, due: Moment) -> FieldReading:
     return _field(name, value, due.span, "rule", 0.75 if due.approximate else 0.9)
 
 
-def amounts(quantities: Sequence[Quantity], verdict: Verdict, cues: Cues) -> tuple[list[FieldReading], str]:
+def amounts(
+    quantities: Sequence[Quantity], verdict: Verdict, cues: Cues, pack: Pack, masked: str, text: Text
+) -> tuple[list[FieldReading], str]:
     """Amounts by name and the unit of the main one. What is affected or missing is `quantity`, never what is left."""
     fields: dict[str, FieldReading] = {}
     uom = ""
+    type_code = verdict.type_code or ""
     for one in quantities:
-        name = _ROLE_FIELD[one.role]
-        if name not in fields:
+        name = _ROLE_FIELD.get(one.role, "")
+        if name and name != "quantity" and name not in fields:
             fields[name] = _field(name, one.value, one.span, "rule", 0.9)
-        if one.uom and not uom:
-            uom = one.uom
+    if type_code == "labour_shortage":
+        missing = _short_of_people(quantities, fields, cues) or _people_named(masked, cues, pack, text)
+        if missing:
+            fields["quantity"], uom = missing, "person"
+        return list(fields.values()), uom
+    affected = _affected(quantities, type_code)
+    if affected is not None:
+        sure = 0.9 if affected.role in ("missing", "quantity", "part") else 0.8
+        fields["quantity"] = _field("quantity", affected.value, affected.span, "rule", sure)
+        uom = affected.uom
     total, rest = fields.get("quantity_total"), fields.get("quantity_received")
-    if verdict.type_code == "labour_shortage":
-        rest = fields.pop("quantity", None) if total else rest
-        uom = "person" if "quantity" in fields or total else uom
-    if total and rest and "quantity" not in fields and Decimal(str(total.value)) > Decimal(str(rest.value)):
-        missing = Decimal(str(total.value)) - Decimal(str(rest.value))
-        fields["quantity"] = _field("quantity", missing, total.span, "rule", 0.85)
-    if verdict.type_code == "labour_shortage" and "quantity" not in fields:
-        missing_people = _people(cues)
-        if missing_people:
-            fields["quantity"], uom = missing_people, "person"
-    if verdict.type_code == "quality_hold" and "quantity" not in fields and "quantity_scrap" in fields:
+    if total and rest and affected is None and Decimal(str(total.value)) > Decimal(str(rest.value)):
+        gap = Decimal(str(total.value)) - Decimal(str(rest.value))
+        fields["quantity"] = _field("quantity", gap, total.span, "rule", 0.85)
+    if type_code == "quality_hold" and "quantity" not in fields and "quantity_scrap" in fields:
         scrap = fields["quantity_scrap"]
         fields["quantity"] = _field("quantity", scrap.value, scrap.span, "rule", 0.85)
+    if type_code == "order_change" and "requested_quantity" not in fields:
+        wanted = next((one for one in quantities if one.role == "needed"), None)
+        if wanted is not None:
+            fields["requested_quantity"] = _field("requested_quantity", wanted.value, wanted.span, "rule", 0.8)
+    uom = uom or next((one.uom for one in quantities if one.uom and one.role != "left"), "")
+    uom = uom or next((one.uom for one in quantities if one.uom), "")
     return list(fields.values()), uom
+
+
+def _affected(quantities: Sequence[Quantity], type_code: str) -> Quantity | None:
+    """The amount this is about: what is missing, else what is needed less what is there, else what is counted."""
+    by_role: dict[str, Quantity] = {}
+    for one in quantities:
+        by_role.setdefault(one.role, one)
+    left, needed = by_role.get("left"), by_role.get("needed")
+    if type_code == "material_shortage" and "missing" not in by_role and needed and left and left.value < needed.value:
+        return Quantity("needed", needed.value - left.value, needed.uom or left.uom, needed.span)
+    for role in _AFFECTED.get(type_code, _COUNTED):
+        if role in by_role:
+            return by_role[role]
+    return None
+
+
+def _short_of_people(
+    quantities: Sequence[Quantity], fields: dict[str, FieldReading], cues: Cues
+) -> FieldReading | None:
+    """Where the words say it outright: "running 3 of 4", "faltan 2"; of a total the rest, when told who is there."""
+    told = _people(cues)
+    if told:
+        return told
+    missing = next((one for one in quantities if one.role == "missing"), None)
+    if missing is not None and missing.value <= _MOST_PEOPLE:
+        return _field("quantity", missing.value, missing.span, "rule", 0.9)
+    part = next((one for one in quantities if one.role in ("part", "received")), None)
+    total = fields.pop("quantity_total", None)
+    if part is not None and total is not None and Decimal(str(total.value)) > part.value:
+        there = part.role == "received"
+        return _field("quantity", Decimal(str(total.value)) - part.value if there else part.value, total.span, "rule", 0.8)
+    return None
+
+
+def _people_named(masked: str, cues: Cues, pack: Pack, text: Text) -> FieldReading | None:
+    """A small number, in figures or words, before people or before a word of absence; never "with one man"."""
+    only = {fold(word) for word in pack.quantities["with_before"]}
+    missing = {fold(word) for word in pack.quantities["missing_before"]}
+    starts = [cue.span.start for cue in cues.types if cue.role.type_code == "labour_shortage"]
+    best: tuple[int, int, int, int] | None = None
+    for match in _COUNT_OF.finditer(masked):
+        word, noun = match["count"], match["noun"] or ""
+        count = int(word) if word.isdigit() else CARDINALS.get(word, 0)
+        if not 0 < count <= _MOST_PEOPLE:
+            continue
+        before = masked[max(0, match.start() - 18) : match.start()].split()
+        if before and (before[-1] in only or before[-1] in _PREPOSITIONS):
+            continue
+        people = UNIT_OF.get(noun) == "person" or any(part in noun for part in _STAFF)
+        lacking = any(" ".join(before[-size:]) in missing for size in (1, 2, 3))
+        absent = any(0 <= start - match.end("count") <= 16 for start in starts)
+        rank = 3 * lacking + 2 * people + absent
+        if word in _ARTICLES and not lacking:
+            rank = 0
+        if rank and (best is None or rank > best[0]):
+            best = (rank, count, match.start("count"), match.end("noun") if people else match.end("count"))
+    if best is None:
+        return None
+    return _field("quantity", Decimal(best[1]), text.span(best[2], best[3]), "rule", 0.85)
 
 
 def _people(cues: Cues) -> FieldReading | None:

@@ -3,7 +3,8 @@
 A name several rows share stays open with its candidates. Says in words what does not fit; decides nothing about triage.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from exceptions_app.reading.master import MasterCode, MasterHit, MasterIndex, UnknownCode
@@ -16,10 +17,28 @@ KIND_ORDER = (
 )  # fmt: skip
 CONFIDENCE: dict[Method, float] = {
     "code": 0.99, "alias": 0.93, "name": 0.93, "number": 0.85, "code_loose": 0.75, "context": 0.9, "rule": 0.85,
+    "tail": 0.82,
 }  # fmt: skip
 CHECKED = 0.93
 DOUBTFUL = 0.5
 WORDS = {kind: kind.replace("_", " ") for kind in KIND_ORDER} | {"work_unit": "machine"}
+_TAIL_FOR = {
+    "supplier_delay": ("purchase_order",), "order_change": ("sales_order", "work_order"),
+    "customer_complaint": ("sales_order", "lot"),
+}  # fmt: skip
+_FINE_AFTER = re.compile(
+    r"^[^,]{0,50}?\b(?:(?:is|are|looks?|seems?|runs?|still) (?:ok|okay|fine|good|running|not affected|unaffected)"
+    r"|not affected|unaffected|can (?:be used|run|continue|go on)|is enough|are enough|keeps? running|runs? normally"
+    r"|(?:ist|sind|laeuft|laufen|lauft) (?:ok|okay|i\.?o\.?|gut|weiter|normal|nicht betroffen)|nicht betroffen|reicht|reichen"
+    r"|kann (?:verwendet|weiter)|(?:esta|estan|sigue|siguen) (?:bien|ok|funcionando|corriendo|normal)|no (?:esta )?afectad[oa]s?"
+    r"|se puede usar|alcanza|(?:esta|estao|segue|continua) (?:bem|ok|a funcionar|a rodar|rodando|normal)|nao afetad[oa]s?"
+    r"|pode ser usad[oa]|chega para|(?:jest|sa|dziala|chodzi|pracuje) (?:ok|dobrze|dobra|dobre|normalnie|dalej)|wystarczy"
+    r"|bez problemow|nie dotyczy|mozna uzyc)\b"
+)
+_FINE_BEFORE = re.compile(
+    r"\b(?:not|only not|except|except for|apart from|nicht|ausser|no|excepto|salvo|menos|exceto|nie|oprocz|poza"
+    r"|(?:runs|continues|laeuft|corre|roda) (?:fine )?on)(?: (?:the|der|die|das|el|la|o|a|lot|charge|lote|on|an|en|na))? $"
+)
 #: Types in which the running order of the machine is part of the matter.
 _AT_MACHINE = frozenset(
     {"machine_downtime", "quality_hold", "labour_shortage", "tooling", "material_shortage"}
@@ -30,32 +49,84 @@ _PRODUCT_OF_ORDER = frozenset(
 
 
 def read_links(
-    hits: Sequence[MasterHit], unknown: Sequence[UnknownCode], context: ReadingContext
+    hits: Sequence[MasterHit], unknown: Sequence[UnknownCode], context: ReadingContext, text: str = ""
 ) -> tuple[list[FieldReading], list[str]]:
-    """One field per kind named; several different rows of a kind stay candidates of one field."""
+    """One field per kind named; a name several rows share stays open with its candidates. `text` is folded."""
     reasons = [f"{one.span.text} is not a known {WORDS[one.kind]}" for one in unknown]
     by_kind: dict[str, list[tuple[MasterHit, tuple[MasterCode, ...]]]] = {}
     for hit in hits:
         rows = _narrow(hit, context)
         by_kind.setdefault(rows[0].kind, []).append((hit, rows))
     fields = []
-    for kind, found in by_kind.items():
+    for kind, every in by_kind.items():
+        found = _told_apart(every, by_kind, text)
         first, rows = found[0]
+        sure = list(dict.fromkeys(of_hit[0].code for _, of_hit in found if len(of_hit) == 1))
         codes = list(dict.fromkeys(row.code for _, of_hit in found for row in of_hit))
         confidence = max(CONFIDENCE[hit.method] for hit, _ in found)
-        if len(codes) > 1:
+        open_ = len(sure) < len(codes)
+        if open_:
             confidence = DOUBTFUL
-            if any(len(of_hit) > 1 for _, of_hit in found):
-                reasons.append(f"{first.span.text} could be {' or '.join(codes)}")
+            reasons.append(f"{first.span.text} could be {' or '.join(codes)}")
+        elif len(codes) > 1:
+            confidence = min(CONFIDENCE[hit.method] for hit, _ in found)
         elif context.site_code and rows[0].site_code not in ("", context.site_code):
             reasons.append(f"{codes[0]} belongs to site {rows[0].site_code}")
         fields.append(
             FieldReading(
                 kind, codes[0], first.span.text, first.span.start, first.span.end, first.method, confidence,
-                tuple(codes) if len(codes) > 1 else (),
+                tuple(codes) if open_ else (), () if open_ else tuple(codes[1:]),
             )
         )  # fmt: skip
     return fields, reasons
+
+
+def settle_tails(hits: Sequence[MasterHit], type_code: str | None) -> list[MasterHit]:
+    """Bare short numbers stand for an order only where the matter is about such orders, and for one of them alone."""
+    wanted = _TAIL_FOR.get(type_code or "", ("work_order", "lot"))
+    kept = []
+    for hit in hits:
+        if hit.method != "tail":
+            kept.append(hit)
+            continue
+        rows = tuple(row for row in hit.rows if row.kind in wanted)
+        if len({row.code for row in rows}) == 1:
+            kept.append(replace(hit, rows=rows[:1]))
+    return kept
+
+
+def _told_apart(
+    found: list[tuple[MasterHit, tuple[MasterCode, ...]]],
+    by_kind: Mapping[str, Sequence[tuple[MasterHit, tuple[MasterCode, ...]]]],
+    text: str,
+) -> list[tuple[MasterHit, tuple[MasterCode, ...]]]:
+    """A name of several is settled by what else is named: one of them by code, or the place it stands in.
+
+    What is named only to say it is not concerned goes, as long as something else of the kind is left.
+    """
+    if len(found) == 1 and len(found[0][1]) == 1:
+        return found
+    exact = {rows[0].code for _, rows in found if len(rows) == 1}
+    centres = {row.code for _, rows in by_kind.get("work_centre", ()) if len(rows) == 1 for row in rows}
+    kept: list[tuple[MasterHit, tuple[MasterCode, ...]]] = []
+    for hit, rows in found:
+        fitting = tuple(row for row in rows if row.code in exact)
+        if len(rows) > 1 and fitting:
+            continue
+        if len(rows) > 1 and centres:
+            here = tuple(row for row in rows if row.parent in centres)
+            rows = here or rows
+        kept.append((hit, rows))
+    concerned = [(hit, rows) for hit, rows in kept if not _spared(hit, text)]
+    return concerned or kept or found
+
+
+def _spared(hit: MasterHit, text: str) -> bool:
+    """Whether the words beside it say it is all right."""
+    after = text[hit.span.end : hit.span.end + 90]
+    clause = re.split(r"[.;!?\n](?:\s|$)|,(?= ?(?:but|aber|pero|mas|ale)\b)", after, maxsplit=1)[0]
+    before = text[max(0, hit.span.start - 40) : hit.span.start]
+    return bool(_FINE_AFTER.search(clause) or _FINE_BEFORE.search(before))
 
 
 def _narrow(hit: MasterHit, context: ReadingContext) -> tuple[MasterCode, ...]:

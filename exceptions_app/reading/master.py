@@ -5,12 +5,13 @@ looks like one of ours and is not is reported as unknown. Built from plain rows;
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ahocorasick_rs import AhoCorasick
 
+from exceptions_app.reading.names import KIND_OF, other_forms, words_for
 from exceptions_app.reading.normalise import Text, fold, spellings
 from exceptions_app.reading.types import Method, Span
 
@@ -30,15 +31,29 @@ _LINE = re.compile(
     r"[ ,/-]{0,2}(?:line|ln|item|pos|position|partida|linea|posicion|linha|poz|pozycja|zeile)?\.? ?#?([0-9]{1,5})(?!\w)"
 )
 _NOT_A_CODE = re.compile(
-    r"(?:alarm|error|err|fault|code|tel|phone|fax|vat|ust|fehler|codigo|erro|blad|kod|nip)[ :.#-]*$"
+    r"(?:alarm|alarma|alarme|error|err|fault|code|tel|phone|mobile|mobil|fon|telefono|telefone|telefon|fax|vat|ust|ust-id"
+    r"|fehler|codigo|erro|blad|blad serwa|kod|nip|nif|cif|nipc|regon|org\.? ?nr|iban|plz|cp|ext|extension|durchwahl|wewn|int"
+    r"|quote|quotation|angebot|angebotsnr|oferta|orcamento|cotizacion|presupuesto|proposta|ticket|version|serial|sn|s/n"
+    r"|ce|model|modell|modelo)(?: [a-z]{1,8})?[ :.#/-]*$"
 )
+_ORDER_WORD = re.compile(
+    r"(?:(?<!\w)(?:of|wo|fa|mo|po|so|op|zp|oc|job|order|orders|auftrag|auftraege|fertigungsauftrag|bestellung|orden|ordenes"
+    r"|pedido|compra|ordem|encomenda|zlecenie|zlecenia|zleceniu|zamowienie|zamowienia|zamowieniu|lot|batch|lote|charge|los"
+    r"|partia|partii|partie)(?: (?:no|nr|num|number|de compra|de fabricacion|order))?\.?[ :#]{0,2})$"
+)
+_LEAD = re.compile(r"(?:^|[,;:.(\n!?] ?|(?<!\w)(?:la|el|the|die|der|den|dem|a|o|na|da|do|fuer|for|para|zu|zum|and|und|y|e|i|od|w|on) )$")
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 _ZERO = re.compile(r"o[0-9o]|[0-9]o|[a-z]0|(?<![a-z])0")
 _MAX_GROUPS = 8
 #: Codes that may be named by their number alone, when it is long enough to be nothing else.
 _BY_NUMBER = ("work_order", "sales_order", "purchase_order", "lot", "sales_order_line", "purchase_order_line")
+_PLACES = frozenset({"work_unit", "work_centre", "area"})
 _LINES_OF = {"sales_order": "sales_order_line", "purchase_order": "purchase_order_line"}
 _MIN_NUMBER = 5
 _MIN_NAME = 3
+_MIN_TAIL = 3
+#: Above this many rows of a kind only plurals of its names are kept.
+_MANY = 4_000
 #: More names than any message has.
 MAX_HITS = 200
 
@@ -97,11 +112,15 @@ class MasterIndex:
         self._zeroed: dict[str, list[MasterCode]] = defaultdict(list)
         self._numbers: dict[str, list[MasterCode]] = defaultdict(list)
         self._shapes: dict[str, tuple[str, int]] = {}
+        self._dashed: dict[str, list[MasterCode]] = defaultdict(list)
+        self._tails: dict[str, list[MasterCode]] = defaultdict(list)
         self._by_kind: dict[tuple[str, str], list[MasterCode]] = defaultdict(list)
         names: dict[str, list[tuple[MasterCode, Method]]] = defaultdict(list)
         self._kinds: set[str] = set()
+        self._per_kind: Counter[str] = Counter()
         count = 0
         for row in rows:
+            self._per_kind[row.kind] += 1
             if not row.only_at:
                 count += 1
                 self._kinds.add(row.kind)
@@ -139,6 +158,12 @@ class MasterIndex:
                 self._zeroed[squashed.replace("o", "0")].append(row)
         if not has_digit and len(squashed) >= _MIN_NAME:
             self._squashed[squashed].append(row)
+            if len(groups) > 1:
+                self._dashed[fold(row.code)].append(row)
+        if row.kind in _BY_NUMBER and row.kind not in _LINES_OF.values() and len(groups) > 1 and groups[-1].isdigit():
+            tail = _GROUP.findall(fold(row.code))[-1]
+            if len(tail) >= _MIN_TAIL:
+                self._tails[tail].append(row)
         if len(groups) == 2 and groups[0].isalpha() and groups[1].isdigit():
             kind, longest = self._shapes.get(groups[0], (row.kind, 0))
             digits = len(re.sub(r"\D", "", squashed))
@@ -155,6 +180,8 @@ class MasterIndex:
         has_digit = any(part.isdigit() for part in groups)
         if has_digit and 1 < len(groups) <= _MAX_GROUPS and not any(char in name for char in "&()'"):
             self._add_groups(groups, row, method)
+            if groups[0] in KIND_OF:
+                self._add_groups([KIND_OF[groups[0]], *groups[1:]], row, method)
             if len(groups) == 2 and groups[0].isalpha() and len(groups[0]) >= _MIN_NAME:
                 self._shapes.setdefault(groups[0], (row.kind, 2))
             return
@@ -164,6 +191,9 @@ class MasterIndex:
             for form in forms
             if not name.isascii() or re.search("[aou]e", form)
         }
+        for form in list(forms):
+            forms |= other_forms(form, cases=self._per_kind[row.kind] <= _MANY)
+            forms |= set(words_for(form)) if row.kind in _PLACES else set()
         for form in forms:
             if len(form) >= _MIN_NAME:
                 names[form].append((row, method))
@@ -212,29 +242,42 @@ class MasterIndex:
         begin = parts[place][0]
         if not _free_before(text.fold, begin):
             return 0
-        best: tuple[int, int, str, Sequence[tuple[MasterCode, Method]]] | None = None
-        joined = ""
-        for ahead, (start, end, word) in enumerate(parts[place : place + _MAX_GROUPS]):
-            if ahead and not _JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
-                break
-            if ahead == 1 and word in _FILLERS:
-                continue
-            part = word.lstrip("0") or "0" if word.isdigit() else word
-            joined = f"{joined}|{part}" if ahead else part
-            found = _known_at(self._by_groups.get(joined, ()), site_code)
-            if found and _free_after(text.fold, end, found[0][0].kind):
-                best = (ahead + 1, end, joined, found)
-            if joined not in self._starts:
-                break
+        best = self._groups_at(text, parts, place, site_code, parts[place][2])
+        kind = KIND_OF.get(parts[place][2])
+        if kind is not None and best is None:
+            best = self._groups_at(text, parts, place, site_code, kind)
         if best is None:
             return self._run_at(text, parts, place, hits)
         used, end, joined, found = best
         rows = _verbatim(_rows(found), _squash(text.fold[begin:end]))
         if used == 1 and not self._stands_alone(text, begin, end):
             return 0
+        if text.fold[begin].isdigit() and _NOT_A_CODE.search(text.fold, max(0, begin - 24), begin):
+            return used
         hits.append(MasterHit(text.span(begin, end), rows, found[0][1]))
         self._more_after(text, end, joined, rows, hits)
         return used
+
+    def _groups_at(
+        self, text: Text, parts: list[tuple[int, int, str]], place: int, site_code: str, first: str
+    ) -> tuple[int, int, str, Sequence[tuple[MasterCode, Method]]] | None:
+        """The longest code or numbered name from this part on, its first word read as `first`."""
+        best: tuple[int, int, str, Sequence[tuple[MasterCode, Method]]] | None = None
+        joined = ""
+        for ahead, (_, end, word) in enumerate(parts[place : place + _MAX_GROUPS]):
+            start = parts[place + ahead][0]
+            if ahead and not _JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
+                break
+            if ahead == 1 and word in _FILLERS:
+                continue
+            part = word.lstrip("0") or "0" if word.isdigit() else word
+            joined = f"{joined}|{part}" if ahead else (first if not word.isdigit() else part)
+            found = _known_at(self._by_groups.get(joined, ()), site_code)
+            if found and _free_after(text.fold, end, found[0][0].kind):
+                best = (ahead + 1, end, joined, found)
+            if joined not in self._starts:
+                break
+        return best
 
     def _run_at(
         self, text: Text, parts: list[tuple[int, int, str]], place: int, hits: list[MasterHit]
@@ -243,7 +286,7 @@ class MasterIndex:
         begin, end, word = parts[place]
         windows = [end]
         for ahead in range(place + 1, min(place + _MAX_GROUPS, len(parts))):
-            if text.fold[windows[-1] : parts[ahead][0]] not in ("", "-", "_", " "):
+            if text.fold[windows[-1] : parts[ahead][0]] not in ("", "-", "_", " ", ".", "/"):
                 break
             windows.append(parts[ahead][1])
         for used in range(len(windows), 0, -1):
@@ -260,6 +303,20 @@ class MasterIndex:
         ):
             hits.append(MasterHit(text.span(begin, parts[place][1]), tuple(self._numbers[number]), "number"))
             return 1
+        return self._tail_at(text, begin, parts[place][1], word, hits)
+
+    def _tail_at(self, text: Text, begin: int, end: int, word: str, hits: list[MasterHit]) -> int:
+        """The last number of an order or lot, spelt as in its code: beside an order word, or as a bare name for it."""
+        rows = self._tails.get(word)
+        if not rows or not self._stands_alone(text, begin, end):
+            return 0
+        if _ORDER_WORD.search(text.fold, max(0, begin - 28), begin):
+            hits.append(MasterHit(text.span(begin, end), tuple(rows), "number"))
+            return 1
+        plain = len(word) < _MIN_NUMBER and not word.startswith("0")
+        if len(word) > _MIN_TAIL and not _YEAR.fullmatch(word) and (not plain or _LEAD.search(text.fold, max(0, begin - 8), begin)):
+            hits.append(MasterHit(text.span(begin, end), tuple(rows), "tail"))
+            return 1
         return 0
 
     def _run(self, text: Text, begin: int, end: int) -> MasterHit | None:
@@ -271,6 +328,8 @@ class MasterIndex:
             shouted = text.original[begin:end].isupper() and not text.original.isupper()
             if not squashed.isalpha() or shouted:
                 return MasterHit(text.span(begin, end), tuple(rows), "code")
+        if run in self._dashed:
+            return MasterHit(text.span(begin, end), tuple(self._dashed[run]), "code")
         if _ZERO.search(run):
             rows = self._zeroed.get(squashed.replace("o", "0"))
             if rows:

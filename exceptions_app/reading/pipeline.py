@@ -14,11 +14,12 @@ from exceptions_app.reading import details
 from exceptions_app.reading.classify import TypeScorer, score_by_cues
 from exceptions_app.reading.decide import decide
 from exceptions_app.reading.evidence import evidence_of
-from exceptions_app.reading.links import WORDS, complete, read_links
+from exceptions_app.reading.links import WORDS, complete, read_links, settle_tails
 from exceptions_app.reading.master import MasterIndex
 from exceptions_app.reading.model import TypeModel, shipped_model
 from exceptions_app.reading.normalise import Text
 from exceptions_app.reading.packs import PackSet, shipped_packs
+from exceptions_app.reading.quantities import read_quantities
 from exceptions_app.reading.times import Moment
 from exceptions_app.reading.types import (
     LINK_KINDS,
@@ -92,7 +93,7 @@ def interpret(
         mdy=context.date_order == "mdy", shift_start=context.shift_start,
     )  # fmt: skip
     message, cues, masked, began, due = seen.message, seen.cues, seen.masked, seen.began, seen.due
-    links, reasons = read_links(seen.hits, seen.unknown, context)
+    links, reasons = read_links(settle_tails(seen.hits, None), seen.unknown, context, message.fold)
     pack = packs.packs[cues.language]
     named = {link.name for link in links}
     scores = scorer(message, cues, named)
@@ -100,11 +101,16 @@ def interpret(
     if message.key.strip():
         opinion = (model or shipped_model())(seen.features)
         verdict = decide(verdict, opinion, scores, message.original, named=bool(named))
-    quantities = seen.quantities
+    if any(hit.method == "tail" for hit in seen.hits):
+        hits = settle_tails(seen.hits, verdict.type_code)
+        links, reasons = read_links(hits, seen.unknown, context, message.fold)
+        named = {link.name for link in links}
+    changing = verdict.type_code == "order_change"
+    quantities = read_quantities(masked, message.original, pack, change=True) if changing else seen.quantities
     explicit, refused = _explicit(fields or {}, master, context)
     verdict = _override(verdict, explicit, message, fields)
     found = [*details.type_field(verdict, verdict.intent, verdict.cue), *links]
-    amounts, uom = details.amounts(quantities, verdict, cues)
+    amounts, uom = details.amounts(quantities, verdict, cues, pack, masked, message)
     if verdict.intent != "chatter":
         found += [
             *amounts,
@@ -220,9 +226,9 @@ def _linked(verdict: Verdict, fields: Mapping[str, FieldReading]) -> tuple[float
     needed = NEEDED[verdict.type_code]
     there = [fields[kind] for kind in needed if kind in fields]
     several = [
-        f"{_COUNT.get(len(field.candidates), 'several')} {_PLURAL[field.name]} named"
+        f"{_COUNT.get(len(field.candidates) or len(field.also) + 1, 'several')} {_PLURAL[field.name]} named"
         for field in there
-        if field.candidates and field.name in _PLURAL
+        if (field.candidates or field.also) and field.name in _PLURAL
     ]
     if not there:
         return 0.4, [_MISSING[verdict.type_code]]

@@ -13,19 +13,26 @@ from functools import lru_cache
 from exceptions_app.reading.normalise import fold
 from exceptions_app.reading.packs import Pack
 from exceptions_app.reading.types import Span
-from exceptions_app.reading.units import COUNTED, UNIT_OF
+from exceptions_app.reading.units import COUNTED, NOT_COUNTED, UNIT_OF
 
 _NUMBER = r"(?:[0-9]{1,3}(?:[.,'\u2019][0-9]{3}){1,3}(?:[.,][0-9]{1,3})?|[0-9]{1,9}(?:[.,][0-9]{1,3})?)"
 _UNIT = "(?:" + "|".join(sorted(UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
 _EDGE = r"(?<![\w.,:+#/-])"
 _END = r"(?![\w%:]|[.,/-][0-9])"
+_ABOUT = r"(?:about |around |approx\.? |ca\.? |etwa |rund |unos |unas |cerca de |uns |umas |okolo |ok\.? |noch |mas |mais |jeszcze |only |nur |solo |so )?"
+_ARROW = re.compile(rf"{_EDGE}({_NUMBER})(?: ?({_UNIT}))? ?(?:->|=>|-->|→|>) ?({_NUMBER}){_END}(?: ?({_UNIT}))?")
+_LOOSE = re.compile(rf"{_EDGE}({_NUMBER}){_END} (?:x )?(?:([^\W\d_]{{3,}})|\x01)")
+_DATE_LIKE = re.compile(r"[0-9]{1,2}\.? (?:jan|feb|mar|maer|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|set|out|dic|sty|lut|kwi|maj|cze|lip|sie|wrz|paz|lis|gru)")
 _LIMIT = Decimal("1e9")
 _MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One amount: `role` is quantity, from, to, total, good, scrap, left, received or part."""
+    """One amount: `role` is quantity, missing, needed, from, to, total, good, scrap, left, received, part or loose.
+
+    `loose` is a number before a word that is no known unit ("118 jars").
+    """
 
     role: str
     value: Decimal
@@ -42,6 +49,11 @@ class _Grammar:
     scrap: re.Pattern[str]
     left: re.Pattern[str]
     counted: re.Pattern[str]
+    missing: re.Pattern[str]
+    needed: re.Pattern[str]
+    stock: re.Pattern[str]
+    instead: re.Pattern[str]
+    swapped: re.Pattern[str]
     received: frozenset[str]
     decimal: str
 
@@ -81,6 +93,24 @@ def _grammar(pack: Pack) -> _Grammar:
             rf"{_EDGE}{left_before} {number}{_END}{unit}|{_EDGE}{number}{unit} {_words(words['left'])}(?!\w)"
         ),
         counted=re.compile(rf"{_EDGE}({_NUMBER}) ?({_UNIT})"),
+        missing=re.compile(
+            rf"{_EDGE}{_words(words['missing_before'])}:? {_ABOUT}{number}{_END}{unit}"
+            rf"|{_EDGE}{number}{_END}{unit}(?: [^\W\d_]{{2,20}}| \x01+)? {_words(words['missing_after'])}(?!\w)"
+        ),
+        needed=re.compile(rf"{_EDGE}{_words(words['needed_before'])}:? {_ABOUT}{number}{_END}{unit}"),
+        stock=re.compile(
+            rf"{_EDGE}{_words(words['stock_before'])}:? (?:{_words(words['with_before'])} )?{number}{_END}{unit}"
+            rf"|{_EDGE}{number}{_END}{unit}(?: [^\W\d_]{{2,20}}| \x01+)? {_words(words['stock_after'])}(?!\w)"
+        ),
+        instead=re.compile(
+            rf"{_EDGE}{number}{_END}{unit}(?: [^\W\d_]{{2,20}}| \x01+| {_words(words['of'])} \x01+){{0,4}}[ ,(]+"
+            rf"{_words(words['instead'])}:?(?: the| der| den| die| los| las| os| as)? {number}{_END}{unit}"
+        ),
+        swapped=re.compile(
+            rf"{_EDGE}(?:{_words(words['instead'])}|old|alt|antes|stare|was):? {number}{_END}{unit}[ ,;:]*"
+            rf"(?:(?:please|bitte|now|new|neu|jetzt|ahora|nueva?|agora|nova?|teraz|nowe|prosze|mejor|favor|nur|only|solo|so)[ :]*)*"
+            rf"{number}{_END}{unit}"
+        ),
         received=frozenset(fold(word) for word in words["received"]),
         decimal=words["decimal"],
     )
@@ -133,6 +163,12 @@ def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> 
             if groups:
                 first = groups[0]
                 add(match, ("from", first, first + 1), ("to", first + 2, first + 3))
+        for match in _ARROW.finditer(masked):
+            add(match, ("from", 1, 2), ("to", 3, 4))
+        for match in grammar.swapped.finditer(masked):
+            add(match, ("from", 1, 2), ("to", 3, 4))
+        for match in grammar.instead.finditer(masked):
+            add(match, ("to", 1, 2), ("from", 3, 4))
         for match in grammar.to.finditer(masked):
             if match[2] or not re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", match[1]):  # "auf 4.12." is a day
                 add(match, ("to", 1, 2))
@@ -141,10 +177,19 @@ def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> 
         add(match, ("received" if after and after[0] in grammar.received else "part", 1, 2), ("total", 3, 4))
     for match in grammar.left.finditer(masked):
         add(match, ("left", 1, 2) if match[1] else ("left", 3, 4))
+    for match in grammar.missing.finditer(masked):
+        add(match, ("missing", 1, 2) if match[1] else ("missing", 3, 4))
+    for match in grammar.stock.finditer(masked):
+        add(match, ("left", 1, 2) if match[1] else ("left", 3, 4))
+    for match in grammar.needed.finditer(masked):
+        add(match, ("needed", 1, 2))
     for match in grammar.good.finditer(masked):
         add(match, ("good", 1, 2))
     for match in grammar.scrap.finditer(masked):
         add(match, ("scrap", 1, 2))
     for match in grammar.counted.finditer(masked):
         add(match, ("quantity", 1, 2))
+    for match in _LOOSE.finditer(masked):
+        if match[1][0] != "0" and (match[2] or "") not in NOT_COUNTED and not _DATE_LIKE.search(masked, max(0, match.start() - 1), match.end()):
+            add(match, ("loose", 1, None))
     return sorted(found, key=lambda one: one.span.start)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 #: `repeat`: says itself that it tells nothing new (reported before, under way): joins what is open, opens nothing.
 Intent = Literal["report", "recovery", "future", "chatter", "planned", "again", "repeat"]
 Method = Literal[
-    "code", "code_loose", "number", "alias", "name", "cue", "pattern", "rule", "context", "form", "api", "model"
+    "code", "code_loose", "number", "alias", "name", "cue", "pattern", "rule", "context", "form", "api", "model", "tail"
 ]
 Value = str | Decimal | datetime | date
 
@@ -41,7 +41,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class FieldReading:
-    """One value read, with the words it came from. Values from a form, the API or context have no words (0, 0)."""
+    """One value read, with the words it came from. Values from a form, the API or context have no words (0, 0).
+
+    `candidates`: the words fit each of these, so none is linked. `also`: further rows of the kind the text names beside
+    the first, each of them certain.
+    """
 
     name: str
     value: Value
@@ -51,6 +55,7 @@ class FieldReading:
     method: Method
     confidence: float
     candidates: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def span(self) -> Span:
@@ -63,6 +68,7 @@ class FieldReading:
         return {
             "name": self.name, "value": value, "words": self.words, "start": self.start, "end": self.end,
             "method": self.method, "confidence": round(self.confidence, 3), "candidates": list(self.candidates),
+            **({"also": list(self.also)} if self.also else {}),
         }  # fmt: skip
 
 
@@ -129,6 +135,15 @@ class Reading:
         """The value of that field, or None."""
         found = self.field(name)
         return found.value if found else None
+
+    @property
+    def all_links(self) -> dict[str, tuple[str, ...]]:
+        """Kind of master data -> every code the text names for certain, the first one first."""
+        return {
+            found.name: (str(found.value), *found.also)
+            for found in self.fields
+            if found.name in LINK_KINDS and not found.candidates
+        }
 
     @property
     def links(self) -> dict[str, str]:
