@@ -8,10 +8,12 @@ that is wrong.
 import base64
 import binascii
 import hmac
+from typing import Any
 
 from django.http import HttpResponse as PlainResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response as HttpResponse
 from rest_framework.views import APIView
@@ -28,6 +30,13 @@ from plant_app.throttling import limit
 _RAW = {"application/edi-x12": "x12", "application/edifact": "edifact", "application/edi-consent": ""}
 
 
+class AnyAnswer(DefaultContentNegotiation):
+    """An interchange is taken whatever its sender would like to read; a type we cannot write gets JSON."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class EdiView(APIView):
     """`POST /hooks/edi/<source-code>/`: the body is one X12 or EDIFACT interchange as it is."""
 
@@ -35,6 +44,7 @@ class EdiView(APIView):
     permission_classes = ()
     throttle_classes = ()
     parser_classes = ()
+    content_negotiation_class = AnyAnswer
 
     @extend_schema(
         operation_id="hooks_edi", tags=["signals"], auth=[],
