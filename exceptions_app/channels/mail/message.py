@@ -210,6 +210,8 @@ def _read(message: Message, reader: Reader, *, envelope: str | None, digest: str
     kept, left_out = _sorted_files(found.files, said=cids_said, shown=cids_shown)
     kind = content_type(message)
     why = _why_unreadable(found, body, kept)
+    if not any(first.get(name) for name in ("from", "subject", "message-id", "date", "to")):
+        why = why or "has none of a mail's headers"
     ids = _IDS.findall(first.get("message-id", "")) or first.get("message-id", "").split()[:1]
     answered = _IDS.findall(first.get("in-reply-to", ""))
     proof = by_results(
