@@ -5,6 +5,7 @@ pauses and after five tries becomes a triage item with its raw text; nothing a m
 """
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -161,6 +162,7 @@ def _read(reading: SignalReading) -> None:
         language=found.language,
         type_candidates=[[code, round(score, 3)] for code, score in found.type_candidates],
         pipeline_version=found.pipeline_version,
+        reader_model=found.pipeline_version.partition("+")[2],
         occurred_at=found.occurred_at,
         created_at=clock.now(),
     )
@@ -180,6 +182,7 @@ def understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) 
     """The text as read now, with who has to look first."""
     index = current_index()
     known = knowledge_of(index.version)
+    model_version, model = known.model_of(context.site.code)
     found = interpret(
         text,
         master=index,
@@ -187,7 +190,10 @@ def understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) 
         received_at=signal.received_at,
         fields=fields,
         packs=known.packs_of(context.site.code),
+        model=model,
     )
+    if model_version:
+        found = replace(found, pipeline_version=f"{found.pipeline_version}+{model_version}"[:40])
     looked = who_looks(found, known, site_code=context.site.code, channel=signal.channel)
     return questioned(signal, doubted(signal, looked))
 

@@ -4,14 +4,18 @@ Kept per process and version of the master words (`MasterChange`), which every c
 workers and web processes pick it up with the next message, without a restart and without a query of their own.
 """
 
+import logging
 import threading
 import tomllib
 from dataclasses import dataclass, field
 from typing import Any
 
 from exceptions_app.models import AcceptancePolicy, CueStatus, ModelStatus, PlantCue, ReaderModel
+from exceptions_app.reading.model import TypeModel, load
 from exceptions_app.reading.normalise import key_of
 from exceptions_app.reading.packs import LANGUAGES, PACKS_DIR, PackSet, shipped_packs
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Knowledge:
     version: str
     packs: dict[str, PackSet] = field(default_factory=dict)
     policies: dict[tuple[str, str, str], Policy] = field(default_factory=dict)
-    models: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    models: dict[str, tuple[str, TypeModel]] = field(default_factory=dict)
 
     def packs_of(self, site_code: str) -> PackSet:
         """The cue packs with the site's own words in them."""
@@ -39,9 +43,9 @@ class Knowledge:
         """The acceptance rule of that type and channel; None where it is as shipped."""
         return self.policies.get((site_code, type_code, channel))
 
-    def model_of(self, site_code: str) -> tuple[str, bytes] | None:
-        """Version and bytes of the trained reader in use; None for the shipped one."""
-        return self.models.get(site_code)
+    def model_of(self, site_code: str) -> tuple[str, TypeModel | None]:
+        """Version and weights of the trained reader in use; "" and None for the shipped one."""
+        return self.models.get(site_code, ("", None))
 
 
 _lock = threading.Lock()
@@ -76,7 +80,10 @@ def _gather(version: str) -> Knowledge:
     for site, name, data in ReaderModel.objects.filter(status=ModelStatus.PROMOTED).values_list(
         "site__code", "version", "data"
     ):
-        found.models[site] = (name, bytes(data))
+        try:
+            found.models[site] = (name, load(bytes(data)))
+        except ValueError as error:  # of another release: the shipped one reads until the next night
+            logger.warning("trained reader %s is not used: %s", name, error)
     return found
 
 
