@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from core import clock
 from exceptions_app.lifecycle import CORRELATES, Status
@@ -24,6 +23,7 @@ from exceptions_app.models import (
 )
 from exceptions_app.models.signals import ReadingStatus
 from exceptions_app.reading.types import Reading
+from exceptions_app.services.channels.continuing import continue_conversation
 from exceptions_app.services.channels.messaging import record_edit
 from exceptions_app.services.channels.people import MESSENGERS, STRANGER, is_stranger
 from exceptions_app.services.channels.report import raw_report, report_of
@@ -53,28 +53,30 @@ def hold_conversation(signal: Signal) -> None:
         )
 
 
-def _edits(signal: Signal) -> QuerySet[ChannelUpdate]:
-    """What the sender made of the message later."""
-    return ChannelUpdate.objects.filter(
-        source=signal.source_id,
-        target=signal.external_id,
-        kind=UpdateKind.EDIT,
-        sender__in=("", signal.sender),
+def newest_words(signal: Signal) -> tuple[str, list[int]]:
+    """The message as it reads after its edits, and which edits those are; the row keeps what came first."""
+    edits = list(
+        ChannelUpdate.objects.filter(
+            source=signal.source_id,
+            target=signal.external_id,
+            kind=UpdateKind.EDIT,
+            sender__in=("", signal.sender),
+        ).order_by("said_at", "pk")
     )
+    text = edits[-1].text if edits and edits[-1].text else signal.text
+    return text, [edit.pk for edit in edits]
 
 
-def newest_words(signal: Signal) -> str:
-    """The message as it reads after its edits; the caller reads that, the row keeps what came first."""
-    newest = _edits(signal).order_by("-said_at", "-pk").first()
-    return newest.text if newest is not None and newest.text else signal.text
+def settle_edits(signal: Signal, opened: Opened, *, before: str, edits: list[int]) -> None:
+    """The `edits` a message has just been read with are settled, and told where it has a record.
 
-
-def settle_edits(signal: Signal, opened: Opened, *, before: str) -> None:
-    """The edits of a message that has just been read in its newest form are settled, and told where it has a record."""
-    waiting = _edits(signal).filter(settled_at__isnull=True)
+    Not any that came meanwhile: they were not read, so the worker tells them.
+    """
     if opened.exception is not None and before != signal.text:
         record_edit(exception=locked(opened.exception.pk), signal=signal, before=before, after=signal.text)
-    waiting.update(settled_at=clock.now(), outcome="read in its newest form")
+    ChannelUpdate.objects.filter(pk__in=edits, settled_at__isnull=True).update(
+        settled_at=clock.now(), outcome="read in its newest form"
+    )
 
 
 def is_wordless(signal: Signal) -> bool:
@@ -86,7 +88,7 @@ def waits_for_words(reading: SignalReading) -> bool:
     """Put a wordless message off while its words may still come and nothing it belongs to is open."""
     signal = reading.signal
     ready_at = signal.received_at + PATIENCE
-    if clock.now() >= ready_at or not is_wordless(signal) or _standing(signal) is not None:
+    if signal.reply_to or clock.now() >= ready_at or not is_wordless(signal) or _standing(signal) is not None:
         return False
     reading.due_at = ready_at
     reading.save(update_fields=["due_at"])
@@ -113,6 +115,10 @@ def gather(
     Wordless ones always join. Words join unless they name another thing or another kind of trouble; they are then read
     together with what was said before by `read`, which may settle an item that waited for triage. Locks that record.
     """
+    if signal.reply_to:  # what it answers is surer than what was said just before
+        joined = continue_conversation(signal=signal, found=found, report=report_of(signal, found, context))
+        if joined is not None:
+            return joined
     standing = _standing(signal)
     if is_wordless(signal):
         return _wordless(signal, standing, context)

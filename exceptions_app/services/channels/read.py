@@ -140,9 +140,10 @@ def _read(reading: SignalReading) -> None:
         _settle(reading, read_edi(signal))
         return
     said, chatting = signal.text, gathers(signal)
+    edits: list[int] = []
     if chatting:
         hold_conversation(signal)
-        signal.text = newest_words(signal)
+        signal.text, edits = newest_words(signal)
         if waits_for_words(reading):
             return
     context = context_of(signal)
@@ -174,7 +175,7 @@ def _read(reading: SignalReading) -> None:
     opened = opened or _follow(signal, found, context)
     _settle(reading, opened)
     if chatting:
-        settle_edits(signal, opened, before=said)
+        settle_edits(signal, opened, before=said, edits=edits)
         release_waiting(signal)
 
 
