@@ -33,6 +33,7 @@ class Evidence:
     quantities: tuple[Quantity, ...]
     began: Moment | None
     due: Moment | None
+    clock: TimeReader = field(repr=False)
     facts: frozenset[str]
     features: Features = field(repr=False)
 
@@ -79,6 +80,7 @@ def evidence_of(
         quantities=tuple(quantities),
         began=began,
         due=due,
+        clock=clock,
         facts=frozenset(facts),
         features=features_of(tokens, flags_of(cues, hits, seen, tokens)),
     )

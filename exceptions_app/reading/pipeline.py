@@ -106,6 +106,8 @@ def interpret(
         links, reasons = read_links(hits, seen.unknown, context, message.fold)
         named = {link.name for link in links}
     changing = verdict.type_code == "order_change"
+    if changing or verdict.type_code == "supplier_delay":
+        due = seen.clock.wanted()
     quantities = read_quantities(masked, message.original, pack, change=True) if changing else seen.quantities
     explicit, refused = _explicit(fields or {}, master, context)
     verdict = _override(verdict, explicit, message, fields)

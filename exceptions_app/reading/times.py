@@ -5,11 +5,12 @@ than a week, a due date past) is no reading at all. Moments are aware and UTC; c
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from exceptions_app.reading.packs import Pack
+from exceptions_app.reading.spoken import FILL, in_figures
 from exceptions_app.reading.time_grammar import ISO, NUMERIC, grammar_of
 from exceptions_app.reading.types import Span
 
@@ -19,6 +20,24 @@ _TOLERANCE = timedelta(minutes=5)
 #: "At 14:00" alone is a start only when it is this recent.
 _RECENT = timedelta(hours=12)
 _TO_A_DAY = re.compile(r"(?<!\w)(?:auf|bis|zum|am|na|do|para|ate|to|by)(?: den| el| o| dia)? $")
+
+
+_JUST = timedelta(hours=6)
+_BARE = re.compile(r"(?<![\w:.,/-])(?P<h>[01]?[0-9]|2[0-3])(?:[:h])(?P<m>[0-5][0-9])(?![\w:,/-]|\.[0-9])")
+_NO_START = re.compile(
+    r"(?:until|till|by|before|next|update|eta|ready|bis|vor|gegen|nachste\w*|fertig|hasta|antes de|para|proxim\w+|listo|lista"
+    r"|ate|antes das|pronto|do|przed|nastepn\w+|gotow\w+|and|und|bis|y|e|i|-)(?: (?:the|las|as|a|um|o|around|about|at))? ?$"
+)
+_OLD_DAY = re.compile(
+    r"(?:from|instead of|rather than|in place of|not|originally|planned(?: for)?|confirmed(?: for)?|was|statt|anstatt|anstelle"
+    r"(?: von)?|von|vom|nicht|bisher|bestatigt(?: fur)?|geplant(?: fur| am)?|en vez de|en lugar de|en vez del|en lugar del|del|desde"
+    r"|no|antes|previst[oa](?: para)?|em vez de|ao inves de|em lugar de|nao|zamiast|z|ze|od|nie|bylo|planowan\w+)"
+    r"(?: (?:the|dem|den|der|am|el|dia|do|da|dnia|on|fur|zum|na))*(?: (?:mon|tues|wednes|thurs|fri|satur|sun)day,?)? ?$"
+)
+_NEW_DAY = re.compile(
+    r"(?:(?<!\w)(?:to|until|by|on|for|auf|zum|am|bis|schon|bereits|al|para|hasta|el|para o|para el|em|no dia|dia|na|do|juz|now|new"
+    r"|jetzt|neu|ahora|nueva|agora|nova|teraz|nowy)(?: (?:the|den|dem|el|o|dia|dnia|am))*) "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +68,7 @@ class TimeReader:
         mdy: bool = False,
         shift_start: datetime | None = None,
     ) -> None:
-        self.masked, self.original = masked, original
+        self.masked, self.original = in_figures(masked, pack.language), original
         self.grammar = grammar_of(pack)
         self.received = received_at.astimezone(UTC)
         self.tz, self.local, self.mdy, self.shift_start = tz, received_at.astimezone(tz), mdy, shift_start
@@ -74,10 +93,38 @@ class TimeReader:
                 oldest = _RECENT if match.re is self.grammar.at else _MAX_AGE
                 if self.received - oldest <= at <= self.received + _TOLERANCE:
                     return Moment(min(at, self.received), self._span(match), self._approximate(match))
-        return None
+        return self._bare()
+
+    def _bare(self) -> Moment | None:
+        """One clock time standing alone ("stopped by itself 3:25") that has just been."""
+        found = [match for match in _BARE.finditer(self.masked) if not _NO_START.search(self.masked[: match.start()][-24:])]
+        if len(found) != 1:
+            return None
+        clock = time(int(found[0]["h"]), int(found[0]["m"]))
+        moments = [self._local(self.local.date() - timedelta(days=back), clock) for back in (0, 1)]
+        if self.grammar.twelve_hour and clock.hour < 12:
+            later = time(clock.hour + 12, clock.minute)
+            moments += [self._local(self.local.date() - timedelta(days=back), later) for back in (0, 1)]
+        just = [at for at in moments if self.received - _JUST <= at <= self.received]
+        return Moment(max(just), self._span(found[0]), approximate=False) if just else None
+
+    def wanted(self) -> Moment | None:
+        """The day asked for, where another one is named beside it: "from 1 Dec to 27 Nov", "statt 15.12. am 22.12."."""
+        found: list[tuple[int, int, Moment]] = []
+        for match, moment in self._due_moments():
+            if any(match.start() < end and start < match.end() for start, end, _ in found):
+                continue
+            found.append((match.start(), match.end(), moment))
+        kept = [row for row in found if not _OLD_DAY.search(self.masked[max(0, row[0] - 26) : row[0]])]
+        asked = [row for row in kept if _NEW_DAY.search(self.masked[max(0, row[0] - 18) : row[1]])]
+        best = min(asked or kept or found, key=lambda row: row[0], default=None)
+        return best[2] if best else None
 
     def due(self) -> Moment | None:
         """When it is due or wanted: the first plausible future moment named."""
+        return next((moment for _, moment in self._due_moments()), None)
+
+    def _due_moments(self) -> Iterator[tuple[re.Match[str], Moment]]:
         day_rules: tuple[
             tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[datetime, date | None] | None]], ...
         ] = (
@@ -103,11 +150,12 @@ class TimeReader:
                     <= self.received + _MAX_AHEAD
                 ):
                     bound = match.re in (self.grammar.until, self.grammar.within)
-                    return Moment(at, self._span(match), self._approximate(match), day, bound)
-        return None
+                    yield match, Moment(at, self._span(match), self._approximate(match), day, bound)
 
     def _span(self, match: re.Match[str]) -> Span:
         start, end = match.span()
+        while end < len(self.masked) and self.masked[end] == FILL:
+            end += 1
         while end > start and self.original[end - 1].isspace():
             end -= 1
         return Span(start, end, self.original[start:end])
@@ -166,6 +214,9 @@ class TimeReader:
             if hour > 12:
                 return []
             return [time(hour % 12 + (12 if half_day == "pm" else 0), minute)]
+        minute_ends = match.end("m") if found.get("m") else -1
+        if 0 < minute_ends < len(self.masked) and self.masked[minute_ends] == FILL and hour <= 12:
+            return [time(hour % 24, minute), time((hour + 12) % 24, minute)]
         told_in_24 = bool(digits and (digits.startswith("0") or (found.get("m") and not grammar.twelve_hour)))
         if (
             hour > 12
