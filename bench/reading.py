@@ -27,10 +27,13 @@ NOW = datetime(2026, 11, 23, 9, 42, tzinfo=UTC)
 FOLDER = ROOT / "evaluation" / "capture"
 PLANTS = ("brandt", "ebro")
 _FIRST = (
-    "bracket housing shaft flange gear cover bearing hose plate bushing piston spring nozzle Gehäuse Dichtung Welle "
-    "soporte carcasa tampa uszczelka"
-).split()  # noqa: SIM905
-_SECOND = "left right short long zinc black steel alu brass grey heavy light inner outer front rear".split()  # noqa: SIM905
+    "bracket", "housing", "shaft", "flange", "gear", "cover", "bearing", "hose", "plate", "bushing", "piston", "spring",
+    "nozzle", "Gehäuse", "Dichtung", "Welle", "soporte", "carcasa", "tampa", "uszczelka",
+)  # fmt: skip
+_SECOND = (
+    "left", "right", "short", "long", "zinc", "black", "steel", "alu", "brass", "grey", "heavy", "light", "inner",
+    "outer", "front", "rear",
+)  # fmt: skip
 
 
 @figure("reading a message with 25,000 names")
