@@ -100,6 +100,7 @@ class MqttBridge:
             self.fault = ""
             logger.info("source %s: connected as slot %d", self.source.code, self.slot)
             await self._subscribe(client)
+            logger.info("source %s: %d topics", self.source.code, len(self._subscribed))
             if self.host:
                 await client.publish(*self._state(online=True), qos=1, retain=True)
             async for message in client.messages:
@@ -113,11 +114,11 @@ class MqttBridge:
         wanted = self._topics()
         new = [topic for topic in wanted if topic not in self._subscribed]
         gone = [topic for topic in self._subscribed if topic not in wanted]
-        self._subscribed = wanted
         for start in range(0, len(new), 100):
             await client.subscribe([(topic, 1) for topic in new[start : start + 100]])
         if gone:
             await client.unsubscribe(gone)
+        self._subscribed = wanted
 
     def _topics(self) -> tuple[str, ...]:
         listed = self.source.config.get("topics") or ()
@@ -244,7 +245,9 @@ class MqttBridge:
     async def _upkeep(self, now: int) -> None:
         before = self.intake.book
         try:
-            done = await self._in_database(self.intake.upkeep(now, fault=self.fault))
+            done = await self._in_database(self.intake.upkeep(
+                    now, fault=self.fault, topics=len(self._subscribed) if self._client is not None else 0
+                ))
         except (DatabaseError, InterfaceError):
             self.intake.upkeep_failed()
             raise

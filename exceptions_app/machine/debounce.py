@@ -102,13 +102,14 @@ class Debouncer:
         if state.silent:
             state.silent, self.hot = False, True
             self._say(Change.DATA_BACK, first=state.received, at=sample.at)
-        if sample.received > state.received:
+        newly = sample.received >= state.received  # else it is judged a second time
+        if newly:
             state.received = sample.received
         value = rule.condition.read(sample.value)
         good = sample.good and value is not None
         at = sample.at
         if at <= state.at and not (at == state.at and (value != state.value or good == state.bad)):
-            if state.at > sample.received + FUTURE and at <= sample.received + FUTURE:
+            if newly and state.at > sample.received + FUTURE and at <= sample.received + FUTURE:
                 self._rebase(at, sample.received)
             else:
                 state.late += at < state.at

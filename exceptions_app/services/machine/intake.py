@@ -175,7 +175,7 @@ class Intake:
         self._new, self._listed = self._new | self._listed, set()
         self._beat_at = self._book_at = 0
 
-    def upkeep(self, now: int, *, fault: str = "") -> Callable[[], Upkeep]:
+    def upkeep(self, now: int, *, fault: str = "", topics: int = 0) -> Callable[[], Upkeep]:
         """The look after leases and book as a function for the database thread; its answer goes to `kept_up`."""
         beat = now - self._beat_at >= self.pace.beat * 1000
         book = self.book is None or now - self._book_at >= self.pace.book * 1000
@@ -188,7 +188,7 @@ class Intake:
         self._new, self._listed = set(), self._listed | new
         detail = {
             "nodes": mine, "values": self.values, "messages": self.messages, "transitions": self.transitions,
-            "source": self.source.code, "fault": fault,
+            "source": self.source.code, "fault": fault, "topics": topics,
         }  # fmt: skip
         lease = self.pace.lease
 
