@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from boards_app.views import board, postings, reports, sequence, station
+from boards_app.views import board, postings, qr, reports, sequence, station
 
 urlpatterns = [
     path("boards/", board.boards, name="boards"),
@@ -28,6 +28,11 @@ urlpatterns = [
         station.override,
         name="station-recommendation-override",
     ),
+    path("r/<str:token>/", qr.page, name="qr"),
+    path("r/<str:token>/report/", qr.report, name="qr-report"),
+    path("r/<str:token>/who/", qr.who, name="qr-who"),
+    path("r/<str:token>/scan/", qr.scan, name="qr-scan"),
+    path("t/<str:token>/", qr.track, name="track"),
     path("sequence/", sequence.page_, name="sequence"),
     path("sequence/live/", sequence.live, name="sequence-live"),
     path(

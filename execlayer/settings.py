@@ -29,6 +29,8 @@ API_RATE_PER_MINUTE = env.number("API_RATE_PER_MINUTE", 6000)  # per login; 0 sw
 ATTACHMENT_COUNT = env.number("ATTACHMENT_COUNT", 10)  # pieces of one message
 ATTACHMENT_FILE_BYTES = env.number("ATTACHMENT_FILE_BYTES", 15_000_000)
 ATTACHMENT_SIGNAL_BYTES = env.number("ATTACHMENT_SIGNAL_BYTES", 40_000_000)
+ANONYMOUS_PER_ADDRESS = env.number("ANONYMOUS_PER_ADDRESS", 10)  # reports without a name in ten minutes
+ANONYMOUS_PER_CODE = env.number("ANONYMOUS_PER_CODE", 20)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 STATIC_DIRECTORY = env.text("STATIC_ROOT")
 EMAIL_HOST = env.text("EMAIL_HOST")
@@ -261,5 +263,9 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname:.1s} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},  # it tells every glyph of a printed sheet
+    },
 }

@@ -74,6 +74,15 @@ def limit(*, scope: str, who: str, limit: int, window_seconds: int = WINDOW_SECO
     return budget
 
 
+def address_of_request(request: HttpRequest) -> str:
+    """The address a budget is counted for: the connection's, or what the proxy in front of us says (BEHIND_PROXY).
+
+    Only the last entry of X-Forwarded-For is our proxy's own word; those before it are the sender's.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
+    return (forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", "")))[:64]
+
+
 class LoginThrottle(BaseThrottle):
     """DRF's hook: one budget per login (per address before login). Views may set `rate_per_minute`."""
 

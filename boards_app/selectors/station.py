@@ -168,6 +168,11 @@ def station(centre: WorkCentre, unit_code: str = "") -> Station:
     )
 
 
+def running_on(unit: WorkUnit) -> Operation | None:
+    """The operation that runs on a machine now, with its order and item."""
+    return running_operations([unit]).get(unit.pk)
+
+
 def _tab(unit: WorkUnit, stretch: WorkUnitState | None, chosen: WorkUnit | None) -> Tab:
     state = stretch.state if stretch else UnitState.NO_DATA.value
     words = {UnitState.MATERIAL.value: "No material", UnitState.FREE.value: "Free"}

@@ -47,8 +47,9 @@ def write_places(plant: Plant) -> None:
     enterprise = models.Enterprise.objects.create(code=places.ENTERPRISE[0], name=places.ENTERPRISE[1])
     for code, name, zone, currency, language in places.SITES:
         plant.sites[code] = models.Site.objects.create(
-            enterprise=enterprise, code=code, name=name, timezone=zone, currency=currency, language=language
-        )
+            enterprise=enterprise, code=code, name=name, timezone=zone, currency=currency, language=language,
+            anonymous_reports=code in places.ANONYMOUS,
+        )  # fmt: skip
     for position, (site, code, name) in enumerate(places.AREAS):
         plant.areas[code] = models.Area.objects.create(
             site=plant.sites[site], code=code, name=name, position=position

@@ -3,6 +3,8 @@
 from datetime import time
 
 ENTERPRISE = ("KOLBE", "Kolbe Hydraulics")
+# sites where a scanned code takes reports without a name, so that a newcomer can try one
+ANONYMOUS = frozenset({"RHF"})
 # code, name, zone, currency, language
 SITES = (
     ("RHF", "Rheinfelden", "Europe/Berlin", "EUR", "en"),

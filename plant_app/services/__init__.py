@@ -15,7 +15,14 @@ from plant_app.services.access import (
     token_for,
 )
 from plant_app.services.catalogue import load_catalogue, load_functions
-from plant_app.services.codes import address_of, code_of_token, codes_for, revoke_codes, token_of
+from plant_app.services.codes import (
+    address_of,
+    code_of_token,
+    code_sheet,
+    codes_for,
+    revoke_codes,
+    token_of,
+)
 from plant_app.services.live import (
     impose_constraint,
     lift_constraints,
@@ -46,6 +53,7 @@ __all__ = [
     "clear_overlay",
     "clear_stock_overlay",
     "code_of_token",
+    "code_sheet",
     "codes_for",
     "device_for",
     "forget_answers",

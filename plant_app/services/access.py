@@ -124,8 +124,11 @@ def issue_badge(*, person: User, code: str, pin: str = "") -> Badge:
     return badge
 
 
-def check_badge(*, code: str, pin: str = "", device: Device | None = None) -> User:
-    """The person whose badge and PIN these are.
+def check_badge(
+    *, code: str, pin: str = "", device: Device | None = None, pin_required: bool = False
+) -> User:
+    """The person whose badge and PIN these are. `pin_required` refuses badges without one: on a phone nobody has paired
+    a badge's number alone proves nothing.
 
     Raises NotAllowed (one answer for every cause) and, after five wrong tries at one badge or device within five
     minutes, TooMany.
@@ -145,7 +148,8 @@ def check_badge(*, code: str, pin: str = "", device: Device | None = None) -> Us
         .select_related("person")
         .first()
     )
-    if badge is None or (badge.pin and not check_password(pin, badge.pin)):
+    lacking = badge is not None and pin_required and not badge.pin
+    if badge is None or lacking or (badge.pin and not check_password(pin, badge.pin)):
         _count_try(counters)
         raise NotAllowed("badge.refused", "Badge and PIN do not fit.")
     return badge.person

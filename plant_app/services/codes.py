@@ -14,6 +14,7 @@ from django.utils.crypto import salted_hmac
 
 from core import clock
 from core.errors import NotFound
+from plant_app.labels import Label, sheet
 from plant_app.models import UnitCode, User, WorkUnit
 
 # Crockford's alphabet: nothing that is mistaken for something else when typed from a sticker.
@@ -96,3 +97,19 @@ def _signature(key: str, secret: str) -> str:
     digest = salted_hmac(_SALT, key, secret=secret, algorithm="sha256").digest()
     number = int.from_bytes(digest[:8], "big")
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(SIGNATURE_LENGTH))
+
+
+def code_sheet(*, work_units: Iterable[WorkUnit], actor: User | None = None) -> bytes:
+    """The PDF with these units' codes, in their order; makes the codes that are missing."""
+    labels = []
+    for code in codes_for(work_units=work_units, actor=actor):
+        unit = code.work_unit
+        centre = unit.work_centre
+        site = centre.area.site
+        labels.append(
+            Label(
+                code=unit.code, name=unit.name, place=f"{site.name}, {centre.name}", address=address_of(code),
+                language=site.language,
+            )
+        )  # fmt: skip
+    return sheet(labels, fonts=settings.BASE_DIR / "static" / "fonts")

@@ -1,4 +1,6 @@
-"""The senders a site starts with: its stations, its forms, its API clients, and a webhook to try things with."""
+"""The senders a site starts with: its stations, its forms, the printed codes of its machines (by name or not), its API
+clients, and a webhook to try things with.
+"""
 
 from collections.abc import Iterable
 
@@ -11,9 +13,13 @@ from plant_app.models import Site
 _KINDS = (
     ("station", Channel.STATION, "Stations"),
     ("form", Channel.FORM, "Forms"),
+    ("qr", Channel.FORM, "Printed codes"),
+    ("anonymous", Channel.FORM, "Anonymous reports"),
     ("api", Channel.API, "API"),
     ("demo", Channel.WEBHOOK, "Demo webhook"),
 )
+# Kinds whose messages only raise questions until an administrator trusts them.
+_UNTRUSTED = frozenset({"anonymous"})
 # What the demo webhook's payload looks like: a flat event of a machine gateway.
 DEMO_MAPPING = {
     "text": "message",
@@ -33,8 +39,9 @@ def source_code(kind: str, site: Site) -> str:
 
 @transaction.atomic
 def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]:
-    """Make sure every site has its station, form, API and demo webhook source; returns them all. Changes none that is
-    there, so a secret or mapping somebody edited stays. No lock.
+    """Make sure every site has its station, form, code, API and demo webhook sources; returns them all.
+
+    Changes none that is there, so a secret or mapping somebody edited stays. No lock.
     """
     found = []
     for site in sites if sites is not None else Site.objects.order_by("pk"):
@@ -47,6 +54,7 @@ def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]
                     "channel": channel,
                     "adapter": "webhook" if webhook else "",
                     "site": site,
+                    "trusted": kind not in _UNTRUSTED,
                     "secret": new_secret() if webhook else "",
                     "mapping": DEMO_MAPPING if webhook else {},
                 },
@@ -56,7 +64,7 @@ def load_default_sources(*, sites: Iterable[Site] | None = None) -> list[Source]
 
 
 def source_of(*, kind: str, site: Site) -> Source:
-    """The site's own source of `kind` (station, form, api), added when it is missing."""
+    """The site's own source of `kind` (station, form, qr, anonymous, api), added when it is missing."""
     found = Source.objects.select_related("site").filter(code=source_code(kind, site)).first()
     if found is None:
         load_default_sources(sites=[site])
