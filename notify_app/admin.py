@@ -1,9 +1,9 @@
-"""The delivery log in the admin, and people's preferences."""
+"""The delivery logs in the admin, of notices and of replies to reporters; and people's preferences."""
 
 from django.contrib import admin
 
 from core.admin import ModelAdmin, ReadOnlyAdmin, TabularInline
-from notify_app.models import DeliveryAttempt, Notice, Preference
+from notify_app.models import DeliveryAttempt, Notice, Preference, ReplyAttempt, ReplyThread, ReporterReply
 
 
 class DeliveryInline(TabularInline):
@@ -23,6 +23,37 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_filter = ("channel", "status")
     search_fields = ("exception__ref", "subject", "person__username")
     inlines = (DeliveryInline,)
+
+
+class ReplyAttemptInline(TabularInline):
+    """Each try, and what the provider reported later."""
+
+    model = ReplyAttempt
+    fields = ("number", "started_at", "finished_at", "delivered", "permanent", "detail")
+    readonly_fields = fields
+    can_delete = False
+
+
+@admin.register(ReporterReply)
+class ReporterReplyAdmin(ReadOnlyAdmin):
+    """What reporters were told, on the channel they used, and why where they were not."""
+
+    list_display = ("created_at", "exception", "what", "body", "status", "why", "sent_at", "delivered_at")
+    list_filter = ("status", "what", "thread__signal__source")
+    list_select_related = ("exception",)
+    search_fields = ("exception__ref", "body", "provider_id", "thread__place")
+    date_hierarchy = "created_at"
+    inlines = (ReplyAttemptInline,)
+
+
+@admin.register(ReplyThread)
+class ReplyThreadAdmin(ReadOnlyAdmin):
+    """Who is kept informed about what; where somebody is not, why."""
+
+    list_display = ("created_at", "exception", "place", "language", "silent")
+    list_select_related = ("exception",)
+    search_fields = ("exception__ref", "place")
+    date_hierarchy = "created_at"
 
 
 @admin.register(Preference)

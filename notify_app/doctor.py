@@ -6,7 +6,7 @@ from datetime import timedelta
 from core import clock
 from core.doctor import Finding, Level, check
 from exceptions_app.models import Telling
-from notify_app.models import Notice, NoticeStatus
+from notify_app.models import Notice, NoticeStatus, ReplyStatus, ReporterReply
 
 
 @check
@@ -45,4 +45,34 @@ def mail() -> Iterable[Finding]:
             f"{failed} mails could not be delivered in 24 hours",
             "Look at the delivery log in the admin; mend the address or the mail server's settings.",
             count=failed,
+        )
+
+
+@check
+def replies() -> Iterable[Finding]:
+    """Reporters hear what became of their report."""
+    now = clock.now()
+    failed = ReporterReply.objects.filter(
+        status=ReplyStatus.FAILED, created_at__gt=now - timedelta(hours=24)
+    ).order_by("-created_at")
+    count = failed.count()
+    if count:
+        last = failed[0]
+        yield Finding(
+            "XL-N010",
+            Level.WARNING,
+            f"{count} replies to reporters could not be sent in 24 hours, the last one: {last.why}",
+            "Mend the source's keys or the address; see Reporter replies in the admin.",
+            count=count,
+        )
+    waiting = ReporterReply.objects.filter(
+        status__in=(ReplyStatus.QUEUED, ReplyStatus.SENDING), created_at__lt=now - timedelta(minutes=5)
+    ).count()
+    if waiting:
+        yield Finding(
+            "XL-N011",
+            Level.WARNING,
+            f"{waiting} replies to reporters wait for more than five minutes",
+            "Their reason stands in the admin; see that the urgent worker runs and the provider answers.",
+            count=waiting,
         )

@@ -1,5 +1,5 @@
 """The admin pages of exceptions: records to read, senders to edit."""
 
-from exceptions_app.admin import records, sources
+from exceptions_app.admin import edi, messengers, records, sources
 
-__all__ = ["records", "sources"]
+__all__ = ["edi", "messengers", "records", "sources"]

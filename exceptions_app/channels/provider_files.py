@@ -14,6 +14,7 @@ import httpx
 
 from exceptions_app.channels import slack, twilio, whatsapp
 from exceptions_app.channels.fetchers import FetchFailed, register
+from exceptions_app.channels.messages import document
 
 MOST_BYTES: Final = 25_000_000
 #: Seconds: to connect and for each read, and for one file altogether.
@@ -86,7 +87,7 @@ def whatsapp_file(config: Mapping[str, Any], secrets: Mapping[str, Any], ref: st
     way = Way(base, WHATSAPP_HOSTS, {"Authorization": f"Bearer {token}"}, keyed=WHATSAPP_HOSTS[:1])
     told, _ = _get(way, f"{base}/{ref}", most=100_000)
     try:
-        found = whatsapp.document(told)
+        found = document(told)
     except ValueError:
         raise FetchFailed("WhatsApp's answer about the file was not understood") from None
     data, content_type = _get(way, str(found.get("url") or ""), most=MOST_BYTES)

@@ -27,6 +27,7 @@ class NoticeStatus(models.TextChoices):
     DELIVERED = "delivered", "Delivered"
     FAILED = "failed", "Failed"
     DROPPED = "dropped", "No longer needed"
+    HELD = "held", "Waits for the flood to pass"
 
 
 class Preference(models.Model):
@@ -81,6 +82,7 @@ class Notice(models.Model):
                 condition=Q(status__in=("queued", "sending")),
                 name="notice_due",
             ),
+            models.Index(fields=["due_at"], condition=Q(status="held"), name="notice_held"),
             models.Index(
                 fields=["created_at"], condition=Q(recorded_at__isnull=True), name="notice_unrecorded"
             ),

@@ -14,7 +14,7 @@ from core import clock, due
 from exceptions_app import services as exceptions
 from exceptions_app.channels import teams
 from exceptions_app.channels.adapters import ADAPTERS
-from exceptions_app.lifecycle import Status
+from exceptions_app.lifecycle import ENDED, Status
 from exceptions_app.models import ExceptionRecord, Response, ResponseStatus, Signal, SignalReading
 from exceptions_app.models.signals import ReadingStatus
 from exceptions_app.rules.reply_words import Facts, sentence
@@ -134,6 +134,8 @@ def _say(thread: ReplyThread) -> None:
         )  # fmt: skip
         if other.exclude(pk=thread.pk).exists():
             thread.silent = "an earlier message of theirs is answered"
+    elif exception.status in ENDED:
+        thread.silent = "the record is over"
     elif thread.replies.count() >= MOST_REPLIES:
         thread.silent = "told often enough"
 

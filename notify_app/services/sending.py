@@ -1,8 +1,10 @@
 """Handing notices over: claim (transaction), provider (none), outcome (transaction); retries lie in the row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from smtplib import SMTPException, SMTPRecipientsRefused
+from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
@@ -12,6 +14,7 @@ from core import clock, due
 from core.transports import TransportError
 from exceptions_app import services as exceptions
 from notify_app.models import DeliveryAttempt, Notice, NoticeChannel, NoticeStatus
+from notify_app.services.floods import claim_digest
 from notify_app.services.links import answer_url
 from notify_app.services.telling import record_told, take_tellings
 
@@ -40,9 +43,13 @@ def send_due(*, limit: int = 500) -> int:
         batch = _claim(min(BATCH, limit - sent))
         if not batch:
             break
-        for handed in _hand_over(batch):
+        for handed in _hand_over([[notice] for notice in batch]):
             _record(handed)
         sent += len(batch)
+    while sent < limit and (held := claim_digest(lease_until=clock.now() + LEASE)):
+        for handed in _hand_over([held]):
+            _record(handed)
+        sent += len(held)
     return sent
 
 
@@ -63,26 +70,26 @@ def _claim(limit: int) -> list[Notice]:
     return notices
 
 
-def _hand_over(notices: list[Notice]) -> list[Handed]:
-    """One mail connection for the batch; a refusal of one message leaves the others alone."""
-    results = []
+def _hand_over(parcels: Sequence[list[Notice]]) -> list[Handed]:
+    """One mail a parcel, one connection for all; a refusal of one message leaves the others alone."""
     connection = get_connection()
+    everything = [notice for parcel in parcels for notice in parcel]
     try:
         connection.open()
     except (SMTPException, OSError) as error:
         away = TransportError(f"mail server away: {error}"[:300])
-        return [Handed(notice, clock.now(), away) for notice in notices]
+        return [Handed(notice, clock.now(), away) for notice in everything]
+    results = []
     try:
-        for notice in notices:
-            started = clock.now()
+        for parcel in parcels:
+            started, refused = clock.now(), None
             try:
-                connection.send_messages([_message(notice)])
+                connection.send_messages([_message(parcel[0]) if len(parcel) == 1 else _digest(parcel)])
             except SMTPRecipientsRefused as error:
-                results.append(Handed(notice, started, TransportError(str(error)[:300], permanent=True)))
+                refused = TransportError(str(error)[:300], permanent=True)
             except (SMTPException, OSError) as error:
-                results.append(Handed(notice, started, TransportError(str(error)[:300])))
-            else:
-                results.append(Handed(notice, started, None))
+                refused = TransportError(str(error)[:300])
+            results += [Handed(notice, started, refused) for notice in parcel]
     finally:
         connection.close()
     return results
@@ -97,6 +104,24 @@ def _message(notice: Notice) -> EmailMultiAlternatives:
         headers=exceptions.mail_headers(exception=notice.exception, what=f"notice-{notice.pk}"),
     )
     message.attach_alternative(render_to_string("notify_app/mail.html", context), "text/html")
+    return message
+
+
+def _digest(notices: list[Notice]) -> EmailMultiAlternatives:
+    """What a flood has held, in one mail, grouped by type and place."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for notice in notices:
+        found = notice.exception
+        place = found.work_centre or found.area or found.site
+        line = {"notice": notice, "exception": found, "answer_url": answer_url(notice)}
+        groups.setdefault(f"{found.type.name}, {place}", []).append(line)
+    context = {"groups": groups, "count": len(notices), "person": notices[0].person}
+    message = EmailMultiAlternatives(
+        subject=f"{len(notices)} further exceptions, none of them urgent",
+        body=render_to_string("notify_app/digest.txt", context),
+        to=[notices[0].person.email],
+    )
+    message.attach_alternative(render_to_string("notify_app/digest.html", context), "text/html")
     return message
 
 

@@ -4,6 +4,8 @@ Claims tellings without touching the exception (whoever changes an exception loc
 the two never wait for each other in a circle.
 """
 
+from datetime import datetime
+
 from django.db import transaction
 from django.db.models import Q
 
@@ -14,6 +16,7 @@ from exceptions_app.models import Telling
 from exceptions_app.models.responses import ANSWERED, ResponseStatus
 from notify_app import words
 from notify_app.models import Notice, NoticeChannel, NoticeStatus, Preference
+from notify_app.services.floods import Floods
 
 BATCH = 100
 NEEDED_ANYWAY = {"inform", "change", "undecided"}
@@ -43,12 +46,17 @@ def _take_batch(limit: int) -> int:
         limit,
     )  # fmt: skip
     mail = _mail_wanted(tellings)
+    floods = Floods(tellings, now)
     notices: list[Notice] = []
     for telling in tellings:
         telling.taken_at = now
         telling.dropped = telling.dropped or _not_needed(telling)
         if not telling.dropped:
-            notices += _notices_of(telling, wants_mail=(telling.person_id, telling.exception.urgency) in mail)
+            notices += _notices_of(
+                telling,
+                wants_mail=(telling.person_id, telling.exception.urgency) in mail,
+                held_until=floods.holds(telling),
+            )
     Telling.objects.bulk_update(tellings, ["taken_at", "dropped"])
     Notice.objects.bulk_create(notices)
     people = {f"user.{notice.person_id}" for notice in notices}
@@ -87,7 +95,7 @@ def _mail_wanted(tellings: list[Telling]) -> set[tuple[int | None, str]]:
     }
 
 
-def _notices_of(telling: Telling, *, wants_mail: bool) -> list[Notice]:
+def _notices_of(telling: Telling, *, wants_mail: bool, held_until: datetime | None) -> list[Notice]:
     exception, response = telling.exception, telling.response
     story = words.Story(
         ref=exception.ref,
@@ -113,13 +121,18 @@ def _notices_of(telling: Telling, *, wants_mail: bool) -> list[Notice]:
         "body": words.body(story),
         "urgency_rank": telling.urgency_rank,
         "created_at": clock.now(),
-        "due_at": clock.now(),
     }
     notices = [
-        Notice(channel=NoticeChannel.IN_APP, status=NoticeStatus.DELIVERED, sent_at=clock.now(), **common)
-    ]
+        Notice(
+            channel=NoticeChannel.IN_APP, status=NoticeStatus.DELIVERED, sent_at=clock.now(), due_at=clock.now(),
+            **common,
+        )
+    ]  # fmt: skip
     if wants_mail and not clock.moved():
-        notices.append(Notice(channel=NoticeChannel.EMAIL, **common))
+        status = NoticeStatus.HELD if held_until else NoticeStatus.QUEUED
+        notices.append(
+            Notice(channel=NoticeChannel.EMAIL, status=status, due_at=held_until or clock.now(), **common)
+        )
     return notices
 
 
