@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards_app.views import actions, attachments, desk, exception, inbox, report, shelves, triage
+from boards_app.views import actions, attachments, desk, edi, exception, inbox, report, shelves, triage
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -40,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         exception.correct_dialog,
         name="exception-reading",
     ),
+    path("exceptions/<str:ref>/edi/<int:pk>/resend/", edi.resend, name="exception-edi-resend"),
     path("exceptions/<str:ref>/<slug:verb>/", actions.act, name="exception-act"),
     path("responses/<int:pk>/dialogs/<slug:name>/", exception.response_dialog, name="response-dialog"),
     path("responses/<int:pk>/<slug:verb>/", actions.answer, name="response-answer"),

@@ -10,6 +10,7 @@ from boards_app.selectors.record.books import postings_of
 from boards_app.selectors.record.deciding import deciding_of
 from boards_app.selectors.record.functions import functions_of
 from boards_app.selectors.record.head import UNDECIDED, head_of, next_of
+from boards_app.selectors.record.order_lines import order_lines_of
 from boards_app.selectors.record.story import events_of, talk_of
 from boards_app.selectors.reported import reported
 from boards_app.selectors.risk import risks_of
@@ -39,6 +40,7 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "step": next_of(exception, user, mine, tasks, deciding.views),
         "said": reported(exception, may_correct=may["correct"]),
         "attached": attached(exception),
+        "asked": order_lines_of(exception, user),
         "functions": functions_of(exception, now),
         "deciding": deciding,
         "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled"],
