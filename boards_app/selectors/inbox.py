@@ -15,6 +15,7 @@ from decisions_app.models import Task
 from decisions_app.selectors import open_tasks_for
 from exceptions_app.models import ExceptionRecord, Response, ResponseStatus, Signal
 from exceptions_app.selectors import WAITING, inbox, visible_to, with_row
+from notify_app.selectors import flood_of
 from plant_app.models import User
 from plant_app.selectors import current_shift
 
@@ -24,6 +25,7 @@ _NEXT = {
     ResponseStatus.ARRIVED: ("act", "I act", "activity"),
     ResponseStatus.ACTING: ("finish", "My part is done", "check-check"),
 }
+_URGENT = frozenset({"critical", "high"})
 TO_ANSWER, TO_DO, OWNED = "answer", "do", "own"
 
 
@@ -36,6 +38,18 @@ class Inbox:
     tasks: list[dict[str, Any]] = field(default_factory=list)
     informed: list[dict[str, Any]] = field(default_factory=list)
     owned: list[dict[str, Any]] = field(default_factory=list)
+    flood: int = 0
+    groups: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> int:
+        """Answers that wait, grouped or not."""
+        return len(self.answers) + sum(len(group["cards"]) for group in self.groups)
+
+    @property
+    def flood_words(self) -> str:
+        """What the reader is told while it lasts."""
+        return f"{self.flood} new in 10 minutes. Urgent ones stand first; the others are grouped, and their mail waits."
 
     @property
     def to_do(self) -> int:
@@ -43,7 +57,7 @@ class Inbox:
 
 
 def inbox_of(frame: Frame) -> Inbox:
-    """Everything of `frame.user`. Eight queries."""
+    """Everything of `frame.user`. Nine queries. In a flood what is not urgent is grouped, so that the rest is seen."""
     user, now = frame.user, frame.now
     found = Inbox()
     responses = inbox(user)
@@ -57,6 +71,9 @@ def inbox_of(frame: Frame) -> Inbox:
         else:
             found.informed.append(_line(response.exception, now))
     found.tasks = [_task(task, user, now) for task in open_tasks_for(user)[:100]]
+    found.flood = flood_of(user.pk, now)
+    if found.flood:
+        found.answers, found.groups = _grouped(found.answers)
     owned = with_row(visible_to(user).live().filter(owner=user))  # type: ignore[attr-defined]
     found.owned = [_owned(row) for row in owned.order_by("rank", "due_at", "pk")[:100]]
     return found
@@ -108,7 +125,22 @@ def _card(
         "way_url": f"/responses/{response.pk}/on-my-way/",
         "decline_url": f"/responses/{response.pk}/dialogs/decline/",
         "urgency": exception.urgency,
+        "icon": exception.type.icon,
+        "group": f"{exception.type.name}, {exception.work_centre or exception.area or exception.site}",
     }
+
+
+def _grouped(cards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Cards that stand alone, and those of a kind and place that may wait behind one line."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for card in cards:
+        if card["urgency"] not in _URGENT:
+            kinds.setdefault(card["group"], []).append(card)
+    groups = [
+        {"words": words, "icon": alike[0]["icon"], "cards": alike} for words, alike in kinds.items() if len(alike) > 1
+    ]
+    hidden = {card["id"] for group in groups for card in group["cards"]}
+    return [card for card in cards if card["id"] not in hidden], groups
 
 
 def _about(exception: ExceptionRecord) -> str:

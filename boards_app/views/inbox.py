@@ -18,7 +18,7 @@ def inbox(request: HttpRequest, frame: Frame) -> HttpResponse:
     found = inbox_of(frame)
     tab = request.GET.get("tab", "")
     if tab not in TABS:
-        tab = TO_ANSWER if found.answers or not found.to_do else TO_DO
+        tab = TO_ANSWER if found.waiting or not found.to_do else TO_DO
     context = {
         "inbox": found,
         "tab": tab,
