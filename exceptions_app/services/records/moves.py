@@ -35,14 +35,14 @@ def locked(exception_id: int, expected_version: int | None = None) -> ExceptionR
     `expected_version` is the version the actor's page showed; StaleVersion (`exceptions.stale`) says who changed what
     since, NotFound (`exceptions.not_found`) that there is none. Takes the row lock; the caller is inside a transaction.
     """
-    try:
-        exception = (
-            ExceptionRecord.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("site", "type", "owner", "owner_function")
-            .get(pk=exception_id)
-        )
-    except ExceptionRecord.DoesNotExist:
-        raise NotFound("exceptions.not_found", "There is no such exception.") from None
+    rows = ExceptionRecord.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "site", "type", "owner", "owner_function"
+    )
+    # Whoever held the lock may have changed the type: PostgreSQL then joins the new row with the old type's, and drops
+    # it. Asked again, it is seen as it is now.
+    exception = rows.filter(pk=exception_id).first() or rows.filter(pk=exception_id).first()
+    if exception is None:
+        raise NotFound("exceptions.not_found", "There is no such exception.")
     if expected_version is not None and exception.version != expected_version:
         raise _stale(exception)
     return exception
