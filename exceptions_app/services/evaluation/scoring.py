@@ -20,7 +20,7 @@ from exceptions_app.services.evaluation.running import Answer
 
 TOLERANCE = timedelta(minutes=5)
 #: What the all-clears, plans and thanks among the intents do to a record that stands: nothing is reported anew.
-_NO_REPORT = frozenset({"future", "recovery", "chatter", "planned"})
+_NO_REPORT = frozenset({"future", "recovery", "chatter", "planned", "repeat"})
 _LINES_OF = {"sales_order": "sales_order_line", "purchase_order": "purchase_order_line"}
 
 
@@ -173,8 +173,8 @@ def read_codes(kind: str, found: Reading) -> set[str]:
         one = found.field(name)
         if one is None or one.method == "context":
             continue
-        given = one.candidates or (str(one.value),)
-        if len(given) > 1 and _ambiguous(one, found):
+        given = one.candidates or (str(one.value), *one.also)
+        if one.candidates and _ambiguous(one, found):
             continue
         codes |= {code.rpartition("/")[0] if name != kind else code for code in given}
     return codes
