@@ -51,3 +51,9 @@ def escalate_due() -> int:
 def release_held() -> int:
     """Let through what was held back and still stands."""
     return services.release_held()
+
+
+@shared_task(name="exceptions_app.tasks.retrain_readers")
+def retrain_readers() -> int:
+    """Start the night's training of readers where it is due."""
+    return services.start_training()

@@ -64,6 +64,7 @@ SWEEPS: dict[str, Job] = {
     "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
+    "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),
 }
 JOBS = {**WAKES, **SWEEPS}
 

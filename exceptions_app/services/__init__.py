@@ -35,6 +35,9 @@ from exceptions_app.services.learning.acceptance import set_acceptance
 from exceptions_app.services.learning.cues import add_cue, settle_cue
 from exceptions_app.services.learning.names import learn_name, restore_name, withdraw_name
 from exceptions_app.services.learning.reviews import note_dismissal, note_merge, take_back
+from exceptions_app.services.learning.training import promote as promote_reader
+from exceptions_app.services.learning.training import start_training
+from exceptions_app.services.learning.training import use_shipped as use_shipped_reader
 from exceptions_app.services.records.facts import facts_of
 from exceptions_app.services.records.moves import (
     drop_tellings,
@@ -125,6 +128,7 @@ __all__ = [
     "open_from_signals",
     "open_or_join",
     "poll_mailboxes",
+    "promote_reader",
     "read_due_signals",
     "read_signal",
     "receive_later",
@@ -153,6 +157,7 @@ __all__ = [
     "source_code",
     "source_of",
     "staff_held",
+    "start_training",
     "stop_ladders",
     "take_back",
     "take_edi_files",
@@ -162,6 +167,7 @@ __all__ = [
     "tell",
     "tell_change",
     "try_message",
+    "use_shipped_reader",
     "wants_edi",
     "withdraw_name",
 ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from exceptions_app.services.learning.training import retrain, sites_due
+from exceptions_app.services.learning.training import note_checked, retrain, sites_due
 from plant_app.models import Site
 
 
@@ -27,4 +27,8 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no site {options['site']} to train for.")
         for site in sites:
             row = retrain(site=site)
-            self.stdout.write(f"{site.code}: {row.get_status_display()}. {row.note}")
+            checked = note_checked(row)
+            said = ", ".join(f"{count} {name}" for name, count in sorted(checked.counts.items())) or "none"
+            self.stdout.write(
+                f"{site.code}: {row.get_status_display()}. {row.note} Corrections read again: {said}."
+            )

@@ -6,6 +6,7 @@ next message. Going back is one act. Must not know how training works.
 
 import hashlib
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -23,10 +24,13 @@ from exceptions_app.models import ModelStatus, ReaderModel
 from exceptions_app.reading.master import MasterIndex
 from exceptions_app.reading.model import load
 from exceptions_app.services.channels.index import current_index
+from exceptions_app.services.learning.checking import Checked, check_corrections
 from exceptions_app.services.learning.examples import Example, examples_of, right, shipped_check
 from exceptions_app.services.learning.knowledge import knowledge_of
 from plant_app.models import Site, User
 from plant_app.selectors import can, master_rows
+
+logger = logging.getLogger(__name__)
 
 #: Below so many corrections to learn from, or to judge by, nothing is trained.
 LEAST_ROWS = 40
@@ -48,6 +52,24 @@ def sites_due() -> list[Site]:
         for site in Site.objects.order_by("pk")
         if site.pk not in lately and now.astimezone(ZoneInfo(site.timezone)).hour in NIGHT
     ]
+
+
+_children: list["subprocess.Popen[bytes]"] = []
+
+
+def start_training() -> int:
+    """Start a process that trains the sites that are due; returns how many those are. Does not wait for it."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    due = sites_due()
+    if due and not _children:
+        manage = Path(settings.BASE_DIR) / "manage.py"
+        _children.append(
+            subprocess.Popen(
+                [sys.executable, str(manage), "retrain_readers", "--due"], cwd=settings.BASE_DIR,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            )
+        )  # fmt: skip
+    return len(due)
 
 
 def retrain(*, site: Site, most_authored: int | None = None) -> ReaderModel:
@@ -155,6 +177,16 @@ def _begin(site: Site) -> tuple[ReaderModel, bool]:
         count = ReaderModel.objects.filter(site=site).count() + 1
         version = f"{site.code}-{now.astimezone(ZoneInfo(site.timezone)):%y%m%d}-{count}"
         return ReaderModel.objects.create(site=site, version=version, trained_at=now), True
+
+
+def note_checked(row: ReaderModel) -> Checked:
+    """Read the site's corrections again and keep the counts on the training's row; what broke is logged."""
+    found = check_corrections(site=row.site)
+    row.figures = {**row.figures, "checked": {"messages": found.messages, **found.counts}}
+    row.save(update_fields=["figures"])
+    for case in found.broke:
+        logger.warning("%s: %s was read right and is not any more", case.ref, case.field)
+    return found
 
 
 def _settle(row: ReaderModel, status: ModelStatus, note: str) -> ReaderModel:
