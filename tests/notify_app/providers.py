@@ -6,13 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from PIL import Image
+
 from tests.exceptions_app.messengers import ACCESS_TOKEN, ACCOUNT, AUTH_TOKEN, BOT_TOKEN
 
-PHOTO = b"\xff\xd8\xff\xe0 the bytes of a photo"
+
+def _photo() -> bytes:
+    drawn = BytesIO()
+    Image.new("RGB", (32, 24), "red").save(drawn, "JPEG")
+    return drawn.getvalue()
+
+
+PHOTO = _photo()
 
 
 @dataclass
