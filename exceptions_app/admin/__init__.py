@@ -1,5 +1,5 @@
 """The admin pages of exceptions: records to read, senders to edit."""
 
-from exceptions_app.admin import edi, messengers, records, sources
+from exceptions_app.admin import edi, machine, mailboxes, messengers, records, sources
 
-__all__ = ["edi", "messengers", "records", "sources"]
+__all__ = ["edi", "machine", "mailboxes", "messengers", "records", "sources"]

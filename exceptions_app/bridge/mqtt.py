@@ -55,6 +55,7 @@ class MqttBridge:
         self._database = database
         self._client: ConfirmingClient | None = None
         self._connected_at: float | None = None
+        self._heard_since = 0
         self._state_ms = 0
         self._subscribed: tuple[str, ...] = ()
         self._unconfirmed: deque[aiomqtt.Message] = deque()
@@ -97,6 +98,7 @@ class MqttBridge:
             self.intake.resume()
             self._client, self._subscribed = client, ()
             self._connected_at = asyncio.get_running_loop().time()
+            self._heard_since = now_ms()
             self.fault = ""
             logger.info("source %s: connected as slot %d", self.source.code, self.slot)
             await self._subscribe(client)
@@ -235,7 +237,8 @@ class MqttBridge:
             if self.intake.upkeep_due(now):
                 await self._upkeep(now)
             self._ask_rebirths(now)
-            self.intake.tick(now, blind=not self._live())
+            if self._live():
+                self.intake.tick(now, since=self._heard_since)
             await self._store(now)
         except (DatabaseError, InterfaceError) as error:
             self.fault = f"database: {error}"[:200]
@@ -245,9 +248,11 @@ class MqttBridge:
     async def _upkeep(self, now: int) -> None:
         before = self.intake.book
         try:
-            done = await self._in_database(self.intake.upkeep(
+            done = await self._in_database(
+                self.intake.upkeep(
                     now, fault=self.fault, topics=len(self._subscribed) if self._client is not None else 0
-                ))
+                )
+            )
         except (DatabaseError, InterfaceError):
             self.intake.upkeep_failed()
             raise

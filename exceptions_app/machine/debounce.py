@@ -129,21 +129,22 @@ class Debouncer:
             self._apply_next()
         return self._given()
 
-    def tick(self, now: int, *, blind: bool = False, alive: bool = False) -> list[Transition]:
+    def tick(self, now: int, *, since: int = 0, alive: bool = False) -> list[Transition]:
         """Let time pass until `now` (our clock, ms): delays end, held samples are taken, silence is noticed.
 
-        `blind`: we hear nothing at the moment, so a delay must not end by waiting; only silence counts. `alive`: the
-        source vouches for being there while nothing changes, so its silence is no lack of data.
+        Not to be called while nothing can be heard: a delay must not end by not listening. `since`: when listening
+        began, before which silence was ours. `alive`: the source vouches for being there while nothing changes.
         """
         state, rule = self.state, self.rule
-        if alive and not blind and not state.bad:
-            state.received = max(state.received, now) if state.received else 0
-        if rule.silence and state.received and not state.silent and now - state.received > rule.silence:
+        if not state.received:
+            return self._given()
+        if alive and not state.bad:
+            state.received = max(state.received, now)
+        if rule.silence and not state.silent and now - max(state.received, since) > rule.silence:
             self._silence(now)
-        if state.received and not blind:
-            horizon = now - state.lag - rule.reorder
-            self._release(horizon)
-            self._advance(horizon)
+        horizon = now - state.lag - rule.reorder
+        self._release(horizon)
+        self._advance(horizon)
         return self._given()
 
     @property

@@ -70,11 +70,11 @@ class Node:
                     self._tell(binding, out)
         return judged
 
-    def tick(self, now: int, *, blind: bool = False) -> None:
-        """Let every signal's time pass; `blind` while we hear nothing. A born node vouches for being there."""
+    def tick(self, now: int, *, since: int = 0) -> None:
+        """Let every signal's time pass; `since`: when listening began. A born node vouches for being there."""
         alive = self.session is not None and self.session.online
         for key, debouncer in self.states.items():
-            out = debouncer.tick(now, blind=blind, alive=alive)
+            out = debouncer.tick(now, since=since, alive=alive)
             if out:
                 self._tell(self.bindings[key], out)
 

@@ -120,13 +120,11 @@ def test_a_source_that_vouches_for_being_there_is_not_silent_while_nothing_chang
     assert [str(out.change) for out in one.tick(T0 + 700_000, alive=True)] == ["no_data"]
 
 
-def test_while_nothing_can_be_heard_no_delay_ends() -> None:
-    one = Debouncer(rule())
-    one.feed(sample(0, False))
-    assert one.tick(T0 + 600_000, blind=True) == []
-    one.feed(sample(3, True, delay=597))
-    assert one.tick(T0 + 601_000) == []
-    assert one.state.phase == "clear"
+def test_nobody_is_called_silent_for_our_being_away() -> None:
+    one = Debouncer(rule(silence=60_000))
+    one.feed(sample(0, True))
+    assert one.tick(T0 + 600_000, since=T0 + 590_000) == []
+    assert [str(out.change) for out in one.tick(T0 + 651_000, since=T0 + 590_000)] == ["no_data"]
 
 
 def test_many_stops_in_a_short_time_shelve_the_signal_and_say_so_once() -> None:

@@ -128,10 +128,12 @@ class Intake:
                 node.session.resumed = True
 
     # --- time --------------------------------------------------------------------------------------------
-    def tick(self, now: int, *, blind: bool = False) -> None:
-        """Let every held signal's time pass until `now` (ms); `blind` while nothing can be heard."""
+    def tick(self, now: int, *, since: int) -> None:
+        """Let every held signal's time pass until `now` (ms); not while nothing can be heard. `since`: when hearing
+        began, so that nobody is called silent for our being away.
+        """
         for node in self.nodes.values():
-            node.tick(now, blind=blind)
+            node.tick(now, since=since)
 
     def collect(self, now: int, *, everything: bool = False) -> Batch | None:
         """What must be stored now: nodes with news, and those whose steady values have waited long enough."""
