@@ -350,7 +350,12 @@ def test_master_data_with_holes_is_completed_with_a_warning() -> None:
     )
 
     done = evaluate(
-        messages=_gold({"text": "U-1 is down, hydraulic leak", "expect": {"type": "machine_downtime", "work_unit": "U-1"}}),
+        messages=_gold(
+            {
+                "text": "U-1 is down, hydraulic leak",
+                "expect": {"type": "machine_downtime", "work_unit": "U-1"},
+            }
+        ),
         master=master,
     )
 
@@ -528,3 +533,15 @@ def test_every_link_kind_of_the_format_is_scored() -> None:
         "work_unit", "work_centre", "item", "work_order", "sales_order", "purchase_order", "customer", "supplier",
         "lot",
     }  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "channel", ["form", "api", "email", "whatsapp", "sms", "slack", "teams", "edi", "machine"]
+)
+def test_every_channel_reads_and_who_names_no_reporter_is_no_stranger(channel: str) -> None:
+    nobody = {**DOWN, "channel": channel, "reporter": None}
+
+    (answer,) = evaluate(messages=_gold(nobody), master=read_master(SMALL)).answers
+
+    assert (answer.error, answer.opened, answer.accepted) == ("", True, True)

@@ -14,10 +14,11 @@ from email.message import EmailMessage
 
 from core import clock
 from exceptions_app.channels.adapters import ADAPTERS
-from exceptions_app.channels.mail.message import read_mail
+from exceptions_app.channels.mail.message import Mail, read_mail
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import Channel, ReadingStatus, SignalReading, Source
 from exceptions_app.reading.types import Reading
+from exceptions_app.services.channels.mail import payload_of
 from exceptions_app.services.channels.read import read_signal, understood
 from exceptions_app.services.channels.receive import receive_signal
 from exceptions_app.services.channels.report import context_of
@@ -34,11 +35,15 @@ _WAYS: dict[str, tuple[str, str]] = {
     "whatsapp": (Channel.WHATSAPP, "whatsapp"), "sms": (Channel.SMS, "twilio"), "slack": (Channel.CHAT, "slack"),
     "teams": (Channel.CHAT, "teams"), "edi": (Channel.EDI, ""), "machine": (Channel.MACHINE, ""),
 }  # fmt: skip
-#: Channels whose sender is known by its key, whoever the person is.
-_PROVEN = frozenset({"form", "api", "edi", "machine"})
+#: Channels whose sender is known by its key: nobody in person reports there unless the message says who.
+_BY_KEY = frozenset({"form", "api", "edi", "machine"})
+#: A first line that is a subject: named as one, or beginning as answers do.
 _SUBJECT = re.compile(
-    r"\s*(?:subject|betreff|asunto|assunto|temat|re|aw|fwd?|wg|rv|odp)\s*:\s*(.*)", re.IGNORECASE
+    r"\s*(?:(subject|betreff|asunto|assunto|temat)\s*:|(?=(?:re|aw|fwd?|wg|rv|odp)\s*:))\s*(.*)",
+    re.IGNORECASE,
 )
+#: Who sends what names no reporter.
+SOMEONE = "evaluation-sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def evaluate(*, messages: Sequence[GoldMessage], master: Master) -> Evaluation:
         load_catalogue()
         load_default_rules()
         site, people = load_master(master)
+        someone = User.objects.create(username=SOMEONE, home_site=site, language=site.language, password="!")  # noqa: S106
         sources = {name: _source(name, site) for name in {message.channel for message in messages}}
         for number, message in enumerate(sorted(messages, key=lambda one: (one.received_at, one.line))):
             reporter = people.get(message.reporter)
@@ -85,6 +91,8 @@ def evaluate(*, messages: Sequence[GoldMessage], master: Master) -> Evaluation:
                 warnings.append(
                     Problem(message.line, "gold.reporter", f"{message.reporter[:40]} is nobody listed")
                 )
+            if reporter is None and message.channel not in _BY_KEY:
+                reporter = someone  # nobody says that the sender is a stranger
             answer = _answer(message, number, sources[message.channel], reporter)
             if answer.error:
                 warnings.append(
@@ -116,14 +124,16 @@ def _source(name: str, site: Site) -> Source:
 
 
 def _answer(message: GoldMessage, number: int, source: Source, reporter: User | None) -> Answer:
+    mail = _mail(message, reporter) if message.channel == "email" else None
     with clock.travel(message.received_at):
         received = receive_signal(
             source=source,
             external_id=f"evaluation-{number}",
-            text=_mail_text(message, reporter) if message.channel == "email" else message.text,
+            text=mail.text or message.text if mail else message.text,
+            payload=payload_of(mail, {}) if mail else None,
             reporter=reporter,
             sender=reporter.email if reporter else "",
-            sender_verified=reporter is not None or message.channel in _PROVEN,
+            sender_verified=True,
         )
         done = read_signal(signal_id=received.signal.pk)
         if done.status != ReadingStatus.READ:
@@ -148,17 +158,13 @@ def _noted(message: GoldMessage, done: SignalReading) -> Answer:
     )  # fmt: skip
 
 
-def _mail_text(message: GoldMessage, reporter: User | None) -> str:
-    """The words a mail amounts to: sent as a mail, read as one, so quotes and signatures come off as they would."""
+def _mail(message: GoldMessage, reporter: User | None) -> Mail:
+    """The message sent as a mail and read as one, so that quotes and signatures come off as they would."""
     first, _, rest = message.text.partition("\n")
     told = _SUBJECT.match(first)
     mail = EmailMessage()
     if told:
-        mail["Subject"] = " ".join(told[1].split()) if _names_subject(first) else " ".join(first.split())
+        mail["Subject"] = " ".join((told[2] if told[1] else first).split())
     mail["From"] = reporter.email if reporter and reporter.email else "sender@example.com"
     mail.set_content(rest.lstrip("\n") if told else message.text)
-    return read_mail(mail.as_bytes()).text or message.text
-
-
-def _names_subject(line: str) -> bool:
-    return line.strip().lower().startswith(("subject", "betreff", "asunto", "assunto", "temat"))
+    return read_mail(mail.as_bytes())
