@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 #: More than this in one interchange is refused before it is looked at.
-MOST_CHARACTERS: Final = 2_000_000
-MOST_SEGMENTS: Final = 100_000
+MOST_CHARACTERS: Final = 1_000_000
+MOST_SEGMENTS: Final = 40_000
 #: A segment longer than this has lost its terminator.
 LONGEST_SEGMENT: Final = 20_000
 MOST_MESSAGES: Final = 500
