@@ -57,3 +57,9 @@ def release_held() -> int:
 def retrain_readers() -> int:
     """Start the night's training of readers where it is due."""
     return services.start_training()
+
+
+@shared_task(name="exceptions_app.tasks.read_censuses")
+def read_censuses() -> int:
+    """Go on with every census that is due."""
+    return services.read_due_censuses()

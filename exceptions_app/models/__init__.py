@@ -1,6 +1,7 @@
 """Signals in, exception records, their story, and the affected functions' responses. Import from here."""
 
 from exceptions_app.models.attachments import Attachment, AttachmentKind, AttachmentStatus
+from exceptions_app.models.census import Census, CensusEntry, CensusFile, CensusKind, CensusStatus
 from exceptions_app.models.edi import EdiCounter, EdiDocument, EdiInterchange, EdiState
 from exceptions_app.models.learning import (
     ALWAYS_ASKED,
@@ -45,6 +46,11 @@ __all__ = [
     "AttachmentKind",
     "AttachmentStatus",
     "BridgeNode",
+    "Census",
+    "CensusEntry",
+    "CensusFile",
+    "CensusKind",
+    "CensusStatus",
     "Channel",
     "ChannelUpdate",
     "ContactAddress",

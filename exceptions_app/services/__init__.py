@@ -5,6 +5,15 @@ people and takes their answers. Higher apps compose their verbs of `locked`, `mo
 primitives, holding the exception's lock.
 """
 
+from exceptions_app.services.census import (
+    add_census_file,
+    begin_census,
+    delete_census_words,
+    read_due_censuses,
+    set_census_columns,
+    set_typical_minutes,
+    start_census,
+)
 from exceptions_app.services.channels.attachments import Enclosure, keep_attachments
 from exceptions_app.services.channels.edi_answer import Said, answer_by_edi, wants_edi
 from exceptions_app.services.channels.edi_documents import resend as resend_edi
@@ -89,6 +98,7 @@ __all__ = [
     "acknowledge",
     "acknowledge_by_deciding",
     "act",
+    "add_census_file",
     "add_cue",
     "add_function",
     "align",
@@ -96,8 +106,10 @@ __all__ = [
     "answer_at_once",
     "answer_by_edi",
     "arrived",
+    "begin_census",
     "correct",
     "decline",
+    "delete_census_words",
     "drop_tellings",
     "escalate_due",
     "facts_for",
@@ -129,6 +141,7 @@ __all__ = [
     "open_or_join",
     "poll_mailboxes",
     "promote_reader",
+    "read_due_censuses",
     "read_due_signals",
     "read_signal",
     "receive_later",
@@ -146,9 +159,11 @@ __all__ = [
     "restore_name",
     "send_edi",
     "set_acceptance",
+    "set_census_columns",
     "set_limits",
     "set_next_step",
     "set_reason",
+    "set_typical_minutes",
     "set_urgency",
     "set_window",
     "settle_cue",
@@ -157,6 +172,7 @@ __all__ = [
     "source_code",
     "source_of",
     "staff_held",
+    "start_census",
     "start_training",
     "stop_ladders",
     "take_back",
