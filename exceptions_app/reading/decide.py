@@ -4,6 +4,8 @@ A strong safety word stands. What the model takes for no matter at all still nee
 certainty, because such a message opens nothing. Pure; sees one verdict and one opinion.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import replace
 
 from exceptions_app.reading.classify import TypeScore
@@ -14,29 +16,56 @@ from exceptions_app.reading.verdict import Verdict, loudest
 
 #: Below this share the model's "nothing to do" is a question for people.
 QUIET = 0.5
+#: What a specific cue of the same type takes off the model's doubt, once the model holds it likelier than not.
+_AGREED, _HALF = 0.5, 0.5
 #: From this share on the model's type needs nobody's agreement.
 SURE = 0.8
 _SETTLING = frozenset({"recovery", "future", "planned", "chatter"})
-_SAFETY_DENIED = 0.03
 _WORTH_NAMING = 0.02
+_DOUBTS = ("only a weak word", "reads as", "no type word")
+_AWAY = re.compile(
+    r"out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response)|abwesenheit|automatische antwort|nicht im (?:b[üu]ro|haus)"
+    r"|fuera de (?:la )?oficina|respuesta autom|resposta autom|fora do escrit|ausente do escrit|poza biurem|automatyczna odpowied"
+    r"|jestem na urlopie do|on annual leave until",
+    re.IGNORECASE,
+)
 _CONTRADICTION = "says both running and stopped"
 
 
 def decide(
-    rule: Verdict, opinion: Opinion, scores: tuple[TypeScore, ...], text: str, *, named: bool
+    rule: Verdict,
+    opinion: Opinion,
+    scores: tuple[TypeScore, ...],
+    text: str,
+    *,
+    named: bool,
+    telling: bool = True,
+    denied: Collection[str] = (),
 ) -> Verdict:
-    """The verdict of both. `named`: the text links to master data, so a known matter can be told from talk."""
+    """The verdict of both. `named`: the text links to master data, so a known matter can be told from talk.
+
+    `telling`: it has words besides names and small words. `denied`: types a negator takes back, with no other cue.
+    """
     best, sure = opinion.best, opinion.sure
     candidates = _candidates(opinion)
-    if rule.unconfirmed and (opinion.of("safety_stop") >= _SAFETY_DENIED or sure < SURE):
+    if rule.unconfirmed and not (best == NONE and sure >= SURE):
         return replace(rule, candidates=candidates if best == "safety_stop" else rule.candidates)
     quiet = opinion.of(NONE)
+    if not telling or best in denied:
+        return replace(rule, candidates=rule.candidates or candidates) if not rule.type_code else rule
+    if _away(text):
+        return Verdict(None, 0.95, "chatter", None)
     if rule.intent in _SETTLING and (best == NONE or quiet >= 1 - SURE):
         return _settled(rule, opinion, candidates)
     if best == NONE and quiet >= QUIET and not _insists(rule, quiet):
         known = candidates[0][0] if candidates and named and rule.intent != "chatter" else None
         return Verdict(known, quiet, "repeat" if known else "chatter", None, candidates=candidates)
     return _reported(rule, opinion, scores, text, candidates)
+
+
+def _away(text: str) -> bool:
+    """An answer by machine from somebody who is not there."""
+    return bool(_AWAY.search(text[:600]))
 
 
 def _insists(rule: Verdict, quiet: float) -> bool:
@@ -49,7 +78,7 @@ def _settled(rule: Verdict, opinion: Opinion, candidates: tuple[tuple[str, float
     if rule.intent == "chatter":
         return rule
     type_code = rule.type_code or (candidates[0][0] if candidates else None)
-    reasons = tuple(reason for reason in rule.reasons if reason == _CONTRADICTION)
+    reasons = tuple(reason for reason in rule.reasons if not reason.startswith(_DOUBTS))
     return replace(
         rule, type_code=type_code, confidence=max(rule.confidence, opinion.of(NONE)), reasons=reasons,
         candidates=candidates,
@@ -68,7 +97,8 @@ def _reported(
     type_code = None if label == OTHER else label
     intent = "report" if rule.intent in _SETTLING else rule.intent
     agreed = rule.type_code == type_code and type_code is not None
-    confidence = share if not agreed else max(share, 1 - (1 - share) * (1 - rule.confidence))
+    told = agreed and rule.cue is not None and rule.cue.role.strong and not rule.cue.role.generic
+    confidence = share + _AGREED * (1 - share) if told and share >= _HALF else share
     reasons = [reason for reason in rule.reasons if reason == _CONTRADICTION]
     if rule.intent in _SETTLING and rule.intent != "chatter":
         reasons.append("sounds settled and open at once")

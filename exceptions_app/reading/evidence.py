@@ -100,6 +100,14 @@ def _with_senders(hits: list[MasterHit], every: list[MasterHit], stripped: Strip
     return sorted(hits + more, key=lambda hit: hit.span.start)
 
 
+def tells(features: Features, packs: PackSet) -> bool:
+    """Whether there is a word besides names, numbers and the small words of a sentence."""
+    return any(
+        token.word[0].isalpha() and len(token.word) > 1 and not packs.languages_of(token.word)
+        for token in features.tokens
+    )
+
+
 def mask(folded: str, spans: Sequence[Span]) -> str:
     """The text with these words blanked out, every other character in its place."""
     chars = list(folded)

@@ -13,7 +13,7 @@ from typing import Any
 from exceptions_app.reading import details
 from exceptions_app.reading.classify import TypeScorer, score_by_cues
 from exceptions_app.reading.decide import decide
-from exceptions_app.reading.evidence import evidence_of
+from exceptions_app.reading.evidence import evidence_of, tells
 from exceptions_app.reading.links import WORDS, complete, read_links, settle_tails
 from exceptions_app.reading.master import MasterIndex
 from exceptions_app.reading.model import TypeModel, shipped_model
@@ -100,7 +100,11 @@ def interpret(
     verdict = judge(message, cues, scores, packs, linked=named, facts=seen.facts, masked=masked)
     if message.key.strip():
         opinion = (model or shipped_model())(seen.features)
-        verdict = decide(verdict, opinion, scores, message.original, named=bool(named))
+        verdict = decide(
+            verdict, opinion, scores, message.original, named=bool(named),
+            telling=tells(seen.features, packs) or bool(cues.types or cues.intents or cues.reasons),
+            denied={cue.role.type_code for cue in cues.negated if cue.role.kind == "type"} if not cues.types else set(),
+        )  # fmt: skip
     if any(hit.method == "tail" for hit in seen.hits):
         hits = settle_tails(seen.hits, verdict.type_code)
         links, reasons = read_links(hits, seen.unknown, context, message.fold)

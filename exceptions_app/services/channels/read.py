@@ -224,10 +224,10 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
         report.key = ""  # what a stranger says never touches a record people work on
     elif distrust(signal):
         report.key = question_key(report.key)
-    # An all-clear whose machine is not sure lets nothing go: it is read by people like any other unsure message.
-    if found.intent == "recovery" and not found.still and not found.needs_triage:
+    # An all-clear whose machine is not sure lets nothing go, and is nothing to act on either.
+    if found.intent == "recovery" and not found.still:
         standing = _standing(report.key, report.links.work_unit, report.type.code)
-        if standing is None:
+        if standing is None or found.needs_triage:
             end_held(key=report.key, at=found.occurred_at)
             return Opened(None, "ignored")
         cleared = found.value("cleared_at") or found.occurred_at
@@ -238,7 +238,7 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
             ),
             "cleared",
         )  # fmt: skip
-    if found.intent == "future":
+    if found.intent in ("future", "repeat"):
         standing = _standing(report.key, report.links.work_unit, report.type.code)
         if standing is None:
             return Opened(None, "ignored")
@@ -268,9 +268,9 @@ def _standing(key: str, work_unit: Any, type_code: str) -> int | None:
 
 
 def _expected(exception_id: int, signal: Signal, found: Reading) -> ExceptionRecord:
-    """ "Running again by 14:00": the open record learns the date, nothing else changes."""
+    """ "Running again by 14:00", "as reported": the open record learns the date if there is one, nothing else changes."""
     exception = locked(exception_id)
-    if found.due_at is not None:
+    if found.due_at is not None and found.intent == "future":
         exception.details = {**exception.details, "expected_up_at": found.due_at.isoformat()}
         keep(exception, "details")
     record_event(
