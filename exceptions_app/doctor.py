@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from core import clock
 from core.doctor import Finding, Level, check
-from exceptions_app import machine_doctor, mail_doctor, messenger_doctor  # noqa: F401 - register their checks
+from exceptions_app import edi_doctor, machine_doctor, mail_doctor, messenger_doctor  # noqa: F401 - register their checks
 from exceptions_app.models import ExceptionRecord, ReadingStatus, Response, SignalReading, Source, Telling
 from exceptions_app.models.records import CORRELATES
 

@@ -38,7 +38,12 @@ from exceptions_app.services.channels.receive import (
     receive_signal,
     redact_signal,
 )
-from exceptions_app.services.channels.sources import load_default_sources, source_code, source_of
+from exceptions_app.services.channels.sources import (
+    ensure_edi_source,
+    load_default_sources,
+    source_code,
+    source_of,
+)
 from exceptions_app.services.channels.trying import Trial, Tried, try_message
 from exceptions_app.services.learning.acceptance import set_acceptance
 from exceptions_app.services.learning.cues import add_cue, settle_cue
@@ -111,6 +116,7 @@ __all__ = [
     "decline",
     "delete_census_words",
     "drop_tellings",
+    "ensure_edi_source",
     "escalate_due",
     "facts_for",
     "facts_of",

@@ -3,6 +3,8 @@ clients, and a webhook to try things with.
 """
 
 from collections.abc import Iterable
+from secrets import token_urlsafe
+from typing import Any
 
 from django.db import transaction
 
@@ -70,3 +72,23 @@ def source_of(*, kind: str, site: Site) -> Source:
         load_default_sources(sites=[site])
         found = Source.objects.select_related("site").get(code=source_code(kind, site))
     return found
+
+
+@transaction.atomic
+def ensure_edi_source(*, site: Site, folder: str, partners: list[dict[str, Any]]) -> Source:
+    """Make sure the site has an EDI source that takes files from `folder` for these partners (as
+    `channels.edi.partners` describes them), with a bearer token of its own. One that is there stays as it is. No lock.
+    """
+    source, _ = Source.objects.get_or_create(
+        code=source_code("edi", site),
+        defaults={
+            "name": f"EDI {site.name}"[:80],
+            "channel": Channel.EDI,
+            "adapter": "edi",
+            "site": site,
+            "secret": new_secret(),
+            "secrets": {"token": token_urlsafe(24)},
+            "config": {"folder": folder, "partners": partners},
+        },
+    )
+    return source

@@ -12,11 +12,18 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from decisions_app.services import load_default_playbooks
 from erp_sync.services import ensure_demo_connections
-from exceptions_app.services import load_default_sources
+from exceptions_app.services import ensure_edi_source, load_default_sources
 from plant_app.demo.build import build_demo
 from plant_app.demo.logins import issue_logins
+from plant_app.models import Site
 from plant_app.selectors.export import plant_document
 from routing_app.services import load_default_rules
+
+#: Two customers of the demo plant who order by EDI: Alstrand Rail in X12, Norrland Forest Machines in EDIFACT.
+EDI_PARTNERS = [
+    {"id": "ALSTRAND", "customer": "ALS", "our_id": "KOLBE", "items": {"AR-VALVE-220": "VB-220"}},
+    {"id": "7300010000001", "qualifier": "14", "customer": "NOR", "our_id": "KOLBE", "our_qualifier": "ZZ"},
+]
 
 
 class Command(BaseCommand):
@@ -37,6 +44,9 @@ class Command(BaseCommand):
         load_default_rules()
         load_default_playbooks()
         load_default_sources()
+        ensure_edi_source(
+            site=Site.objects.order_by("pk")[0], folder=str(settings.EXECLAYER_HOME / "edi"), partners=EDI_PARTNERS
+        )
         ensure_demo_connections(tryton=None if settings.ERP == "none" else {})
         if options["credentials"] is not None:
             logins = issue_logins(options["credentials"])
