@@ -14,6 +14,7 @@ run: env ## start the whole demo plant (PORT, HOST, TLS=1, ERP=none, SIMULATE=0,
 
 test: dev-env ## every test, with its own PostgreSQL, Valkey, Tryton and Chromium (ARGS="-k name")
 	@sh deploy/chromium.sh
+	@sh deploy/mosquitto.sh
 	@$(VENV)/python -m pytest $(ARGS)
 
 lint: dev-env ## ruff, format, mypy, import-linter, templates

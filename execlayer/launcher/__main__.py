@@ -51,7 +51,7 @@ def main() -> int:
         demo.bring_up()
         demo.bring_beside()
         while True:
-            demo.supervisor.wait_for(lambda: 1 if parent and os.getppid() != parent else None)
+            demo.supervisor.wait_for(lambda: _looked_after(demo, parent))
             console.say("the process that started this is gone")
             break
     except Stopped:
@@ -62,6 +62,14 @@ def main() -> int:
     demo.take_down()
     lock.close()
     return code
+
+
+def _looked_after(demo: Demo, parent: int) -> int | None:
+    """A number when whoever started this is gone; until then the demo is tended."""
+    if parent and os.getppid() != parent:
+        return 1
+    demo.tend()
+    return None
 
 
 def take_lock(options: Options) -> IO[str] | None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from execlayer.launcher import certificate, children, progress, store
+from execlayer.launcher.bridges import Bridges
 from execlayer.launcher.console import Console
 from execlayer.launcher.erp import Erp
 from execlayer.launcher.options import ROOT, Options
@@ -50,6 +51,7 @@ class Demo:
         self.url = ""
         self.run_file = RunFile(options.home / "run.json")
         self.progress: progress.Progress
+        self.bridges: Bridges | None = None
 
     # --- the order of things -----------------------------------------------------------------------------
     def bring_up(self) -> None:
@@ -71,6 +73,17 @@ class Demo:
             self.erp.start(self.supervisor, self.postgres, self.keys["tryton"], tier=BESIDE)
         if self.options.simulate and not self.progress.done("history"):
             self._fill_history()
+
+    def tend(self) -> None:
+        """What is looked after for as long as the demo runs: bridges, once a source wants one."""
+        if self.bridges is None:
+            self.bridges = Bridges(
+                self.options.bridges, self.environment["DATABASE_URL"],
+                lambda name, arguments: self._add(
+                    name, arguments, tier=SERVING, extra={"EXECLAYER_PROCESS": "worker"}
+                ),
+            )  # fmt: skip
+        self.bridges.tend()
 
     def take_down(self) -> None:
         """End every part, in the opposite order, and say so in the files others read."""

@@ -25,6 +25,7 @@ class Options:
     database_url: str
     redis_url: str
     web_processes: int
+    bridges: str = "auto"
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Options":
@@ -46,6 +47,9 @@ class Options:
             database_url=environ.get("DATABASE_URL", ""),
             redis_url=environ.get("REDIS_URL", ""),
             web_processes=max(1, int(environ.get("WEB_PROCESSES") or 2)),
+            bridges={True: "1", False: "0"}[_flag(environ["BRIDGES"], default=True)]
+            if environ.get("BRIDGES", "auto").strip().lower() not in ("", "auto")
+            else "auto",
         )
 
     @property
