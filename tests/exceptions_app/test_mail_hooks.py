@@ -6,7 +6,8 @@ import pytest
 from django.test import Client, override_settings
 
 from exceptions_app import hooks_email, services
-from exceptions_app.models import Attachment, ExceptionRecord, Signal, Source
+from exceptions_app.models import Attachment, ExceptionRecord, Mailbox, Signal, Source
+from plant_app.models import User
 from tests.exceptions_app.mail_posts import JPEG, LOGIN, basic, make, post
 from tests.exceptions_app.mailing import shared
 from tests.plant_fixtures import KolbeMini
@@ -228,3 +229,25 @@ def test_postmarks_own_test_posts_are_understood(plant: KolbeMini, name: str) ->
     assert signal.sender == "support@postmarkapp.com"
     assert signal.text == "Test subject\n\nThis is the reply text"
     assert [one.name for one in Attachment.objects.all()] == ([] if "raw" in name else ["test.txt"])
+
+
+def test_the_admin_shows_what_a_mail_source_needs_and_where_a_mailbox_stands(
+    plant: KolbeMini, client: Client
+) -> None:
+    mailbox = Source.objects.create(code="m", name="M", channel="email", adapter="imap", site=plant.rhf)
+    Mailbox.objects.create(source=mailbox, error="Logging in: refused")
+    hook = make(plant, "postmark")
+    root = User.objects.create_superuser("root.mail", password="x" * 12)
+    client.force_login(root)
+
+    pages = {
+        source.code: client.get(f"/admin/exceptions_app/source/{source.pk}/change/").content.decode()
+        for source in (mailbox, hook)
+    }
+    listed = client.get("/admin/exceptions_app/mailbox/").content.decode()
+
+    assert "Move read mails to" in pages["m"]
+    assert "Server whose checks count" in pages["m"]
+    assert "User and password" in pages["postmark-rhf"]
+    assert LOGIN not in pages["postmark-rhf"]
+    assert "Logging in: refused" in listed

@@ -109,7 +109,7 @@ def test_a_poller_killed_midway_loses_nothing_and_counts_nothing_twice(
     server.deliver(
         folder,
         *(mail(f"press {n} down, hydraulic leak", subject="stop") for n in (3, 4)),
-        mail("mill 4 down"),
+        mail("mill 4 down, spindle broken", subject="stop"),
     )
     process = _poller(where)
     assert process.stdout is not None

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 12.0
 #: Of a mail that is larger than allowed, this much is taken.
 BEGINNING: Final = 262_144
 _SIZE: Final = re.compile(rb"RFC822\.SIZE (\d+)")
