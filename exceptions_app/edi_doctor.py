@@ -24,7 +24,7 @@ def unsent_documents() -> Iterable[Finding]:
         first = EdiDocument.objects.filter(state=EdiState.FAILED).first() or late.first()
         why = f": {first.error}" if first is not None and first.error else ""
         yield Finding(
-            "XL-E040", Level.ERROR, f"{count} EDI documents could not be sent{why}"[:300],
+            "XL-E060", Level.ERROR, f"{count} EDI documents could not be sent{why}"[:300],
             "Mend what the document's page in the admin names, then send it again there.", count=count,
         )  # fmt: skip
 
@@ -36,12 +36,12 @@ def edi_settings() -> Iterable[Finding]:
         wrong = mistakes(source.config)
         if wrong:
             yield Finding(
-                "XL-E041", Level.WARNING, f"EDI source {source.code}: {' '.join(wrong)}",
+                "XL-E061", Level.WARNING, f"EDI source {source.code}: {' '.join(wrong)}",
                 "Mend the trading partners of the source, in the admin under Sources.",
             )  # fmt: skip
         folder = str(source.config.get("folder") or "")
         if folder and Path(folder).exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(
-                "XL-E042", Level.ERROR, f"EDI source {source.code}: {folder} cannot be read and written",
+                "XL-E062", Level.ERROR, f"EDI source {source.code}: {folder} cannot be read and written",
                 "Let the worker's user read and write the folder, or name another one.",
             )  # fmt: skip
