@@ -3,7 +3,18 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
-from boards_app.views import actions, attachments, desk, edi, exception, inbox, report, shelves, triage
+from boards_app.views import (
+    accuracy,
+    actions,
+    attachments,
+    desk,
+    edi,
+    exception,
+    inbox,
+    report,
+    shelves,
+    triage,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
@@ -14,6 +25,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/acknowledge/", desk.acknowledge_many, name="desk-acknowledge"),
     path("triage/", triage.triage, name="triage"),
     path("triage/undo/<int:pk>/", triage.undo, name="triage-undo"),
+    path("triage/accuracy/", accuracy.accuracy, name="triage-accuracy"),
+    path("triage/accuracy/rule/", accuracy.rule, name="triage-rule"),
+    path("triage/words/", accuracy.words, name="triage-words"),
+    path("triage/words/<int:pk>/", accuracy.settle, name="triage-settle"),
+    path("triage/names/<int:pk>/", accuracy.name, name="triage-name"),
     path("triage/<str:ref>/", triage.item, name="triage-item"),
     path("triage/<str:ref>/accept/", triage.accept, name="triage-accept"),
     path("triage/<str:ref>/dismiss/", triage.dismiss, name="triage-dismiss"),

@@ -3,12 +3,13 @@
 from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from exceptions_app import api, api_attachments
+from exceptions_app import api, api_attachments, api_learning
 
 urlpatterns = [
     path("signals/", api.SignalsView.as_view(), name="signals"),
     path("signals/<int:pk>/", api.SignalView.as_view(), name="signal"),
     path("attachments/<int:pk>/", api_attachments.AttachmentView.as_view(), name="api-attachment"),
+    path("accuracy/", api_learning.AccuracyView.as_view(), name="accuracy"),
     path("exceptions/", api.ExceptionsView.as_view(), name="exceptions"),
     path("exceptions/<str:ref>/acknowledge/", api.AcknowledgeView.as_view(), name="exception-acknowledge"),
     path("exceptions/<str:ref>/reroute/", api.RerouteView.as_view(), name="exception-reroute"),

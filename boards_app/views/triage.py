@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors import triage as desk
+from boards_app.selectors.accuracy import proposals
 from boards_app.selectors.controls import Control
 from boards_app.selectors.dialogs import Dialog
 from boards_app.selectors.frame import Frame, site_groups
@@ -54,6 +55,7 @@ def triage(request: HttpRequest, frame: Frame) -> HttpResponse:
     rows, total = desk.listing(frame)
     context: dict[str, Any] = {
         "rows": rows, "total": total, "live": " ".join([*site_groups(frame), f"user.{frame.user.pk}"]), "keys": KEYS,
+        "proposals": proposals(frame.home),
     }  # fmt: skip
     if is_htmx(request) and request.headers.get("HX-Target") == "rows":
         return render(request, "boards_app/triage_list.html", {"frame": frame, **context})
