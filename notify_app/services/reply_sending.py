@@ -5,6 +5,7 @@ again unless a receipt said meanwhile that it had arrived. So a reporter may hea
 whoever hears nothing reports again, which costs more than a repeated line. A mail keeps its Message-ID.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -26,9 +27,15 @@ from notify_app.messengers import SENDERS, Later, Outgoing
 from notify_app.models import ReplyAttempt, ReplyStatus, ReplyWhat, ReporterReply
 from notify_app.services.replies import plan_replies
 
-BATCH = 20
-MOST_ATTEMPTS = 8
+#: Few at a time: even when each takes as long as it may, the batch is done well within the lease.
+BATCH = 5
+#: With their pauses an hour and a half; after that it is no news any more.
+MOST_ATTEMPTS = 16
 LEASE = timedelta(minutes=2)
+#: Seconds one run may take; the queue it runs in tells people, too. The next sweep goes on.
+LONGEST_RUN = 30.0
+#: A provider that is away is left alone by the rest of the run, and their replies for so long.
+AWAY = timedelta(seconds=30)
 #: A sentence older than this is no news; the board knows better.
 STALE = timedelta(hours=2)
 #: WhatsApp takes free words for a day after the person last wrote; a minute is left for the way.
@@ -60,6 +67,7 @@ class Handed:
     provider_id: str = ""
     error: TransportError | None = None
     skipped: str = ""
+    untried: bool = False
 
 
 def send_replies(*, limit: int = 200) -> int:
@@ -70,12 +78,21 @@ def send_replies(*, limit: int = 200) -> int:
     plan_replies(limit=limit)
     take_receipts(limit=limit)
     tried = 0
-    while tried < limit:
+    away: set[int] = set()
+    ends = time.monotonic() + LONGEST_RUN
+    while tried < limit and time.monotonic() < ends:
         batch = _claim(min(BATCH, limit - tried))
         if not batch:
             break
         for reply in batch:
-            _record(_hand_over(reply))
+            source = reply.thread.signal.source_id
+            if source in away:
+                _record(Handed(reply, clock.now(), untried=True))
+                continue
+            handed = _hand_over(reply)
+            if handed.error is not None and not handed.error.permanent:
+                away.add(source)
+            _record(handed)
         tried += len(batch)
     return tried
 
@@ -194,6 +211,10 @@ def _record(handed: Handed) -> None:
     if handed.skipped:
         reply.status, reply.why = ReplyStatus.SKIPPED, handed.skipped
         reply.save(update_fields=["status", "why"])
+        return
+    if handed.untried:
+        reply.status, reply.attempts, reply.due_at = ReplyStatus.QUEUED, reply.attempts - 1, now + AWAY
+        reply.save(update_fields=["status", "attempts", "due_at"])
         return
     _log(reply, handed.started_at, error)
     if error is None:

@@ -13,7 +13,10 @@ from execlayer import celery as wiring
 from execlayer.celery import JOBS, SWEEPS, URGENT, WAKES, WORK, app
 from execlayer.launcher.demo import WORKERS
 
-NAMES = {"signals", "notices", "containment", "escalation", "postings", "settled", "resequence", "pull"}
+NAMES = {
+    "signals", "notices", "containment", "escalation", "postings", "settled", "resequence", "pull", "messages",
+    "replies", "attachments", "held", "mailboxes", "edi_out", "census",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -676,3 +676,24 @@ def test_a_day_is_counted_from_the_last_word(whatsapp: Source, there: Provider) 
     signal = Signal.objects.get()
     assert reply_sending._wrote_lately(signal, started + timedelta(hours=23))
     assert not reply_sending._wrote_lately(signal, started + timedelta(hours=24, minutes=1))
+
+
+def test_a_provider_that_is_away_is_not_asked_for_every_reply(
+    plant: KolbeMini, whatsapp: Source, there: Provider
+) -> None:
+    for number, place in enumerate(("press 4 down", "press 3 down", "mill 4 down", "mill 5 down")):
+        with clock.travel(clock.now() + timedelta(minutes=2 * number)):
+            reported(whatsapp, place, message_id=f"w{number}")
+    there.fail = [(503, {}, {})] * 4
+    at = clock.now() + timedelta(minutes=10)
+    with clock.travel(at):
+        services.send_replies()
+    assert len(there.fail) == 3
+    assert ReplyAttempt.objects.count() == 1
+    assert list(ReporterReply.objects.order_by("pk").values_list("status", "attempts")) == [
+        ("queued", 1), ("queued", 0), ("queued", 0), ("queued", 0),
+    ]  # fmt: skip
+    there.fail = []
+    with clock.travel(at + timedelta(minutes=1)):
+        services.send_replies()
+    assert len(there.sent) == 4
