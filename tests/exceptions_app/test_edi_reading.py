@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from core import clock
 from exceptions_app import services
 from exceptions_app.channels.edi.envelope import read_interchange
+from exceptions_app.channels.edi.partners import partner_of
+from exceptions_app.edi_doctor import edi_settings, unsent_documents
 from exceptions_app.models import EdiDocument, EventKind, ExceptionRecord, Signal, SignalReading, Source
 from exceptions_app.services.channels.edi_intake import take_interchange
+from execlayer.management.commands.seed_demo import EDI_PARTNERS
 from plant_app.models import Item, SalesOrder, SalesOrderLine
 from tests.exceptions_app.edi_samples import change_860, ordchg, x12
 from tests.plant_fixtures import KolbeMini
@@ -271,7 +275,8 @@ def test_a_new_order_is_one_record_checked_line_by_line(plant: KolbeMini, source
     Item.objects.filter(code="SH-77").update(lead_time_days=30)
     text = x12(
         ("850", [
-            "BEG*00*SA*NEW-1**20261117", f"DTM*002*{day(24 * 10)}", "PO1*1*40*EA*90**BP*M-9", "PO1*2*400*EA*9**VN*SH-77",
+            "BEG*00*SA*NEW-1**20261117", f"DTM*002*{day(24 * 10)}", "PO1*1*40*EA*90**BP*M-9",
+            "PO1*2*400*EA*9**VN*SH-77",
             "PO1*3*1*EA*9**VN*NOPE", "CTT*3",
         ]),
         control=next(_controls),
@@ -309,6 +314,13 @@ def test_very_many_changed_lines_are_one_record_of_the_order(plant: KolbeMini, s
     assert sum(found.details["edi"]["totals"].values()) == 30
 
 
+def test_what_is_sent_as_a_test_is_a_question(plant: KolbeMini, source: Source) -> None:
+    found = send(source, change("POC*10*QI*180**EA***VN*SP-12").replace("*0*P*>~", "*0*T*>~")).exception
+    assert found is not None
+    assert (found.status, found.correlation_key) == ("triage", "")
+    assert EdiDocument.objects.get().body.splitlines()[0].endswith("*0*T*>~")
+
+
 def test_a_partners_acknowledgement_is_noted_on_what_we_sent(plant: KolbeMini, source: Source) -> None:
     exception = send(source, change("POC*10*QI*180**EA***VN*SP-12")).exception
     document = services.answer_by_edi(
@@ -323,3 +335,27 @@ def test_a_partners_acknowledgement_is_noted_on_what_we_sent(plant: KolbeMini, s
     assert (reading.outcome, reading.exception) == ("answered", None)
     document.refresh_from_db()
     assert document.acknowledged_at == clock.now()
+
+
+def test_the_samples_of_the_documentation_read_without_a_fault() -> None:
+    samples = sorted((Path(__file__).resolve().parents[2] / "docs" / "samples" / "edi").glob("*.edi"))
+    assert len(samples) == 2
+    for sample in samples:
+        found = read_interchange(sample.read_text())
+        assert found.all_faults() == []
+        assert (
+            partner_of({"partners": EDI_PARTNERS}, sender=found.sender, qualifier=found.sender_qualifier)
+            is not None
+        )
+
+
+def test_the_doctor_names_what_is_wrong_with_edi(plant: KolbeMini, source: Source) -> None:
+    assert [finding.code for finding in (*unsent_documents(), *edi_settings())] == []
+    take_interchange(source=source, body=change("POC*10*QI*180**EA").encode(), via="file")
+    services.send_edi()  # there is no folder and no address
+    source.config = {"partners": [{"id": "A"}]}
+    source.save()
+    found = [*unsent_documents(), *edi_settings()]
+    assert [finding.code for finding in found] == ["XL-E060", "XL-E061"]
+    assert "neither a folder" in found[0].summary
+    assert "Partner A names no customer." in found[1].summary

@@ -17,6 +17,7 @@ from exceptions_app.models import EdiDocument, EdiState, ExceptionRecord
 from plant_app.models import User
 from plant_app.selectors import can
 
+MOST_ROWS: Final = 200
 #: Grade -> how its tag looks, and its symbol.
 _TAGS: Final = {
     "none": ("", "check"), "information": ("info", "info"), "warning": ("warn", "triangle-alert"),
@@ -56,19 +57,20 @@ def order_lines_of(exception: ExceptionRecord, user: User) -> OrderLines:
     if not isinstance(edi, Mapping):
         return OrderLines()
     totals = edi.get("totals", {})
+    lines = [one for one in edi.get("lines", ()) if isinstance(one, Mapping)]
     what = "A new order" if edi.get("new") else "A change" if edi.get("to_change") else "The order again"
     number = f", change {edi['change_number']}" if edi.get("change_number") else ""
     return OrderLines(
         there=True,
         lead=f"{what} from {exception.customer or exception.details.get('asked_by', '')}",
         order=f"{edi.get('number', '')}{number}",
-        rows=[_row(one) for one in edi.get("lines", ()) if isinstance(one, Mapping)],
+        rows=[_row(one) for one in lines[:MOST_ROWS]],
         totals=[
             {"count": totals[grade], "words": _WORDS[grade].lower(), "kind": _TAGS[grade][0], "icon": _TAGS[grade][1]}
             for grade in reversed(_TAGS)
             if totals.get(grade)
         ],
-        more=int(edi.get("more") or 0),
+        more=int(edi.get("more") or 0) + max(0, len(lines) - MOST_ROWS),
         documents=[_document(row, exception, user) for row in _documents(exception)],
     )  # fmt: skip
 

@@ -120,6 +120,8 @@ def understand(signal: Signal) -> Understood:
         found.customer = Customer.objects.filter(code=found.partner.customer).first()
         if found.customer is None:
             found.why.append(f"partner {found.partner.id} has no customer {found.partner.customer or 'set'}")
+    if about.get("test"):
+        found.why.append("it was sent as a test (ISA15, UNB 0035)")
     found.zone = zone_of(found.partner, signal.source)
     message = message_of(signal)
     if message is None:

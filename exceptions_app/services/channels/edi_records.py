@@ -37,7 +37,7 @@ from plant_app.models import ExceptionType, Site
 
 #: With more changed lines than this the order itself is the record: nobody answers hundreds one by one.
 MOST_RECORDS: Final = 20
-#: Rows of the table a record keeps; the line it is about is always among them.
+#: Rows of the table a line's record keeps, its own always among them; an order's keeps all, since all are answered.
 MOST_ROWS: Final = 200
 
 
@@ -183,7 +183,8 @@ def _details(found: Understood, view: LineView, *, whole: bool) -> dict[str, Any
         raise ValueError("only a placed message has details")
     rows = lines_as_json(found)
     mine = found.lines.index(view)
-    shown = rows[:MOST_ROWS] if mine < MOST_ROWS else [*rows[: MOST_ROWS - 1], rows[mine]]
+    shown = rows if whole or mine < MOST_ROWS else [*rows[: MOST_ROWS - 1], rows[mine]]
+    shown = shown if whole else shown[:MOST_ROWS]
     for at, row in enumerate(rows):
         row["mine"] = whole or at == mine
     row = rows[mine]
