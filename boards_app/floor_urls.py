@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from boards_app.views import board, postings, qr, reports, sequence, station
+from boards_app.views import board, census, postings, qr, reports, sequence, station
 
 urlpatterns = [
+    path("census/", census.censuses, name="censuses"),
+    path("census/<int:pk>/", census.census, name="census"),
+    path("census/<int:pk>/files/", census.add_files, name="census-files"),
+    path("census/<int:pk>/files/<int:file>/columns/", census.columns, name="census-columns"),
+    path("census/<int:pk>/entries/<str:type_code>/", census.entries, name="census-entries"),
+    path("census/<int:pk>/<slug:verb>/", census.act, name="census-act"),
     path("boards/", board.boards, name="boards"),
     path("boards/live/", board.boards_live, name="boards-live"),
     path("boards/<str:code>/", board.board, name="board"),

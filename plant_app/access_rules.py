@@ -46,6 +46,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "rule.test": frozenset({PLANNER, ADMINISTRATOR}),
     "rule.edit": frozenset({ADMINISTRATOR}),
     "report.view": _EVERYBODY - {OPERATOR},
+    "census.run": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
     "report.freeze": frozenset({LEADER, ADMINISTRATOR}),
 }
 

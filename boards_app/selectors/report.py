@@ -16,7 +16,7 @@ from metrics_app.models import Adjustment, Baseline, MonthlyReport
 from metrics_app.periods import Month
 from metrics_app.selectors import first_month, frozen, month_live, zone_of
 from metrics_app.services import build_month
-from plant_app.models import Shift, Site
+from plant_app.models import ExceptionType, Shift, Site
 
 SHOWN_MONTHS: Final = 8
 _BASELINE: Final = {
@@ -177,7 +177,7 @@ def report(scope: Scope, month: Month) -> Report:
             figures, before, live=live, last_month=month_words(previous).rpartition(" ")[0]
         ),
         four=[_figure(metric, month, by_month, before, baseline) for metric in METRICS],
-        types=_types(figures),
+        types=_types(figures, baseline),
         kinds=_kinds(figures),
         breakers=[
             (name, count, records_url(month, metric="first_pass", breaker=name))
@@ -254,8 +254,12 @@ def _figure(
     )
 
 
-def _types(figures: dict[str, Any]) -> list[drawing.Bar]:
-    """Types by how many were closed, most first, with their median and the running share."""
+def _types(figures: dict[str, Any], baseline: Baseline | None) -> list[drawing.Bar]:
+    """Types by how many were closed, most first, with their median and the running share; what a census counted a month
+    before stands beside it.
+    """
+    counted = baseline.types if baseline is not None else {}
+    names = dict(ExceptionType.objects.filter(code__in=counted).values_list("name", "code")) if counted else {}
     rows = [
         (name, float(found["resolution"]["count"]), found["resolution"]["median"])
         for name, found in (figures.get("by") or {}).get("type", {}).items()
@@ -270,7 +274,9 @@ def _types(figures: dict[str, Any]) -> list[drawing.Bar]:
     ):
         running += count
         share = f"{100 * running / whole:.0f} %"
-        found.append(replace(bar, note=f"{wording.span(median)}, {share}" if median is not None else share))
+        note = f"{wording.span(median)}, {share}" if median is not None else share
+        before = counted.get(names.get(_name, ""), {}).get("per_month")
+        found.append(replace(bar, note=f"{note}, before {before:g}" if before is not None else note))
     return found[:7]
 
 

@@ -102,7 +102,7 @@ def test_a_chat_is_read_whatever_phone_wrote_it() -> None:
     iphone = read_chat(CHAT, zone=BERLIN)
     assert [(one.sender, one.text.split("\n")[0]) for one in iphone.entries] == [
         ("Ana Ruiz", "press 4 down, hydraulic leak"), ("Jonas Keller", "ok danke"),
-        ("Jonas Keller", "press 4 still down"), ("Ana Ruiz", "press 4 runs again"),
+        ("Jonas Keller", "press 4 still down"), ("Ana Ruiz", "press 4 running again"),
         ("Ana Ruiz", "press 4 down, no pressure"),
     ]  # fmt: skip
     assert iphone.entries[0].text == "press 4 down, hydraulic leak\nunder the ram"
