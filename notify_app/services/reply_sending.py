@@ -64,6 +64,7 @@ class Handed:
 
     reply: ReporterReply
     started_at: datetime
+    text: str = ""
     provider_id: str = ""
     error: TransportError | None = None
     skipped: str = ""
@@ -122,11 +123,11 @@ def _hand_over(reply: ReporterReply) -> Handed:
     text = _text(reply, started)
     try:
         if signal.channel == Channel.EMAIL:
-            return Handed(reply, started, provider_id=_send_mail(reply, signal, text))
+            return Handed(reply, started, text, _send_mail(reply, signal, text))
         outgoing, why = _outgoing(reply, signal, text, started)
         if outgoing is None:
             return Handed(reply, started, skipped=why)
-        return Handed(reply, started, provider_id=SENDERS[signal.source.adapter](outgoing))
+        return Handed(reply, started, text, SENDERS[signal.source.adapter](outgoing))
     except TransportError as error:
         return Handed(reply, started, error=error)
 
@@ -221,6 +222,7 @@ def _record(handed: Handed) -> None:
         signal = reply.thread.signal
         reply.provider_id = handed.provider_id[:200]
         reply.sent_at, reply.why = now, ""
+        reply.body = handed.text or reply.body  # as it went out, minutes counted
         if reply.status in IN_HAND:
             reply.status = ReplyStatus.SENT
         if reply.provider_id and signal.channel != Channel.EMAIL:
@@ -237,7 +239,7 @@ def _record(handed: Handed) -> None:
         )
         reply.status, reply.why = ReplyStatus.QUEUED, str(error)[:200]
         reply.due_at = now + timedelta(seconds=pause)
-    reply.save(update_fields=["status", "why", "provider_id", "sent_at", "due_at"])
+    reply.save(update_fields=["status", "why", "provider_id", "sent_at", "due_at", "body"])
 
 
 def _log(

@@ -98,6 +98,7 @@ def test_a_whatsapp_report_is_answered_from_opened_to_resolved(
 
     replies = ReporterReply.objects.order_by("pk")
     assert [reply.status for reply in replies] == ["sent", "sent"]
+    assert [reply.body for reply in replies] == there.texts()
     assert [reply.provider_id for reply in replies] == ["wamid.out1", "wamid.out2"]
     assert list(ReplyAttempt.objects.values_list("delivered", flat=True)) == [True, True]
     assert set(SentMessage.objects.values_list("message_id", "exception")) == {
