@@ -33,6 +33,7 @@ from exceptions_app.services.channels.gathering import (
 from exceptions_app.services.channels.index import current_index
 from exceptions_app.services.channels.people import doubted, is_stranger
 from exceptions_app.services.channels.report import context_of, raw_report, report_of
+from exceptions_app.services.channels.signed import signed
 from exceptions_app.services.channels.trust import distrust, question_key, questioned
 from exceptions_app.services.learning.acceptance import who_looks
 from exceptions_app.services.learning.knowledge import knowledge_of
@@ -195,6 +196,7 @@ def understood(signal: Signal, text: str, context: Any, fields: dict[str, Any]) 
     )
     if model_version:
         found = replace(found, pipeline_version=f"{found.pipeline_version}+{model_version}"[:40])
+    found = signed(signal, found, index, site_code=context.site.code)
     looked = who_looks(found, known, site_code=context.site.code, channel=signal.channel)
     return questioned(signal, doubted(signal, looked))
 

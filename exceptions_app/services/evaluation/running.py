@@ -37,8 +37,9 @@ _WAYS: dict[str, tuple[str, str]] = {
     "whatsapp": (Channel.WHATSAPP, "whatsapp"), "sms": (Channel.SMS, "twilio"), "slack": (Channel.CHAT, "slack"),
     "teams": (Channel.CHAT, "teams"), "edi": (Channel.EDI, ""), "machine": (Channel.MACHINE, ""),
 }  # fmt: skip
-#: Channels whose sender is known by its key: nobody in person reports there unless the message says who.
-_BY_KEY = frozenset({"form", "api", "edi", "machine"})
+_MESSENGERS = frozenset({"whatsapp", "sms", "slack", "teams"})
+#: Where a mail comes from whose sender is no colleague: an address the mailbox knows.
+_OUTSIDE = "sender@example.com"
 #: A first line that is a subject: named as one, or beginning as answers do.
 _SUBJECT = re.compile(
     r"\s*(?:(subject|betreff|asunto|assunto|temat)\s*:|(?=(?:re|aw|fwd?|wg|rv|odp)\s*:))\s*(.*)",
@@ -93,7 +94,7 @@ def evaluate(*, messages: Sequence[GoldMessage], master: Master) -> Evaluation:
                 warnings.append(
                     Problem(message.line, "gold.reporter", f"{message.reporter[:40]} is nobody listed")
                 )
-            if reporter is None and message.channel not in _BY_KEY:
+            if reporter is None and message.channel in _MESSENGERS:
                 reporter = someone  # nobody says that the sender is a stranger
             answer = _answer(message, number, sources[message.channel], reporter)
             if answer.error:
@@ -128,7 +129,7 @@ def _source(name: str, site: Site) -> Source:
     adapter = ADAPTERS.get(code)
     return Source.objects.create(
         code=f"evaluation-{name}", name=name, channel=channel, site=site, adapter=code,
-        trusted=adapter.trusted if adapter else True,
+        trusted=adapter.trusted if adapter else True, config={"known": [_OUTSIDE]} if name == "email" else {},
     )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def _answer(message: GoldMessage, number: int, source: Source, reporter: User | 
             text=mail.text or message.text if mail else message.text,
             payload=payload_of(mail, {}) if mail else None,
             reporter=reporter,
-            sender=reporter.email if reporter else "",
+            sender=reporter.email if reporter else _OUTSIDE if mail else "",
             sender_verified=True,
         )
         done = read_signal(signal_id=received.signal.pk)
@@ -174,6 +175,6 @@ def _mail(message: GoldMessage, reporter: User | None) -> Mail:
     mail = EmailMessage()
     if told:
         mail["Subject"] = " ".join((told[2] if told[1] else first).split())
-    mail["From"] = reporter.email if reporter and reporter.email else "sender@example.com"
+    mail["From"] = reporter.email if reporter and reporter.email else _OUTSIDE
     mail.set_content(rest.lstrip("\n") if told else message.text)
     return read_mail(mail.as_bytes())
