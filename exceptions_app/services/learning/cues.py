@@ -75,7 +75,7 @@ def notice_phrases(*, review: Review, spans: list[tuple[int, int]]) -> list[Plan
         cue, made = PlantCue.objects.get_or_create(
             site_id=review.site_id, key=gram,
             defaults={"phrase": gram, "type": type_, "count": here[gram], "examples": examples[gram][:_EXAMPLES],
-                      "created_at": clock.now()},
+                      "strong": not other[gram], "created_at": clock.now()},
         )  # fmt: skip
         if not made and cue.status == CueStatus.PROPOSED:
             PlantCue.objects.filter(pk=cue.pk).update(count=here[gram], examples=examples[gram][:_EXAMPLES])
