@@ -12,7 +12,7 @@ from exceptions_app.channels.messages import digits
 from exceptions_app.models import AddressKind, ChannelUpdate, ContactAddress, SentMessage
 
 
-class ContactAddressForm(forms.ModelForm):  # type: ignore[type-arg]
+class ContactAddressForm(forms.ModelForm):
     """An address as people type it; "verified" is a person's word, so it is a box and not a date."""
 
     verified = forms.BooleanField(

@@ -88,6 +88,18 @@ def normalise(body: bytes, *, trust_numbers: bool = False) -> list[Inbound]:
     if given.get("MessageStatus"):
         return [_receipt(given, message_id)]
     sender, ours = given.get("From", ""), given.get("To", "")
+    if given.get(
+        "OptOutType"
+    ):  # STOP, START or HELP, which Twilio has answered itself: about the line, not the floor
+        return [
+            Inbound(
+                external_id=message_id,
+                kind=Kind.NOTICE,
+                text=given.get("Body", ""),
+                sender=sender,
+                payload=given,
+            )
+        ]
     whatsapp = sender.startswith(WHATSAPP)
     return [
         Inbound(

@@ -131,6 +131,14 @@ def test_a_receipt_is_no_signal(source: Source) -> None:
     assert (receipt.target, receipt.state, receipt.problem) == ("SM9", "undelivered", "30003")
 
 
+def test_stop_is_about_the_line_and_stops_no_machine(source: Source) -> None:
+    assert twilio_post(source, sms("STOP", sid="SM1", OptOutType="STOP")).status_code == 200
+
+    assert not Signal.objects.exists()
+    notice = ChannelUpdate.objects.get()
+    assert (notice.kind, notice.text, notice.outcome) == ("notice", "STOP", "kept")
+
+
 def test_signed_but_strange_is_kept_whole_and_shown_to_a_person(source: Source) -> None:
     form = {"Hello": "world"}
     assert twilio_post(source, form).status_code == 200

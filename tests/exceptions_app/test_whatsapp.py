@@ -323,6 +323,19 @@ def test_a_photo_nobody_explains_is_looked_at_by_a_person(source: Source) -> Non
     assert exception.title == "“A photo from Piotr N., without words”"
 
 
+def test_a_photo_in_answer_to_our_message_joins_its_record_at_once(source: Source) -> None:
+    say(source, wa_text(DOWN, message_id="w1"))
+    services.read_due_signals()
+    exception = ExceptionRecord.objects.get()
+    SentMessage.objects.create(source=source, message_id="ours-1", exception=exception)
+    with clock.travel(MORNING + timedelta(hours=1)):
+        say(source, {**wa_photo(message_id="w2"), "context": {"from": OURS, "id": "ours-1"}})
+        services.read_due_signals()
+
+    assert Signal.objects.get(external_id="w2").reading.exception == exception
+    assert ExceptionRecord.objects.count() == 1
+
+
 def test_another_machine_in_the_same_minute_is_another_matter(source: Source) -> None:
     say(source, wa_text("press 4 down", message_id="w1"), wa_text("press 3 down too", message_id="w2"))
     services.read_due_signals()
