@@ -22,6 +22,7 @@ from core import clock
 from core.errors import NotFound
 from exceptions_app import services
 from exceptions_app.channels.edi import ADAPTER
+from exceptions_app.channels.edi.answers import ENCODING
 from exceptions_app.channels.webhook import BadSignature, verify
 from exceptions_app.hooks import PER_MINUTE, SignatureRefused, read_body
 from exceptions_app.models import Source
@@ -70,7 +71,7 @@ class EdiView(APIView):
         wanted = (request.headers.get("accept") or "").split(",")[0].split(";")[0].strip().lower()
         if told is not None and wanted in _RAW:
             kind = "application/edi-x12" if told.syntax == "x12" else "application/edifact"
-            return PlainResponse(told.body.encode(), status=status, content_type=kind)
+            return PlainResponse(told.body.encode(ENCODING, "replace"), status=status, content_type=kind)
         answer = {
             "interchange": row.control, "partner": row.partner, "taken": row.taken, "refused": row.refused,
             "replayed": taken.replayed, "faults": taken.faults, "acknowledgement": told.body if told else "",
@@ -85,8 +86,9 @@ def prove(source: Source, request: Request, body: bytes) -> None:
     token = str(source.secrets.get("token") or "")
     name, password = (str(source.secrets.get(one) or "") for one in ("username", "password"))
     if request.headers.get("webhook-signature"):
+        key = str(source.secrets.get("signing") or source.secret)
         try:
-            verify(secret=source.secret, headers=dict(request.headers.items()), body=body, now=clock.now())
+            verify(secret=key, headers=dict(request.headers.items()), body=body, now=clock.now())
         except BadSignature as refusal:
             raise SignatureRefused(
                 "hooks.signature", str(refusal), "Sign id.timestamp.body with the key of this source."

@@ -122,15 +122,21 @@ def test_a_counter_offer_says_what_is_offered_instead(plant: KolbeMini, change: 
     assert said["DTM"].at(1) == "036"
 
 
-def test_a_refusal_says_so_and_why(plant: KolbeMini, change: Change) -> None:
+def test_a_refusal_says_so_and_why(plant: KolbeMini, change: Change, tmp_path: Path) -> None:
     exception = change(change_860("POC*10*QI*900**EA***VN*SP-12"))
-    decide(plant, exception, "reject", "elif.aksoy", why="No capacity*", still_valid="160 on the old date")
+    decide(
+        plant, exception, "reject", "elif.aksoy", why="Keine Kapazität*", still_valid="160 on the old date"
+    )
     do(exception, "call")
     do(exception, "answer")
     said = by_tag(answer(exception)[1])
     assert (said["BCA"].at(2), said["ACK"].at(1), said["POC"].at(3)) == ("RD", "IR", "900")
-    assert said["MSG"].at(1) == "No capacity . Still valid: 160 on the old date"
+    assert said["MSG"].at(1) == "Keine Kapazität . Still valid: 160 on the old date"
     assert kinds(exception) == ["customer_answer"]
+    while exceptions.send_edi():
+        pass
+    (file,) = (tmp_path / "edi" / "out").glob("865-*.edi")
+    assert "Keine Kapazität".encode("latin-1") in file.read_bytes()
 
 
 def test_an_accepted_cancellation_says_deleted(plant: KolbeMini, change: Change) -> None:

@@ -125,6 +125,7 @@ def test_edifact_is_acknowledged_with_contrl_naming_the_segment(source: Source) 
     message = next(told.messages())[1]
     rows = {one.tag: one for one in message.segments}
     assert rows["UCI"].at(4) == "7"
+    assert rows["UCM"].text.startswith("UCM+1+ORDCHG:D:96A:UN+4")
     assert (rows["UCM"].at(3), rows["UCM"].at(4)) == ("4", "29")
     assert (rows["UCS"].at(1), rows["UCS"].at(2)) == ("10", "29")
 

@@ -32,6 +32,7 @@ ADAPTER: Final = Adapter(
         ),
     ),
     secrets=(
+        Setting("signing", "Signing key", help="of the webhook's signature, whsec_…"),
         Setting("token", "Bearer token"),
         Setting("username", "Basic authentication: name"),
         Setting("password", "Basic authentication: password"),

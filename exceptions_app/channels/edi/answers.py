@@ -11,6 +11,9 @@ from typing import Final, Literal
 
 from exceptions_app.channels.edi.segments import Syntax
 
+#: What we write is ISO 8859-1 (UNOC); `clean` leaves no other letter.
+ENCODING: Final = "latin-1"
+
 Status = Literal["accepted", "countered", "rejected"]
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa0-\xff]+")
 

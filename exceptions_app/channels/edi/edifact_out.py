@@ -68,7 +68,7 @@ def write_contrl(told: Acknowledgement, to: Addresses, *, control: int, at: date
     rows: list[list[Value]] = [[*uci, code] if code else uci]
     for group in told.groups:
         for message in group.messages:
-            version = tuple(part for part in (message.kind, *message.version.split(":")) if part)
+            version = (message.kind, *(message.version.split(":") if message.version else ("D", "96A")), "UN")
             row: list[Value] = ["UCM", message.control, version, _TAKEN if message.accepted else _REJECTED]
             first = message.errors[0][2] if message.errors else ""
             whole = list(group.faults) if not message.accepted else []

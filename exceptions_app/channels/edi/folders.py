@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from exceptions_app.channels.edi.answers import ENCODING
+
 TAKING: Final = "taking"
 DONE: Final = "done"
 REFUSED: Final = "refused"
@@ -102,8 +104,8 @@ def place(folder: Path, name: str, text: str, *, delivery: str) -> Path:
     pending.mkdir(parents=True, exist_ok=True)
     waiting, mark = pending / f"{safe(delivery)}.edi", pending / f"{safe(delivery)}.made"
     if not mark.exists():
-        with waiting.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with waiting.open("wb") as file:
+            file.write(text.encode(ENCODING, "replace"))
             file.flush()
             os.fsync(file.fileno())
         mark.touch()

@@ -20,6 +20,7 @@ from core.hints import hint
 from core.transports import TransportError
 from core.wake import wake
 from exceptions_app.channels.edi import folders
+from exceptions_app.channels.edi.answers import ENCODING
 from exceptions_app.channels.edi.partners import Partner, partners_of
 from exceptions_app.models import (
     EdiCounter,
@@ -184,7 +185,10 @@ def _post(document: EdiDocument, partner: Partner) -> str:
         headers["Authorization"] = f"Bearer {token}"
     try:
         answer = httpx.post(
-            partner.url, content=document.body.encode(), headers=headers, timeout=TIMEOUT_SECONDS
+            partner.url,
+            content=document.body.encode(ENCODING, "replace"),
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
         )
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
         raise TransportError(f"{type(problem).__name__}: {problem}") from problem
