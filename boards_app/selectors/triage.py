@@ -233,7 +233,7 @@ def _doubtful_links(read: Interpretation, named: Mapping[str, Any], type_code: s
     kinds = [
         name
         for name, one in named.items()
-        if name in FIELDS and (one.get("candidates") or float(one.get("confidence") or 0) < UNSURE)
+        if name in FIELDS and (one.get("candidates") or one.get("also") or float(one.get("confidence") or 0) < UNSURE)
         and (name in COLUMNS or name in CORRECTS)
     ]  # fmt: skip
     needed = NEEDED.get(type_code, ())
@@ -254,7 +254,7 @@ def _because(one: Mapping[str, Any] | None, doubt: bool) -> str:
     if one is None:
         return "not said" if doubt else ""
     words = str(one.get("words") or "")
-    if one.get("candidates"):
+    if one.get("candidates") or one.get("also"):
         several = "speaks for several" if one.get("name") == "type" else "could be several"
         return f"“{words}” {several}" if words else several
     sure = f"{round(100 * float(one.get('confidence') or 0))} %"

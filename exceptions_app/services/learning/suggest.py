@@ -141,7 +141,7 @@ def links_for(
     for field in read.fields:
         kind, words = str(field["name"]), str(field.get("words", ""))
         named = f"“{words}”" if words else "named"
-        codes = field.get("candidates") or [field.get("value", "")]
+        codes = field.get("candidates") or [field.get("value", ""), *(field.get("also") or [])]
         for place, code in enumerate(codes):
             add(kind, str(code), 2.0 - 0.1 * place, named if place == 0 else "named in it too")
     for one in near:
