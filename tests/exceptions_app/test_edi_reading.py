@@ -192,6 +192,21 @@ def test_the_same_wish_again_is_evidence_another_is_a_version(plant: KolbeMini, 
     assert texts[-1] == "Now asked for: 190 (before: 180)"
 
 
+def test_an_earlier_message_read_late_takes_nothing_back(plant: KolbeMini, source: Source) -> None:
+    for text in (
+        change("POC*10*QI*180**EA***VN*SP-12"),
+        change("POC*10*QI*190**EA***VN*SP-12", sequence="2"),
+    ):
+        take_interchange(source=source, body=text.encode(), via="file")
+    early, late = Signal.objects.filter(source=source).order_by("pk")
+    found = services.read_signal(signal_id=late.pk).exception
+    assert found is not None
+    assert services.read_signal(signal_id=early.pk).exception == found
+    found.refresh_from_db()
+    assert (found.details["requested_quantity"], found.details.get("versions", [])) == ("190", [])
+    assert found.readings.count() == 2
+
+
 def test_several_changed_lines_are_several_records_of_one_message(plant: KolbeMini, source: Source) -> None:
     line = line_of(plant)
     SalesOrderLine.objects.create(

@@ -7,6 +7,8 @@ has gone out it is a record of its own. A message in which nothing differs opens
 import hashlib
 from typing import Any, Final
 
+from django.db import connection
+
 from exceptions_app.channels.edi.grading import NONE
 from exceptions_app.models import (
     EdiDocument,
@@ -43,8 +45,10 @@ MOST_ROWS: Final = 200
 
 def read_edi(signal: Signal) -> Opened:
     """Read one EDI message and give it its records; returns the hardest one. The caller holds the reading's lock and
-    is inside its transaction. Locks the records it joins. Never raises on what a message contains.
+    is inside its transaction. Messages of one partner are read one after the other; locks the records it joins. Never
+    raises on what a message contains.
     """
+    _one_at_a_time(signal)
     if note_acknowledgement(signal):
         return Opened(None, "answered")
     found = understand(signal)
@@ -57,18 +61,27 @@ def read_edi(signal: Signal) -> Opened:
         return Opened(None, "ignored")
     if found.new or len(changed) > MOST_RECORDS:
         keep_reading(signal, found, changed[0])
-        return _give(signal, found, changed[0], whole=True)
+        return _give(signal, found, changed[0], heard=signal.pk, whole=True)
     keep_reading(signal, found, changed[0])
-    first = _give(signal, found, changed[0])
+    first = _give(signal, found, changed[0], heard=signal.pk)
     for place, view in enumerate(changed[1:], start=2):
         part = _part(signal, view, place)
         keep_reading(part, found, view)
-        opened = _give(part, found, view)
+        opened = _give(part, found, view, heard=signal.pk)
         SignalReading.objects.create(
             signal=part, status=ReadingStatus.READ, due_at=signal.received_at, read_at=signal.received_at,
             exception=opened.exception, opened=opened.opened, outcome=opened.outcome,
         )  # fmt: skip
     return first
+
+
+def _one_at_a_time(signal: Signal) -> None:
+    """Two messages about the same lines would lock the same records in another order."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"edi:{signal.source_id}:{signal.sender}"],
+        )
 
 
 def _trusted(signal: Signal) -> bool:
@@ -115,22 +128,30 @@ def _part(signal: Signal, view: LineView, place: int) -> Signal:
     return part
 
 
-def _give(signal: Signal, found: Understood, view: LineView, *, whole: bool = False) -> Opened:
-    """Open the line's record or carry the wish to the open one. `whole`: the record is the order's, not the line's."""
+def _give(
+    signal: Signal, found: Understood, view: LineView, *, heard: int, whole: bool = False
+) -> Opened:  # fmt: skip
+    """Open the line's record or carry the wish to the open one. `whole`: the record is the order's, not the line's.
+
+    `heard` is the message's own signal: one that came before what the record last heard, and is read only now, is
+    evidence and takes nothing back.
+    """
     details = _details(found, view, whole=whole)
+    details["edi"]["heard"] = heard
     key = _key(found, view, whole=whole)
     standing = _standing(key)
+    late = standing is not None and int(standing.details.get("edi", {}).get("heard") or 0) > heard
     before = standing.details.get("new_value") if standing is not None else None
     opened = open_or_join(
         Report(
             signal=signal, type=ExceptionType.objects.get(code="order_change"), links=_links(found, view, whole=whole),
-            key=key, text=signal.text, details=details,
+            key=key, text=signal.text, details={} if late else details,
             quantity=view.asked.quantity if view.item is not None and not whole else None,
             uom=view.item.uom if view.item is not None and not whole else "", confidence=1.0,
         )
     )  # fmt: skip
     exception = opened.exception
-    if opened.outcome == "joined" and exception is not None and before != details["new_value"]:
+    if opened.outcome == "joined" and exception is not None and not late and before != details["new_value"]:
         _renew(exception, details, view)
     return opened
 
