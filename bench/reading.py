@@ -82,23 +82,23 @@ def gold() -> Iterable[Row]:
     """Macro-F1 by type, links, and what was accepted wrongly; per plant. The held-back part is not touched."""
     for plant in PLANTS:
         figures = _report(plant).as_json()
-        yield Row(f"{plant}: type macro-F1", figures["type"]["macro_f1"], "")
-        yield Row(f"{plant}: link precision", figures["links"]["precision"], "")
-        yield Row(f"{plant}: link recall", figures["links"]["recall"], "")
-        yield Row(f"{plant}: opened by itself with an error", figures["auto"]["error"], "share")
+        yield Row(f"{plant}: type macro-F1", 100 * figures["type"]["macro_f1"], "%")
+        yield Row(f"{plant}: link precision", 100 * figures["links"]["precision"], "%")
+        yield Row(f"{plant}: link recall", 100 * figures["links"]["recall"], "%")
+        yield Row(f"{plant}: accepted by itself, but wrong", 100 * figures["auto"]["error"], "%")
 
 
 @figure("the reader's features on published corpora")
 def published() -> Iterable[Row]:
     """MaintIE in five-fold cross-validation and MaintNorm's identifiers, where the corpora lie beside the checkout."""
     if proxies.MAINTIE.exists():
-        yield Row("MaintIE macro-F1, five folds", proxies.maintie_macro_f1(), "", "must hold", 0.90)
+        yield Row("MaintIE macro-F1, five folds", 100 * proxies.maintie_macro_f1(), "%", "must hold", 90)
     else:
         print(f"  {proxies.MAINTIE.name} is not here, left out", flush=True)
     if proxies.MAINTNORM.exists():
         found = proxies.maintnorm_identifiers()
-        yield Row("MaintNorm identifier precision", found.precision, "", "must hold", 0.99)
-        yield Row("MaintNorm identifier recall", found.recall, "")
+        yield Row("MaintNorm identifier precision", 100 * found.precision, "%", "must hold", 99)
+        yield Row("MaintNorm identifier recall", 100 * found.recall, "%")
     else:
         print(f"  {proxies.MAINTNORM.name} is not here, left out", flush=True)
 
