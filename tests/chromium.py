@@ -15,8 +15,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
-def running_chromium() -> Iterator[Browser]:
-    """A Chromium for as long as the block runs; Playwright's loop holds this thread meanwhile."""
+def running_chromium(*more: str) -> Iterator[Browser]:
+    """A Chromium for as long as the block runs, with `more` switches; Playwright's loop holds this thread meanwhile."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         if os.environ.get("CI"):
@@ -24,7 +24,7 @@ def running_chromium() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine (make test installs it on Debian)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage", *more]
         )
         yield browser
         browser.close()

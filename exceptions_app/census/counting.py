@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
-#: An event without any end is over after this; one that lasts longer than MOST was a forgotten entry.
+#: What is told of the same matter after this is another event.
 SAME_MATTER: Final = timedelta(hours=8)
 SAME_TALK: Final = timedelta(minutes=20)
-MOST: Final = timedelta(hours=72)
+#: An all-clear later than this belongs to something nobody told; a stated end later than MOST was a forgotten entry.
+ALL_CLEAR_WITHIN: Final = timedelta(hours=12)
+MOST: Final = timedelta(days=7)
 ENOUGH_MEASURED: Final = 5
 SURE: Final = 0.8
 FIRST: Final = 5
@@ -164,7 +166,7 @@ def _events(told: Iterable[Told]) -> list[Event]:
             ended = by_key.get(one.key) if one.key else None
             ended = ended or by_unit.get(one.unit)
             if ended is not None and ended.open and one.at is not None and ended.began is not None:
-                _end(ended, one.at)
+                _end(ended, one.at, ALL_CLEAR_WITHIN)
             continue
         if not one.type_code or one.intent in _NOTHING:
             continue
@@ -181,7 +183,7 @@ def _events(told: Iterable[Told]) -> list[Event]:
         if one.minutes is not None:
             event.minutes, event.open = max(event.minutes or 0.0, one.minutes), False
         elif one.ended_at is not None and one.at is not None and event.began is not None:
-            _end(event, one.ended_at)
+            _end(event, one.ended_at, MOST)
         if key:
             by_key[key] = event
         by_talk[talk] = event
@@ -198,8 +200,8 @@ def _same(event: Event, one: Told, within: timedelta) -> bool:
     return one.at - event.last <= within and (event.open or bool(one.thread))
 
 
-def _end(event: Event, at: datetime) -> None:
-    if event.began is None or not timedelta() <= at - event.began <= MOST:
+def _end(event: Event, at: datetime, within: timedelta) -> None:
+    if event.began is None or not timedelta() <= at - event.began <= within:
         return
     event.minutes, event.open = (at - event.began) / timedelta(minutes=1), False
 

@@ -198,7 +198,8 @@ def _note(row: CensusEntry, found: Reading, site: Site, at: datetime) -> None:
     kind = found.field("type")
     row.done = True
     row.type_code = found.type_code or ""
-    row.intent, row.confidence, row.unsure = found.intent, found.confidence, found.needs_triage
+    # What it is counts here, not whether everything it names is known.
+    row.intent, row.confidence, row.unsure = found.intent, found.type_confidence, found.type_code is None
     row.key = correlation_key(
         found.type_code,
         _keyed(found),

@@ -270,3 +270,17 @@ def test_the_desk_is_worked_from_the_keyboard(
     third = aside(lambda: say("the green monster is leaking oil all over again"))
     expect(desk.locator(f"#row-{third.ref}")).to_be_visible(timeout=PATIENCE)
     expect(item).to_have_attribute("data-item", third.ref, timeout=PATIENCE)
+    # what is open already for the same thing is offered for merging
+    standing = aside(lambda: report(DOWN))
+    fourth = aside(lambda: say("PRS-03 or 04 stopped, hydraulic leak", sender="U7"))
+    expect(desk.locator(f"#row-{fourth.ref}")).to_be_visible(timeout=PATIENCE)
+    desk.locator(f"#row-{fourth.ref}").click()
+    expect(item).to_have_attribute("data-item", fourth.ref, timeout=PATIENCE)
+    desk.keyboard.press("2")
+    expect(desk.locator("#dialog-title")).to_contain_text("Merge", timeout=PATIENCE)
+    expect(desk.locator('#dialog-body select[name="into"]')).to_have_value(first.ref)
+    desk.keyboard.press("Control+Enter")
+    expect(desk.locator("#last")).to_contain_text(
+        f"{fourth.ref} is part of {first.ref} now", timeout=PATIENCE
+    )
+    assert standing.ref == first.ref

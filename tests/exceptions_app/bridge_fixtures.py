@@ -24,7 +24,7 @@ from tests.mqtt_broker import Broker, Device, running_broker
 from tests.plant_fixtures import KolbeMini, build_kolbe_mini
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def wait_for(found: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:

@@ -48,7 +48,7 @@ def test_finds(text: str, expected: list[tuple[str, list[str], str]]) -> None:
 
 NOTHING = [
     "PRS-40", "PRS-044", "XPRS-04", "X-PRS-04", "HB-250-A", "HB-250.1", "alarm 118204", "phone 118204", "118204 pcs",
-    "0621 118204", "118204.5", "pressed 4 times", "hansens", "prs", "WO-11820", "WO-1182041", "press and 4", "sealkits",
+    "0621 118204", "118204.5", "pressed 4 times", "hanzen", "prs", "WO-11820", "WO-1182041", "press and 4", "sealkits",
 ]  # fmt: skip
 
 

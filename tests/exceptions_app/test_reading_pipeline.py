@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from exceptions_app.reading.classify import TypeScore
-from exceptions_app.reading.cues import Cues
-from exceptions_app.reading.normalise import Text
+from exceptions_app.reading.features import Features
+from exceptions_app.reading.model import Opinion
 from exceptions_app.reading.pipeline import PIPELINE_VERSION, interpret
 from exceptions_app.reading.types import FieldReading, ReadingContext, Span
 from tests.exceptions_app.reading_plant import MASTER, RECEIVED, local, read
@@ -194,11 +193,12 @@ def test_time_ahead_of_receipt_is_not_believed() -> None:
     assert reading.field("occurred_at") is None
 
 
-def test_another_scorer_may_stand_in() -> None:
-    def always_tooling(text: Text, cues: Cues, linked: object) -> tuple[TypeScore, ...]:
-        return (TypeScore("tooling", 3.0, True, False, cues.types),)
+def test_another_model_may_stand_in() -> None:
+    class AlwaysTooling:
+        def __call__(self, features: Features) -> Opinion:
+            return Opinion((("tooling", 0.99), ("none", 0.01)), ())
 
     reading = interpret(
-        "press 4 down", master=MASTER, context=ReadingContext(), received_at=RECEIVED, scorer=always_tooling
+        "press 4 broken", master=MASTER, context=ReadingContext(), received_at=RECEIVED, model=AlwaysTooling()
     )
     assert (reading.type_code, reading.links["work_unit"]) == ("tooling", "PRS-04")
