@@ -71,6 +71,7 @@ class EdiInterchangeAdmin(ReadOnlyAdmin):
     search_fields = ("partner", "control", "name")
     list_select_related = ("source",)
     date_hierarchy = "received_at"
+    actions = ("read_again",)
     readonly_fields = ("wrong",)
     fields = (
         "source", "partner", "control", "syntax", "via", "name", "received_at", "taken", "refused", "digest", "wrong",
@@ -84,3 +85,13 @@ class EdiInterchangeAdmin(ReadOnlyAdmin):
             for one in row.faults
         ]
         return format_html("<pre>{}</pre>", "\n".join(lines)) if lines else "Nothing."
+
+    @admin.action(description="Read again what still waits in triage (after a partner was set up)")
+    def read_again(self, request: HttpRequest, chosen: QuerySet[EdiInterchange]) -> None:
+        read = 0
+        for row in chosen.order_by("pk")[:100]:
+            try:
+                read += services.read_edi_again(interchange_id=row.pk, actor=request.user)  # type: ignore[arg-type]
+            except DomainError as refusal:
+                messages.error(request, f"{row}: {refusal.message} {refusal.hint}".strip())
+        messages.success(request, f"{read} messages are read again.")

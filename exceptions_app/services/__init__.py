@@ -15,6 +15,7 @@ from exceptions_app.services.census import (
     start_census,
 )
 from exceptions_app.services.channels.attachments import Enclosure, keep_attachments
+from exceptions_app.services.channels.edi_again import read_edi_again
 from exceptions_app.services.channels.edi_answer import Said, answer_by_edi, wants_edi
 from exceptions_app.services.channels.edi_documents import resend as resend_edi
 from exceptions_app.services.channels.edi_documents import send_due_documents as send_edi
@@ -149,6 +150,7 @@ __all__ = [
     "promote_reader",
     "read_due_censuses",
     "read_due_signals",
+    "read_edi_again",
     "read_signal",
     "receive_later",
     "receive_mail",

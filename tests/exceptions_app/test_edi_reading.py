@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core import clock
+from core.errors import NotAllowed
 from exceptions_app import services
 from exceptions_app.channels.edi.envelope import read_interchange
 from exceptions_app.channels.edi.partners import partner_of
@@ -327,6 +328,30 @@ def test_very_many_changed_lines_are_one_record_of_the_order(plant: KolbeMini, s
     assert found is not None
     assert ExceptionRecord.objects.filter(details__edi__number=PO).count() == 1
     assert sum(found.details["edi"]["totals"].values()) == 30
+
+
+def test_once_its_partner_is_set_up_a_message_is_read_again(plant: KolbeMini, source: Source) -> None:
+    partners = source.config["partners"]
+    source.config = {"partners": []}
+    source.save()
+    reading = send(source, change("POC*10*QI*180**EA***VN*SP-12"))
+    asked = reading.exception
+    assert asked is not None
+    assert asked.status == "triage"
+    source.config = {"partners": partners}
+    source.save()
+    row = source.edi_interchanges.get()
+    with pytest.raises(NotAllowed):
+        services.read_edi_again(interchange_id=row.pk, actor=plant.people["piotr.nowak"])
+    assert services.read_edi_again(interchange_id=row.pk, actor=plant.people["helena.kraus"]) == 1
+    services.read_due_signals()
+    reading.refresh_from_db()
+    asked.refresh_from_db()
+    assert asked.status == "cancelled"
+    assert reading.exception is not None
+    assert (reading.exception.status, reading.exception.sales_line) == ("open", line_of(plant))
+    # what people work on is never read again
+    assert services.read_edi_again(interchange_id=row.pk, actor=plant.people["helena.kraus"]) == 0
 
 
 def test_what_is_sent_as_a_test_is_a_question(plant: KolbeMini, source: Source) -> None:
