@@ -99,7 +99,8 @@ def reported(exception: ExceptionRecord, *, may_correct: bool = False) -> Report
             found.marks, found.readings = marks, readings
             found.triage_reasons = list(_newest(one.signal, "triage_reasons", []))
         else:
-            found.joined.append({**_joined(one.signal), "marks": marks, "readings": readings})
+            said = [row for row in readings if row["number"]]
+            found.joined.append({**_joined(one.signal), "marks": marks, "readings": said})
     return found
 
 

@@ -182,11 +182,13 @@ def dialog(request: HttpRequest, frame: Frame, ref: str, name: str) -> HttpRespo
         choices = tuple(
             (row["ref"], f"{row['ref']} {row['title']}") for row in desk.mergeable(exception, frame)
         )
+        asked = request.GET.get("into", "")
+        chosen = next((code for code, _ in choices if code == asked), choices[0][0] if choices else "")
         question = Dialog(
             title=f"Merge {exception.short_ref}", url=f"/triage/{ref}/merge/", submit="Merge",
             lead="Its message counts in the other record from now on. It can be taken out again.",
             controls=[
-                Control("into", "Into", "text", choices[0][0] if choices else "", required=True, choices=choices)
+                Control("into", "Into", "text", chosen, required=True, choices=choices)
             ],
             hidden=hidden,
         )  # fmt: skip

@@ -185,11 +185,43 @@ document.addEventListener("submit", (event) => {
   hideLast();
   window.htmx.ajax("POST", back.dataset.undo, { source: back, swap: "none" });
 });
+/* what somebody has begun to answer is not swept away by news: a stale answer is refused in words when it is sent */
+for (const kind of ["input", "change"]) {
+  document.addEventListener(kind, (event) => {
+    const sort = event.target.closest?.("[data-sort]");
+    if (sort) sort.dataset.touched = "1";
+  });
+}
+document.addEventListener("htmx:beforeSwap", (event) => {
+  // asked for before the first answer was given, arrived after it
+  const shown = panel()?.querySelector("[data-item]")?.dataset.item;
+  if (event.detail.target?.id !== "panel" || event.target === document.body || !form()?.dataset.touched) return;
+  if (event.detail.pathInfo?.requestPath?.startsWith(`/triage/${shown}/`)) event.detail.shouldSwap = false;
+});
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt?.matches?.("[data-sort]")) event.detail.elt.dataset.sent = "1";
+  const asker = event.detail.elt;
+  if (asker?.matches?.("[data-sort]")) asker.dataset.sent = "1";
+  const shown = panel()?.querySelector("[data-item]")?.dataset.item;
+  const again = asker?.matches?.("#panel [data-item]") || asker?.dataset?.row === shown;
+  if (again && shown && form()?.dataset.touched) event.preventDefault();
 });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt?.matches?.("[data-sort]") && !event.detail.successful) delete event.detail.elt.dataset.sent;
+});
+/* the same thing is open already: the question is only whether it is part of that */
+document.addEventListener("htmx:responseError", (event) => {
+  if (!event.detail.elt?.matches?.("[data-sort]") || event.detail.xhr.status !== 409) return;
+  let problem = {};
+  try {
+    problem = JSON.parse(event.detail.xhr.responseText);
+  } catch {
+    return;
+  }
+  const ref = panel().querySelector("[data-item]")?.dataset.item;
+  const mayMerge = panel().querySelector('footer [data-key="m"]');
+  if (problem.code !== "exceptions.key_taken" || !problem.ref || !mayMerge || !ref) return;
+  const open = `/triage/${ref}/dialogs/merge/?into=${encodeURIComponent(problem.ref)}`;
+  window.htmx.ajax("GET", open, { target: "#dialog-body", swap: "innerHTML" });
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id !== "panel" || !pending || !followed()) return;
