@@ -63,3 +63,9 @@ def retrain_readers() -> int:
 def read_censuses() -> int:
     """Go on with every census that is due."""
     return services.read_due_censuses()
+
+
+@shared_task(name="exceptions_app.tasks.give_advice")
+def give_advice() -> int:
+    """Ask the language model what is due, where one is set up."""
+    return services.give_due_advice()

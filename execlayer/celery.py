@@ -50,6 +50,7 @@ WAKES: dict[str, Job] = {
     "postings": Job("erp_sync.tasks.send_due", WORK, 3),
     "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
     "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
+    "advice": Job("exceptions_app.tasks.give_advice", WORK, 15),
     "census": Job("exceptions_app.tasks.read_censuses", WORK, 30),
     "held": Job("exceptions_app.tasks.release_held", URGENT, 10),
     "attachments": Job("exceptions_app.tasks.keep_attachments", WORK, 10),

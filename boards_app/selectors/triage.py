@@ -24,6 +24,7 @@ from exceptions_app.reading.phrases import unread
 from exceptions_app.reading.pipeline import NEEDED
 from exceptions_app.selectors import visible_to, with_row
 from exceptions_app.services.learning.names import NAMEABLE
+from exceptions_app.services.learning.advising import advice_on
 from exceptions_app.services.learning.suggest import COLUMNS, Suggestion, links_for, neighbours, types_for
 from plant_app.models import ExceptionType, WorkUnit
 from plant_app.selectors import can
@@ -180,8 +181,9 @@ def _ask(item: Item, signal: Signal, read: Interpretation, chosen: str, types: M
     """The questions: the type first, then every link that is doubtful or that the type needs and nothing names."""
     exception = item.exception
     near = neighbours(exception, signal)
+    advice = advice_on(signal)
     proposed = str((exception.route.outcome if exception.route else {}).get("proposes_type") or "")
-    ranked = [one for one in types_for(read, near, proposed=proposed) if one.value in types]
+    ranked = [one for one in types_for(read, near, proposed=proposed, advice=advice) if one.value in types]
     if chosen not in types:
         chosen = ""
     item.chosen = chosen or (ranked[0].value if ranked else "")
@@ -196,7 +198,7 @@ def _ask(item: Item, signal: Signal, read: Interpretation, chosen: str, types: M
         Question("type", "type", "What it is", _because(named.get("type"), type_doubt), doubtful=type_doubt)
     ]
     kinds = _doubtful_links(read, named, item.chosen)
-    answers = links_for(kinds, exception=exception, signal=signal, read=read, near=near)
+    answers = links_for(kinds, exception=exception, signal=signal, read=read, near=near, advice=advice)
     phrases = _phrases(signal, read) if NAMEABLE & set(kinds) else []
     asked += [
         Question(

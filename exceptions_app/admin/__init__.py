@@ -1,5 +1,5 @@
 """The admin pages of exceptions: records to read, senders to edit, what the reader was taught."""
 
-from exceptions_app.admin import edi, learning, machine, mailboxes, messengers, records, sources
+from exceptions_app.admin import advice, edi, learning, machine, mailboxes, messengers, records, sources
 
-__all__ = ["edi", "learning", "machine", "mailboxes", "messengers", "records", "sources"]
+__all__ = ["advice", "edi", "learning", "machine", "mailboxes", "messengers", "records", "sources"]

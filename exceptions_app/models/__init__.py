@@ -1,5 +1,6 @@
 """Signals in, exception records, their story, and the affected functions' responses. Import from here."""
 
+from exceptions_app.models.advice import AdviceStatus, AnswerFormat, LanguageModel, ReadingAdvice
 from exceptions_app.models.attachments import Attachment, AttachmentKind, AttachmentStatus
 from exceptions_app.models.census import Census, CensusEntry, CensusFile, CensusKind, CensusStatus
 from exceptions_app.models.edi import EdiCounter, EdiDocument, EdiInterchange, EdiState
@@ -42,6 +43,8 @@ __all__ = [
     "Acceptance",
     "AcceptancePolicy",
     "AddressKind",
+    "AdviceStatus",
+    "AnswerFormat",
     "Attachment",
     "AttachmentKind",
     "AttachmentStatus",
@@ -67,12 +70,14 @@ __all__ = [
     "HeldBy",
     "HeldSignal",
     "Interpretation",
+    "LanguageModel",
     "LearnedAlias",
     "MachineSignal",
     "Mailbox",
     "ModelStatus",
     "PlantCue",
     "ReaderModel",
+    "ReadingAdvice",
     "ReadingStatus",
     "Response",
     "ResponseStatus",

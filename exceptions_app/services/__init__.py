@@ -47,6 +47,7 @@ from exceptions_app.services.channels.sources import (
 )
 from exceptions_app.services.channels.trying import Trial, Tried, try_message
 from exceptions_app.services.learning.acceptance import set_acceptance
+from exceptions_app.services.learning.advising import advice_on, give_due_advice, want_advice
 from exceptions_app.services.learning.cues import add_cue, settle_cue
 from exceptions_app.services.learning.names import learn_name, restore_name, withdraw_name
 from exceptions_app.services.learning.reviews import note_dismissal, note_merge, take_back
@@ -107,6 +108,7 @@ __all__ = [
     "add_census_file",
     "add_cue",
     "add_function",
+    "advice_on",
     "align",
     "announce",
     "answer_at_once",
@@ -123,6 +125,7 @@ __all__ = [
     "facts_of",
     "finish",
     "first_word",
+    "give_due_advice",
     "groups_of",
     "keep",
     "keep_attachments",
@@ -192,6 +195,7 @@ __all__ = [
     "tell_change",
     "try_message",
     "use_shipped_reader",
+    "want_advice",
     "wants_edi",
     "withdraw_name",
 ]

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 
 from core import clock, due
 from core.wake import wake
+from exceptions_app.lifecycle import Status
 from exceptions_app.models import Interpretation, ReadingStatus, Signal, SignalReading
 from exceptions_app.models.records import CORRELATES, ExceptionRecord
 from exceptions_app.reading.pipeline import PIPELINE_VERSION, interpret
@@ -36,6 +37,7 @@ from exceptions_app.services.channels.report import context_of, raw_report, repo
 from exceptions_app.services.channels.signed import signed
 from exceptions_app.services.channels.trust import distrust, question_key, questioned
 from exceptions_app.services.learning.acceptance import who_looks
+from exceptions_app.services.learning.advising import want_advice
 from exceptions_app.services.learning.knowledge import knowledge_of
 from exceptions_app.services.machine.notices import follow_notice, is_notice
 from exceptions_app.services.records.moves import keep, locked
@@ -175,6 +177,8 @@ def _read(reading: SignalReading) -> None:
         )  # fmt: skip
     opened = opened or _follow(signal, found, context)
     _settle(reading, opened)
+    if opened.opened and opened.exception is not None and opened.exception.status == Status.TRIAGE:
+        want_advice(signal=signal, site=context.site, confidence=found.confidence)
     if chatting:
         settle_edits(signal, opened, before=said, edits=edits)
         release_waiting(signal)

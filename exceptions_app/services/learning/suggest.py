@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from core import clock
 from exceptions_app.lifecycle import Status
-from exceptions_app.models import ExceptionRecord, Interpretation, Signal, SignalReading
+from exceptions_app.models import ExceptionRecord, Interpretation, ReadingAdvice, Signal, SignalReading
 from exceptions_app.reading.normalise import key_of
 from exceptions_app.reading.types import TYPE_CODES
 from exceptions_app.services.channels.index import current_index
@@ -38,6 +38,8 @@ COLUMNS = {
     "customer": "exception__customer__code",
     "supplier": "exception__supplier__code",
 }
+#: A language model's advice weighs like a clear word; people still choose.
+ADVISED = 0.8
 _ENDED_UNSEEN = (Status.TRIAGE, Status.CANCELLED)
 
 
@@ -98,7 +100,9 @@ def neighbours(exception: ExceptionRecord, signal: Signal) -> list[Neighbour]:
     return sorted(found, key=lambda one: (-one.likeness, not one.same_sender))[:40]
 
 
-def types_for(read: Interpretation, near: Iterable[Neighbour], *, proposed: str = "") -> list[Suggestion]:
+def types_for(
+    read: Interpretation, near: Iterable[Neighbour], *, proposed: str = "", advice: ReadingAdvice | None = None
+) -> list[Suggestion]:
     """Candidates for the type, most likely first: read, then what messages like it were. No query."""
     weights: dict[str, float] = defaultdict(float)
     why: dict[str, str] = {}
@@ -117,6 +121,9 @@ def types_for(read: Interpretation, near: Iterable[Neighbour], *, proposed: str 
     if proposed in TYPE_CODES:
         weights[proposed] += 0.3
         why.setdefault(proposed, "a rule proposes it")
+    if advice is not None and advice.type_code in TYPE_CODES:
+        weights[advice.type_code] += ADVISED
+        why.setdefault(advice.type_code, f"the language model rests on “{advice.words[:60]}”")
     return _ranked(weights, why, {})
 
 
@@ -127,6 +134,7 @@ def links_for(
     signal: Signal,
     read: Interpretation,
     near: Iterable[Neighbour],
+    advice: ReadingAdvice | None = None,
 ) -> dict[str, list[Suggestion]]:
     """Candidates per kind of link, most likely first, five at most each. At most one query besides the index."""
     index = current_index()
@@ -150,6 +158,8 @@ def links_for(
                 add(kind, code, one.likeness, f"like {one.ref}")
             if one.same_sender:
                 add(kind, code, 0.12, "this sender's")
+    for kind, code in (advice.links if advice is not None else {}).items():
+        add(kind, str(code), ADVISED, "the language model chose it")
     if "work_unit" in weights:
         for code in _standing_near(exception, signal):
             add("work_unit", code, 0.15, "at the sender's place")
