@@ -15,7 +15,7 @@ from execlayer.launcher.demo import WORKERS
 
 NAMES = {
     "signals", "notices", "containment", "escalation", "postings", "settled", "resequence", "pull", "messages",
-    "replies", "attachments", "held", "mailboxes", "edi_out", "census",
+    "replies", "attachments", "held", "mailboxes", "edi_out", "census", "advice",
 }  # fmt: skip
 
 
