@@ -228,7 +228,7 @@ def test_the_side_bar_counts_what_waits(plant: KolbeMini, report: Report, as_: A
     # the acknowledged answer is gone, the repair has come
     assert as_("jonas.keller").get("/nav/").context["nav"]["counts"]["inbox"] == 1
     hidden = as_("piotr.nowak").get("/").context["nav"]["hidden"]
-    assert hidden == ["postings", "reports"]
+    assert hidden == ["postings", "reports", "triage"]
 
 
 def test_the_strip_shows_the_month_so_far(plant: KolbeMini, report: Report, as_: As) -> None:
