@@ -23,8 +23,8 @@ from exceptions_app.reading.packs import shipped_packs
 from exceptions_app.reading.phrases import unread
 from exceptions_app.reading.pipeline import NEEDED
 from exceptions_app.selectors import visible_to, with_row
-from exceptions_app.services.learning.names import NAMEABLE
 from exceptions_app.services.learning.advising import advice_on
+from exceptions_app.services.learning.names import NAMEABLE
 from exceptions_app.services.learning.suggest import COLUMNS, Suggestion, links_for, neighbours, types_for
 from plant_app.models import ExceptionType, WorkUnit
 from plant_app.selectors import can

@@ -101,7 +101,11 @@ def neighbours(exception: ExceptionRecord, signal: Signal) -> list[Neighbour]:
 
 
 def types_for(
-    read: Interpretation, near: Iterable[Neighbour], *, proposed: str = "", advice: ReadingAdvice | None = None
+    read: Interpretation,
+    near: Iterable[Neighbour],
+    *,
+    proposed: str = "",
+    advice: ReadingAdvice | None = None,
 ) -> list[Suggestion]:
     """Candidates for the type, most likely first: read, then what messages like it were. No query."""
     weights: dict[str, float] = defaultdict(float)
