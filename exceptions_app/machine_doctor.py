@@ -11,7 +11,8 @@ from django.db.models import Count, Q
 from core import clock
 from core.doctor import Finding, Level, check
 from core.models import Heartbeat
-from exceptions_app.channels.mqtt import ADAPTER
+from exceptions_app.channels.mqtt import BRIDGED
+from exceptions_app.channels.opcua import NONE
 from exceptions_app.machine.conditions import BadCondition
 from exceptions_app.machine.topics import BadTemplate
 from exceptions_app.machine_live import live_of_node
@@ -25,9 +26,9 @@ _SHOWN = 5
 
 @check
 def bridges_run() -> Iterable[Finding]:
-    """Every active MQTT source with signals is read by a bridge that reaches its broker."""
+    """Every active source of machine data with signals is read by a bridge that reaches its broker or server."""
     sources = list(
-        Source.objects.filter(adapter=ADAPTER.code, active=True)
+        Source.objects.filter(adapter__in=BRIDGED, active=True)
         .annotate(defined=Count("machine_signals", filter=Q(machine_signals__active=True)))
         .order_by("code")
     )
@@ -36,18 +37,21 @@ def bridges_run() -> Iterable[Finding]:
     since = clock.now() - PATIENCE
     beats = list(Heartbeat.objects.filter(name__startswith="bridge:", at__gte=since))
     running = {beat.detail.get("source"): beat.detail for beat in beats}
-    missing = [one.code for one in sources if one.code not in running]
+    unread = [one for one in sources if one.code not in running]
+    missing = [one.code for one in unread]
+    commands = ", ".join(sorted({f"manage.py bridge_{one.adapter}" for one in unread}))
     if missing:
         yield Finding(
             "XL-E040", Level.ERROR, f"No bridge reads {', '.join(missing[:_SHOWN])}",
-            "Start manage.py bridge_mqtt (make run does it by itself); the broker has kept what came meanwhile.",
+            f"Start {commands} (make run does it by itself); a broker or agent has kept what came meanwhile.",
             count=len(missing),
         )  # fmt: skip
     failing = [f"{code}: {detail['fault']}" for code, detail in running.items() if detail.get("fault")]
     if failing:
         yield Finding(
             "XL-E041", Level.ERROR, f"A bridge has trouble: {'; '.join(failing[:_SHOWN])}",
-            "Mend host, user or password of the source, or the broker or database; it is tried again by itself.",
+            "Mend address, user, password or node ids of the source, or its server or the database; it is tried again "
+            "by itself.",
             count=len(failing),
         )  # fmt: skip
     empty = [one.code for one in sources if not getattr(one, "defined", 0)]
@@ -58,6 +62,21 @@ def bridges_run() -> Iterable[Finding]:
         )  # fmt: skip
     if not missing and not failing:
         yield Finding("XL-E040", Level.OK, "Every machine source is read by a bridge")
+
+
+@check
+def servers_are_trusted() -> Iterable[Finding]:
+    """No password goes to an OPC UA server that could be anybody."""
+    open_ones = [
+        source.code
+        for source in Source.objects.filter(adapter="opcua", active=True).order_by("code")
+        if source.config.get("user") and source.config.get("security", NONE) == NONE
+    ]
+    if open_ones:
+        yield Finding(
+            "XL-E048", Level.WARNING, f"A password goes unprotected to {', '.join(open_ones[:_SHOWN])}",
+            "Choose Basic256Sha256 in the source and name the three certificate files.", count=len(open_ones),
+        )  # fmt: skip
 
 
 @check

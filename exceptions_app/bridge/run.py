@@ -5,10 +5,10 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
@@ -21,6 +21,14 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY: Final = 10.0
 
 
+class Bridge(Protocol):
+    """What reads one source."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; then everything heard is stored and given back."""
+        ...
+
+
 @dataclass(slots=True)
 class _Running:
     settings: tuple[Any, ...]
@@ -29,9 +37,14 @@ class _Running:
 
 
 class Runner:
-    """Keeps the bridges of one slot running. `only`: codes of sources, empty for every active one."""
+    """Keeps the bridges of one slot running. `only`: codes of sources, empty for every active one; `make` is the bridge
+    of that adapter.
+    """
 
-    def __init__(self, *, adapter: str, slot: int, only: Sequence[str], pace: Pace) -> None:
+    def __init__(
+        self, *, adapter: str, slot: int, only: Sequence[str], pace: Pace, make: Callable[..., Bridge] = MqttBridge
+    ) -> None:  # fmt: skip
+        self.make = make
         self.adapter, self.slot, self.only, self.pace = adapter, slot, tuple(only), pace
         # the slot comes first: an earlier process of the same slot has left its nodes to this one
         self.owner = f"{slot}@{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -63,7 +76,7 @@ class Runner:
                 await self._end(pk)
         for pk, source in sources.items():
             if pk not in self._running:
-                bridge = MqttBridge(
+                bridge = self.make(
                     source=source, owner=self.owner, slot=self.slot, pace=self.pace, database=database
                 )
                 ending = asyncio.Event()

@@ -4,6 +4,8 @@ from exceptions_app.channels import (
     alerts,
     edi,
     mqtt,
+    mtconnect,
+    opcua,
     pagerduty,
     provider_files,
     slack,
@@ -27,6 +29,8 @@ ADAPTERS: dict[str, Adapter] = {
         teams.ADAPTER,
         *mail.ADAPTERS,
         mqtt.ADAPTER,
+        opcua.ADAPTER,
+        mtconnect.ADAPTER,
         edi.ADAPTER,
     )
 }

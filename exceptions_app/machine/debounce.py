@@ -155,9 +155,13 @@ class Debouncer:
 
     def lose(self) -> list[Transition]:
         """Its source says it is gone: values are stale from here, nothing is opened or cleared by that."""
-        if not self.state.bad:
+        state = self.state
+        if state.held:  # what waits in order did arrive before that
+            self._release(state.newest)
+            self._advance(state.newest)
+        if not state.bad:
             self._doubt()
-            self.state.bad, self.hot = True, True
+            state.bad, self.hot = True, True
         return self._given()
 
     def suppress(self, suppressed: bool, now: int) -> list[Transition]:

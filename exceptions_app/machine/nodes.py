@@ -5,6 +5,7 @@ stores a node takes `snapshot` and says `stored` when it is safe.
 """
 
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,8 +30,9 @@ class Told:
 @dataclass(slots=True)
 class Node:
     """`paths` is where a JSON node's values lie, `states` the debouncers by binding key, `counters` what is worth
-    showing. `touched`: something was heard since the last store; `urgent`: something that must be stored before its
-    message is confirmed.
+    showing. `mark` is how far a driver has read, stored with the states; `vouched`: the source is connected, so a value
+    that does not change is no silence. `touched`: something was heard since the last store; `urgent`: something that
+    must be stored before its message is confirmed.
     """
 
     key: str
@@ -44,6 +46,8 @@ class Node:
     planned: frozenset[str] = frozenset()
     told: list[Told] = field(default_factory=list)
     heard_at: int = 0
+    mark: dict[str, Any] = field(default_factory=dict)
+    vouched: bool = False
     touched: bool = False
     force: bool = False
     birth_changed: bool = False
@@ -72,7 +76,7 @@ class Node:
 
     def tick(self, now: int, *, since: int = 0) -> None:
         """Let every signal's time pass; `since`: when listening began. A born node vouches for being there."""
-        alive = self.session is not None and self.session.online
+        alive = self.vouched or (self.session is not None and self.session.online)
         for key, debouncer in self.states.items():
             out = debouncer.tick(now, since=since, alive=alive)
             if out:
@@ -125,11 +129,12 @@ class Node:
             debouncer.hot = False
         self.touched = self.force = False
         states = self.restored | {key: one.state.as_json() for key, one in self.states.items()}
-        return {"signals": [signal for signal, pairs in self.known.items() if pairs], "states": states}
+        signals = [signal for signal, pairs in self.known.items() if pairs]
+        return {"signals": signals, "states": states} | ({"mark": deepcopy(self.mark)} if self.mark else {})
 
     def restore(self, stored: dict[str, Any]) -> None:
         """Go on from a snapshot: every signal known then is watched again, so its delays go on without a sample."""
-        self.restored = dict(stored.get("states", {}))
+        self.restored, self.mark = dict(stored.get("states", {})), dict(stored.get("mark", {}))
         for signal in stored.get("signals", ()):
             self.watch(str(signal))
 

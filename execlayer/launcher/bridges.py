@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 
 #: adapter of a source -> the command that reads such sources
-COMMANDS = {"mqtt": "bridge_mqtt"}
+COMMANDS = {"mqtt": "bridge_mqtt", "mtconnect": "bridge_mtconnect", "opcua": "bridge_opcua"}
 LOOK_EVERY = 15.0
 
 

@@ -13,6 +13,9 @@ from django.db import transaction
 
 from core import clock
 from exceptions_app.channels.mqtt import SPARKPLUG
+from exceptions_app.channels.mtconnect import ADAPTER as MTCONNECT_ADAPTER
+from exceptions_app.channels.opcua import ADAPTER as OPCUA_ADAPTER
+from exceptions_app.channels.opcua import node_id_problem
 from exceptions_app.machine.book import Book, Definition
 from exceptions_app.machine.conditions import BadCondition, Condition
 from exceptions_app.machine.debounce import Rule
@@ -20,6 +23,7 @@ from exceptions_app.machine.topics import BadTemplate, Paths, Template
 from exceptions_app.models import MachineSignal, Source
 from plant_app.models import ExceptionType, ReasonCode, UnitState, WorkUnit, WorkUnitState
 
+OPCUA, MTCONNECT = OPCUA_ADAPTER.code, MTCONNECT_ADAPTER.code
 #: States in which a stop is expected.
 PLANNED = (UnitState.PLANNED_STOP, UnitState.SETUP)
 MOST_ROWS = 20_000
@@ -82,6 +86,8 @@ def check_definition(row: MachineSignal) -> None:
     sparkplug = row.source.config.get("kind") == SPARKPLUG
     if sparkplug and len(template.levels) not in (2, 3):
         raise ValidationError({"topic": "A Sparkplug address is group/node or group/node/device."})
+    if row.source.adapter in (OPCUA, MTCONNECT):
+        _check_address(row, template)
     if sparkplug and not row.metric:
         raise ValidationError({"metric": "A Sparkplug signal needs its metric's name."})
     if row.work_unit is None and "unit" not in template.names:
@@ -96,6 +102,23 @@ def check_definition(row: MachineSignal) -> None:
         row.text.format(unit="", value="", signal="")
     except (KeyError, IndexError, ValueError):
         raise ValidationError({"text": "Only {unit}, {value} and {signal} can be filled in."}) from None
+
+
+def _check_address(row: MachineSignal, template: Template) -> None:
+    """A server's or agent's signal: the topic names the machine, the metric its value there."""
+    opcua = row.source.adapter == OPCUA
+    if opcua and any(placeholder and name != "unit" for name, placeholder in template.levels):
+        raise ValidationError({"topic": "A machine's name; only {unit} can be filled in."})
+    if not opcua and len(template.levels) != 1:
+        raise ValidationError({"topic": "The device's name or uuid, {unit} or +."})
+    if not row.metric:
+        what = "the node id of its value" if opcua else "the name or id of its data item"
+        raise ValidationError({"metric": f"This signal needs {what}."})
+    if opcua and (problem := node_id_problem(row.metric.replace("{unit}", "UNIT"))):
+        raise ValidationError({"metric": problem})
+    for name in ("time_path", "quality_path"):
+        if getattr(row, name):
+            raise ValidationError({name: "Time and quality come with every value here; leave it empty."})
 
 
 def sentence_of(row: MachineSignal) -> str:

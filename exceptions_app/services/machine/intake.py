@@ -105,6 +105,10 @@ class Intake:
         while self._kept and self._kept_bytes > MOST_KEPT_BYTES:
             self._kept_bytes -= self._kept.popleft().size
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Nodes the definitions name: they are taken without having been heard of."""
+        self._new.update(key for key in keys if key not in self.nodes and key not in self._listed)
+
     def offer(self, node: Node, samples: Iterable[Sample], values: int, received: int) -> None:
         """Give a held node's samples to its signals; `values` is how many the message held in all."""
         node.feed(samples)
