@@ -46,7 +46,8 @@ _BEARER = Setting(
     help="The tool sends it as “Authorization: Bearer …” or as the password of basic authentication.",
 )  # fmt: skip
 _MAPPING: Final = {
-    "text": "annotations.summary", "occurred_at": "startsAt", "work_unit": "labels.work_unit", "type": "labels.exception_type",
+    "text": "annotations.summary", "occurred_at": "startsAt", "work_unit": "labels.work_unit",
+    "type": "labels.exception_type",
 }  # fmt: skip
 
 ALERTMANAGER: Final = Adapter(

@@ -1,7 +1,7 @@
 """What keeps a signal from opening a record of its own, and which signals it kept.
 
-A shelf is a person's (or a chattering signal's) word, with reason and end; a parent's stop covers its machines; a planned
-stop is no surprise. What is held back stays a signal with its reading, and comes up when what held it is over.
+A shelf is a person's (or a chattering signal's) word, with reason and end; a parent's stop covers its machines; a
+planned stop is no surprise. What is held back stays a signal with its reading, and comes up when what held it is over.
 """
 
 from django.conf import settings

@@ -60,7 +60,8 @@ def test_the_page_tells_the_whole_case(plant: KolbeMini, exception: ExceptionRec
     for section in ("next", "reported", "functions", "decide", "postings", "why", "talk", "timeline"):
         assert f'id="{section}"' in html
     assert ">press 4</mark>" in html
-    assert "Cause: " in html and "</mark>" in html
+    assert "Cause: " in html
+    assert "</mark>" in html
     assert [row["function"] for row in answer.context["functions"].rows] == [
         "Maintenance", "Production", "Planning",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Interchanges taken in: a signal per message, refused ones named with their segment, the same again the same answer."""
+"""Interchanges taken in: a signal per message, refused ones named with their segment, the same again answered alike."""
 
 from typing import Any
 

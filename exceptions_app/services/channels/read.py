@@ -274,7 +274,7 @@ def _standing(key: str, work_unit: Any, type_code: str) -> int | None:
 
 
 def _expected(exception_id: int, signal: Signal, found: Reading) -> ExceptionRecord:
-    """ "Running again by 14:00", "as reported": the open record learns the date if there is one, nothing else changes."""
+    """ "Running again by 14:00", "as reported": the open record learns the date, if there is one, and nothing else."""
     exception = locked(exception_id)
     if found.due_at is not None and found.intent == "future":
         exception.details = {**exception.details, "expected_up_at": found.due_at.isoformat()}

@@ -2,7 +2,7 @@
 clients, and a webhook to try things with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from secrets import token_urlsafe
 from typing import Any
 
@@ -75,7 +75,7 @@ def source_of(*, kind: str, site: Site) -> Source:
 
 
 @transaction.atomic
-def ensure_edi_source(*, site: Site, folder: str, partners: list[dict[str, Any]]) -> Source:
+def ensure_edi_source(*, site: Site, folder: str, partners: Sequence[Any]) -> Source:
     """Make sure the site has an EDI source that takes files from `folder` for these partners (as
     `channels.edi.partners` describes them), with a bearer token of its own. One that is there stays as it is. No lock.
     """
@@ -88,7 +88,7 @@ def ensure_edi_source(*, site: Site, folder: str, partners: list[dict[str, Any]]
             "site": site,
             "secret": new_secret(),
             "secrets": {"token": token_urlsafe(24)},
-            "config": {"folder": folder, "partners": partners},
+            "config": {"folder": folder, "partners": list(partners)},
         },
     )
     return source

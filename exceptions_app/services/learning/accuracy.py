@@ -113,7 +113,7 @@ def accuracy_of(site: Site, *, weeks: int = WEEKS) -> Accuracy:
             channels[row["channel"]],
             cell.tally,
         ):
-            tally.add(row)
+            tally.add(dict(row))
     rules = AcceptancePolicy.objects.filter(site=site).values_list("type__code", "channel", "mode")
     for code, channel, mode in rules:
         cells.setdefault((code, channel), Cell(code, channel)).mode = mode
