@@ -6,12 +6,13 @@ holds the permission it was rendered for. Losing a hint is harmless: a reconnect
 """
 
 import logging
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import transaction
+from redis import Redis
 from redis.exceptions import RedisError
 
 from core import clock
@@ -38,15 +39,32 @@ def fragment(group: str, *, target: str, html: str) -> None:
 
 
 def _send(groups: tuple[str, ...], message: dict[str, Any]) -> None:
+    """All groups in one round trip, on a connection that stays open.
+
+    The channel layer itself opens an event loop and a connection for every message sent outside of one. What it
+    would publish is published here; it still receives.
+    """
     layer = get_channel_layer()
     if layer is None:
         return
     try:
-        async_to_sync(_send_all)(layer, groups, message)
+        pipeline = _redis().pipeline(transaction=False)
+        for group in dict.fromkeys(groups):
+            pipeline.publish(
+                f"{_config()['prefix']}__group__{group}", layer.serialize({**message, "group": group})
+            )
+        pipeline.execute()
     except (RedisError, OSError) as error:
         logger.warning("live hint not sent: %s", error)
 
 
-async def _send_all(layer: Any, groups: tuple[str, ...], message: dict[str, Any]) -> None:
-    for group in dict.fromkeys(groups):
-        await layer.group_send(group, {**message, "group": group})
+def _config() -> dict[str, Any]:
+    layers: dict[str, Any] = settings.CHANNEL_LAYERS
+    config: dict[str, Any] = layers["default"]["CONFIG"]
+    return config
+
+
+@cache
+def _redis() -> Redis:
+    """The one Redis all hints go through; its pool knows threads and forked processes apart."""
+    return Redis.from_url(_config()["hosts"][0], socket_connect_timeout=1, socket_timeout=2)

@@ -69,6 +69,23 @@ def test_a_repeat_gets_the_first_answer(plant: KolbeMini) -> None:
     assert ExceptionRecord.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"text": "press 4 down, hydraulic leak"},
+        {"text": "", "fields": {"type": "quality_hold", "work_order": "WO-118300", "qty_suspect": "12.5"}},
+        {"text": "tool broken on press 3, we need a new one for WO-118300"},
+    ],
+)
+def test_what_is_answered_at_once_is_what_is_stored(plant: KolbeMini, said: dict[str, Any]) -> None:
+    first = post(plant.people["piotr.nowak"], "signals/", {**MESSAGE, **said})
+    stored = post(plant.people["piotr.nowak"], "signals/", {**MESSAGE, **said})
+
+    assert (first.json()["signal"]["outcome"], stored.json()["replayed"]) == ("opened", True)
+    assert first.json()["exception"] == stored.json()["exception"]
+    assert first.json()["signal"] == stored.json()["signal"]
+
+
 def test_an_idempotency_key_is_honoured(plant: KolbeMini) -> None:
     person = plant.people["piotr.nowak"]
     first = post(person, "signals/", MESSAGE, **{"Idempotency-Key": "k-1"})
