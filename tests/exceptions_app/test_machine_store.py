@@ -1,6 +1,9 @@
 """What the bridge writes: fenced by the lease, once per transition, and read in order into records."""
 
+import re
+import textwrap
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +11,13 @@ import pytest
 from core import clock
 from exceptions_app import services
 from exceptions_app.machine.book import Binding
-from exceptions_app.machine.nodes import Told
+from exceptions_app.machine.nodes import Node, Told, finder
 from exceptions_app.machine.samples import Change, Transition
+from exceptions_app.machine.topics import read_json
 from exceptions_app.models import BridgeNode, ExceptionRecord, MachineSignal, Signal, SignalReading, Source
 from exceptions_app.services.machine import leases
 from exceptions_app.services.machine.definitions import (
+    COLUMNS,
     book_of,
     definition_of,
     import_definitions,
@@ -25,6 +30,7 @@ from tests.exceptions_app.bridge_fixtures import define, mqtt_source
 from tests.exceptions_app.conftest import MORNING
 from tests.plant_fixtures import KolbeMini
 
+ROOT = Path(__file__).parents[2]
 NOW = int(MORNING.timestamp() * 1000)
 
 
@@ -205,3 +211,27 @@ def test_definitions_are_imported_all_or_none_and_changed_by_their_code(
     assert import_definitions(source=source, text="topic,colour\na,b\n").problems == [
         (1, "unknown columns: colour")
     ]
+
+
+def test_the_worked_example_of_the_documentation_works(plant: KolbeMini, source: Source) -> None:
+    section = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8").partition("## Machine data")[2]
+    section = section.partition("\n## ")[0]
+    table, payload = (
+        textwrap.dedent(re.search(rf"( *)```{kind}\n(.*?)```", section, re.DOTALL)[2])  # type: ignore[index]
+        for kind in ("csv", "json")
+    )
+    assert import_definitions(source=source, text=table).problems == []
+    topic = "plant/MACH/CNC-04/status"
+    node = Node(topic, finder(book_of(source), topic, sparkplug=False))
+    node.paths = list(dict.fromkeys(one.definition.paths for one in book_of(source).on_topic(topic)))
+    node.feed(read_json(topic, payload.encode(), node.paths, NOW - 20_000))
+    node.tick(NOW)
+    (found,) = node.told
+    assert (found.binding.unit, found.transition.change) == ("CNC-04", Change.OPENED)
+    write(source, claimed(source), *node.told)
+    services.read_due_signals()
+    exception = ExceptionRecord.objects.get()
+    assert (exception.work_unit, exception.status) == (plant.units["CNC-04"], "open")
+    assert exception.occurred_at.isoformat() == "2026-11-17T09:13:40+00:00"
+    for column in COLUMNS:  # every setting there is has its word in the documentation
+        assert column in section or column in ("code", "topic", "active", "text", "reason", "exception_type")
