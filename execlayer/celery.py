@@ -7,6 +7,7 @@ dropped, because the sweep finds the work. Two queues, so that telling people ne
 import logging
 import os
 import signal
+import threading
 import time
 import warnings
 from dataclasses import dataclass
@@ -110,28 +111,75 @@ def _follow_the_worker(**_: object) -> None:
 
 
 _PATIENCE = 5.0  # seconds without another try after the broker refused one
+_APART = 0.1  # seconds between two wake-ups of one name from one process
 _refused_at: float | None = None
+_quiet_until: dict[str, float] = {}
+_promised: set[str] = set()
+_lock = threading.Lock()
 
 
 def wake(name: str) -> None:
-    """Start the task behind a wake name. Never raises for a missing broker and never waits long for one."""
+    """Start the task behind a wake name. Never raises for a missing broker and never waits long for one.
+
+    At once after a quiet moment. What follows closely shares one message at the end of that moment, because a task
+    works off all it finds: a burst of reports costs ten messages a second, and its last row is still announced.
+    """
+    now = time.monotonic()
+    with _lock:
+        wait = _quiet_until.get(name, 0.0) - now
+        if wait <= 0:
+            _quiet_until[name] = now + _APART
+        elif name in _promised:
+            return
+        else:
+            _promised.add(name)
+    if wait <= 0:
+        _send(name)
+    else:
+        # Not a daemon: a process that ends waits for it.
+        threading.Timer(wait, _keep_promise, [name]).start()
+
+
+def _keep_promise(name: str) -> None:
+    with _lock:
+        _promised.discard(name)
+        _quiet_until[name] = time.monotonic() + _APART
+    _send(name)
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's timers."""
+    global _lock
+    _lock = threading.Lock()
+    _promised.clear()
+    _quiet_until.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _send(name: str) -> None:
     global _refused_at
     job = WAKES[name]
     if _refused_at is not None and time.monotonic() - _refused_at < _PATIENCE:
         return
-    connection = Connection(
-        app.conf.broker_url,
-        connect_timeout=1,
-        transport_options={"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0},
-    )
     try:
-        with producers[connection].acquire(block=True, timeout=1) as producer:
+        with producers[_broker()].acquire(block=True, timeout=1) as producer:
             app.send_task(job.task, producer=producer, retry=False, expires=60, queue=job.queue)
     except (OperationalError, OSError) as error:
         _refused_at = time.monotonic()
         logger.warning("wake %s not sent, the sweep will find it: %s", name, error)
     else:
         _refused_at = None
+
+
+def _broker() -> Connection:
+    """What the pool of producers is found by; it opens nothing itself."""
+    return Connection(
+        app.conf.broker_url,
+        connect_timeout=1,
+        transport_options={"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0},
+    )
 
 
 def register() -> None:

@@ -1,6 +1,8 @@
 """Wake-ups, queues and sweeps: nothing that works a table off may be without a queue or without a sweep."""
 
+import math
 import re
+import threading
 from unittest.mock import Mock
 
 import pytest
@@ -60,10 +62,17 @@ def test_telling_people_never_waits_behind_an_erp():
 
 
 @pytest.fixture
-def sent(monkeypatch):
+def quiet(monkeypatch):
+    """A process that has woken nobody for a while."""
+    monkeypatch.setattr(wiring, "_refused_at", None)
+    monkeypatch.setattr(wiring, "_quiet_until", {})
+    monkeypatch.setattr(wiring, "_promised", set())
+
+
+@pytest.fixture
+def sent(quiet, monkeypatch):
     send = Mock()
     monkeypatch.setattr(wiring.app, "send_task", send)
-    monkeypatch.setattr(wiring, "_refused_at", None)
     return send
 
 
@@ -91,7 +100,43 @@ def test_a_wake_of_a_rolled_back_transaction_is_not_sent_and_the_next_one_is(sen
     assert sent.call_count == 1
 
 
-def test_a_missing_broker_is_no_error_and_is_not_asked_again_at_once(sent, caplog):
+def test_a_burst_of_wakes_is_two_messages_the_last_after_its_last_row(sent, monkeypatch):
+    monkeypatch.setattr(wiring, "_APART", 1.0)
+    rows, seen = [], []
+    sent.side_effect = lambda *_args, **_kwargs: seen.append(len(rows))
+    for number in range(50):
+        rows.append(number)
+        wiring.wake("notices")
+    wiring.wake("containment")
+    assert seen == [1, 50]
+    for timer in threading.enumerate():
+        if isinstance(timer, threading.Timer) and timer.function is wiring._keep_promise:
+            timer.join()
+    assert seen == [1, 50, 50]
+    assert [call.args[0] for call in sent.call_args_list] == [
+        "notify_app.tasks.send_due", "decisions_app.tasks.contain_due", "notify_app.tasks.send_due",
+    ]  # fmt: skip
+
+
+def test_after_a_quiet_moment_a_wake_is_sent_at_once(sent, monkeypatch):
+    monkeypatch.setattr(wiring, "_APART", 0.0)
+    wiring.wake("notices")
+    wiring.wake("notices")
+    assert sent.call_count == 2
+
+
+def test_a_forked_process_waits_for_no_timer_of_its_parent(sent, monkeypatch):
+    monkeypatch.setattr(wiring, "_quiet_until", {"notices": math.inf})
+    monkeypatch.setattr(wiring, "_promised", {"notices"})
+    wiring.wake("notices")
+    assert sent.call_count == 0
+    wiring._forget()
+    wiring.wake("notices")
+    assert sent.call_count == 1
+
+
+def test_a_missing_broker_is_no_error_and_is_not_asked_again_at_once(sent, monkeypatch, caplog):
+    monkeypatch.setattr(wiring, "_APART", 0.0)
     sent.side_effect = OperationalError("refused")
     wiring.wake("notices")
     wiring.wake("notices")
@@ -99,8 +144,8 @@ def test_a_missing_broker_is_no_error_and_is_not_asked_again_at_once(sent, caplo
     assert "the sweep will find it" in caplog.text
 
 
-def test_a_wake_really_reaches_the_broker(monkeypatch):
-    monkeypatch.setattr(wiring, "_refused_at", None)
+@pytest.mark.usefixtures("quiet")
+def test_a_wake_really_reaches_the_broker():
     with wiring.app.connection_for_read() as connection:
         channel = connection.default_channel
         channel.client.delete(URGENT)
