@@ -61,10 +61,6 @@ class MailWebhookView(APIView):
             ) from None
         except providers.NoMail as wrong:
             raise InvalidInput("hooks.no_mail", str(wrong), status=422) from None
-        except providers.TooLarge:
-            raise InvalidInput(
-                "hooks.too_large", "The form is too large to be checked.", status=413
-            ) from None
         received = [services.receive_mail(source=source, mail=mail, beside=beside) for mail, beside in mails]
         return HttpResponse(
             {

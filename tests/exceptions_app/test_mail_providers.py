@@ -286,3 +286,24 @@ def test_several_sparkpost_mails_and_a_ping_come_in_one_post(plant: KolbeMini) -
     assert (answer.status_code, len(answer.json()["signals"])) == (200, 2)
     assert post(source, [{"msys": {}}], headers=basic()).json() == {"signals": [], "replayed": False}
     assert {one.external_id for one in Signal.objects.all()} == {"sp3@x", "sp4@x"}
+
+
+@pytest.mark.parametrize(("adapter", "name"), [("sendgrid", "email"), ("mailgun", "body-mime")])
+def test_a_raw_mail_of_megabytes_in_a_form_field_comes_in_whole(
+    plant: KolbeMini, adapter: str, name: str
+) -> None:
+    secret = {"webhook_signing_key": KEY} if adapter == "mailgun" else {"webhook_secret": LOGIN}
+    source = make(plant, adapter, **secret)
+    film = bytes(range(256)) * 12_000
+    raw = mail(
+        "hydraulic leak", message_id="large@x", files=(("film.bin", "application/octet-stream", film),)
+    )
+    fields = mailgun() if adapter == "mailgun" else {"SPF": "pass"}
+
+    answer = Client().post(f"/hooks/email/{source.code}/", {**fields, name: raw.decode()}, headers=basic())
+
+    assert answer.status_code == 200
+    signal = Signal.objects.get()
+    assert (signal.external_id, signal.text) == ("large@x", "Press 4 down\n\nhydraulic leak")
+    kept = Attachment.objects.get()
+    assert (kept.name, kept.sha256) == ("film.bin", hashlib.sha256(film).hexdigest())

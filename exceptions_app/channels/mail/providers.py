@@ -9,6 +9,8 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -29,7 +31,9 @@ from anymail.webhooks.postmark import PostmarkInboundWebhookView
 from anymail.webhooks.sendgrid import SendGridInboundWebhookView
 from anymail.webhooks.sparkpost import SparkPostInboundWebhookView
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.http import HttpRequest, QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from exceptions_app.channels.fetchers import FetchFailed, register
 from exceptions_app.channels.mail import replies
@@ -53,10 +57,6 @@ class NotTheirs(Exception):
 
 class NoMail(Exception):
     """A post of the provider that brings no mail: its tracking events, sent to the wrong address."""
-
-
-class TooLarge(Exception):
-    """Too large to be checked."""
 
 
 class _Brevo(BrevoInboundWebhookView):
@@ -98,8 +98,8 @@ def receive(
 ) -> list[tuple[Mail, dict[str, Any]]]:
     """The mails a post brings, each with what the provider says beside it; checked before anything is parsed.
 
-    Raises NotTheirs, NoMail, and TooLarge where a signature over form fields cannot be checked. A post that is theirs
-    and cannot be parsed is one unreadable mail with the body as a file. `request.body` must be readable.
+    Raises NotTheirs and NoMail. A post that is theirs and cannot be parsed is one unreadable mail with the body as a
+    file. `request.body` must be readable.
     """
     provider = _PROVIDERS[adapter]
     key = str(secrets.get(provider.key) or "")
@@ -107,12 +107,11 @@ def receive(
         raise NotTheirs("This source has no key yet.")
     options = {"webhook_secret": "", **dict(provider.fixed), provider.key: key}
     try:
+        load_form(request)
         view = provider.view(**options)
         view.run_validators(request)
     except AnymailWebhookValidationFailure as refusal:
         raise NotTheirs(str(refusal).replace("Anymail ", "")) from None
-    except RequestDataTooBig:
-        raise TooLarge from None
     except (SuspiciousOperation, ValueError, KeyError, TypeError, RecursionError):
         raise NotTheirs("The post has not the form of the provider's.") from None
     try:
@@ -122,6 +121,32 @@ def receive(
         raise NoMail(str(wrong).replace("Anymail's ", "the ")) from None
     except Exception as error:  # noqa: BLE001 - the outer edge: a post proven to be theirs is kept whatever is in it
         return [(unreadable_post(request, f"{type(error).__name__} while reading the post"), {})]
+
+
+def load_form(request: HttpRequest) -> None:
+    """Make the fields of a large form readable: Django refuses more than 2.5 MB of them, and a raw mail has more.
+
+    The caller has limited the body. MIME is what a form is, so the mail parser takes it apart.
+    """
+    if request.content_type != "multipart/form-data":
+        return
+    try:
+        request.POST  # noqa: B018 - parsed on being asked
+    except RequestDataTooBig:
+        fields, files = QueryDict(mutable=True), MultiValueDict[str, UploadedFile]()
+        head = f"Content-Type: {request.META.get('CONTENT_TYPE', '')}\r\n\r\n".encode()
+        for part in BytesParser(policy=HTTP).parsebytes(head + request.body).walk():
+            name = part.get_param("name", header="content-disposition")
+            data = part.get_payload(decode=True)
+            if not isinstance(name, str) or not isinstance(data, bytes):
+                continue
+            if part.get_filename():
+                files.appendlist(
+                    name, SimpleUploadedFile(part.get_filename() or "", data, part.get_content_type())
+                )
+            else:
+                fields.appendlist(name, data.decode("utf-8", errors="replace"))
+        request._post, request._files = fields, files  # type: ignore[attr-defined]
 
 
 def unreadable_post(request: HttpRequest, why: str) -> Mail:
