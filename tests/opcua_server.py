@@ -102,7 +102,7 @@ class _Users:
     def get_user(
         self, iserver: Any, username: str | None = None, password: Any = None, certificate: Any = None
     ) -> Any:
-        from asyncua.server.users import User, UserRole
+        from asyncua.server.user_managers import User, UserRole
 
         given = password.decode() if isinstance(password, bytes) else password
         return User(role=UserRole.User) if (username, given) == ("bridge", "s3cret") else None

@@ -29,7 +29,8 @@ class BridgeCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["slot"] <= 999 or options["lease"] < 1:
             raise CommandError("A slot is 1 to 999, a lease at least one second.")
-        pace = Pace(lease=options["lease"], beat=min(2.0, options["lease"] / 4))
+        lease = options["lease"]
+        pace = Pace(lease=lease, beat=min(2.0, lease / 4), steady=min(10.0, lease))
         runner = Runner(
             adapter=self.adapter, slot=options["slot"], only=options["source"], pace=pace, make=self.bridge
         )

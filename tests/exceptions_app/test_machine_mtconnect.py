@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 
 from exceptions_app import services
 from exceptions_app.models import BridgeNode, ExceptionRecord, Signal, Source
-from tests.exceptions_app.bridge_fixtures import changes, ms, plant, wait_for
+from exceptions_app.services.machine.definitions import book_of, import_definitions
+from tests.exceptions_app.bridge_fixtures import ROOT, changes, ms, plant, wait_for
 from tests.exceptions_app.link_fixtures import LinkBridge, define_link, fault, knows, links, state_of
 from tests.mtconnect_agent import Agent, Item, running_agent
 from tests.plant_fixtures import KolbeMini
@@ -164,7 +165,7 @@ def test_a_bridge_killed_during_the_delay_reads_on_where_it_was_and_tells_once(
     plant: KolbeMini, agent: Agent, links: Links
 ) -> None:
     agent.say("CNC-04-exec", "ACTIVE")
-    agent.say("CNC-05-exec", "ACTIVE")
+    agent.say("CNC-05-exec", "ACTIVE", ms() - 60_000)
     define_link(agent_source(plant, agent), plant, metric="exec", on_delay=6.0, off_delay=0)
     bridge = links("bridge_mtconnect")
     knows("CNC-04", "ACTIVE")
@@ -296,3 +297,14 @@ def test_definitions_that_could_never_work_are_refused_beside_their_field(plant:
         with pytest.raises(ValidationError) as refused:
             define_link(source, plant, **values)
         assert set(refused.value.message_dict) == {where}
+
+
+def test_the_worked_example_of_the_guide_can_be_taken_in(plant: KolbeMini) -> None:
+    page = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
+    table = page.split("\n### MTConnect\n", 1)[1].split("```csv\n", 1)[1].split("```", 1)[0]
+    source = Source.objects.create(
+        code="m", name="M", channel="machine", adapter="mtconnect", site=plant.rhf, config={}
+    )
+    done = import_definitions(source=source, text=table)
+    assert (done.added, done.problems) == (2, [])
+    assert len(book_of(source).definitions) == 2

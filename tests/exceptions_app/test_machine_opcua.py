@@ -16,8 +16,9 @@ from django.core.exceptions import ValidationError
 from exceptions_app import services
 from exceptions_app.channels.opcua import node_id_problem, with_index
 from exceptions_app.models import BridgeNode, ExceptionRecord, Signal, Source
+from exceptions_app.services.machine.definitions import book_of, import_definitions
 from execlayer.launcher.ports import free_port
-from tests.exceptions_app.bridge_fixtures import changes, ms, plant, wait_for
+from tests.exceptions_app.bridge_fixtures import ROOT, changes, ms, plant, wait_for
 from tests.exceptions_app.link_fixtures import LinkBridge, define_link, fault, knows, links, state_of
 from tests.opcua_server import URI, OpcServer
 from tests.plant_fixtures import KolbeMini
@@ -297,3 +298,14 @@ def test_a_definition_that_could_never_work_is_refused_beside_its_field(
     with pytest.raises(ValidationError) as refused:
         define_link(source, plant, **values)
     assert set(refused.value.message_dict) == {where}
+
+
+def test_the_worked_example_of_the_guide_can_be_taken_in(plant: KolbeMini) -> None:
+    page = (ROOT / "docs" / "channels.md").read_text(encoding="utf-8")
+    table = page.split("\n### OPC UA\n", 1)[1].split("```csv\n", 1)[1].split("```", 1)[0]
+    source = Source.objects.create(
+        code="m", name="M", channel="machine", adapter="opcua", site=plant.rhf, config={}
+    )
+    done = import_definitions(source=source, text=table)
+    assert (done.added, done.problems) == (2, [])
+    assert len(book_of(source).definitions) == 2
