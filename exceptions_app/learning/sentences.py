@@ -24,7 +24,7 @@ _VARIANTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One example. `group` is the template it comes from: examples of one template never stand on both sides of a split."""
+    """One example. `group` is its template: examples of one template never stand on both sides of a split."""
 
     text: str
     label: str
@@ -47,7 +47,8 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "l": ("L-77120", "CH-2291", "lot L-4410", "B240117", "LT 99812"),
     "so": ("SO-55120", "SO 55121 line 10", "KA-7781", "PV-3301", "4711008", "ZS/118/24"),
     "po": ("PO-88031", "PO 88032", "BE-4410", "OC-9917", "4500881", "ZZ/77/24"),
-    "cu": ("Hansen Trailers", "Hansen", "Mueller Hydraulik", "Iveco", "Volta Bus", "CU-100", "Kowalski Agro", "Lusomec"),
+    "cu": ("Hansen Trailers", "Hansen", "Mueller Hydraulik", "Iveco", "Volta Bus", "CU-100",
+        "Kowalski Agro", "Lusomec"),
     "su": ("Rhein Stahl", "SU-20", "Acerinox", "Plastimar", "Huta Zawadka", "Fastenal", "Boll & Sohn", "Norchem"),
     "p": ("Ana Ruiz", "Jan", "Kowalczyk", "Mehmet", "Joao", "Tomek", "Herr Schulz", "Carlos", "Marta"),
 }  # fmt: skip
@@ -57,33 +58,73 @@ _KINDS = {
 }  # fmt: skip
 _STRANGE: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {"u": ("mill 7", "the big lathe", "our old saw", "machine 12", "it", "the packer", "station 4"),
-           "c": ("the line", "cell 8", "our area", "paint", "hall B"), "i": ("brackets", "the housings", "screws M6", "parts"),
-           "o": ("the order", "our job", "order 99812"), "l": ("the batch", "this lot"), "so": ("the order", "our order", "order 45-991"),
-           "po": ("our order", "the delivery", "order 77-12"), "cu": ("the customer", "customer"), "su": ("the supplier", "our vendor"),
+           "c": ("the line", "cell 8", "our area", "paint", "hall B"), "i": ("brackets", "the housings",
+               "screws M6", "parts"),
+           "o": ("the order", "our job", "order 99812"), "l": ("the batch", "this lot"), "so": ("the order",
+               "our order", "order 45-991"),
+           "po": ("our order", "the delivery", "order 77-12"), "cu": ("the customer", "customer"),
+               "su": ("the supplier", "our vendor"),
            "p": ("Mike", "the new guy", "my operator", "Sarah")},
     "de": {"u": ("die Fräse 7", "die alte Säge", "Maschine 12", "die Anlage", "der Automat", "Station 4"),
-           "c": ("die Linie", "Zelle 8", "unser Bereich", "Lackiererei"), "i": ("Halter", "Gehäuse", "Schrauben M6", "Teile"),
-           "o": ("der Auftrag", "Auftrag 99812"), "l": ("die Charge", "das Los"), "so": ("der Auftrag", "unsere Bestellung"),
-           "po": ("die Bestellung", "die Lieferung"), "cu": ("der Kunde", "Kunde"), "su": ("der Lieferant", "Lieferant"),
+           "c": ("die Linie", "Zelle 8", "unser Bereich", "Lackiererei"), "i": ("Halter", "Gehäuse",
+               "Schrauben M6", "Teile"),
+           "o": ("der Auftrag", "Auftrag 99812"), "l": ("die Charge", "das Los"), "so": ("der Auftrag",
+               "unsere Bestellung"),
+           "po": ("die Bestellung", "die Lieferung"), "cu": ("der Kunde", "Kunde"), "su": ("der Lieferant",
+               "Lieferant"),
            "p": ("Michael", "der Neue", "Kollege", "Fatma")},
-    "es": {"u": ("la roscadora", "la máquina 12", "la sierra", "el equipo", "estación 4"), "c": ("la línea", "celda 8", "pintura"),
-           "i": ("soportes", "carcasas", "tornillos", "piezas"), "o": ("la orden", "orden 99812"), "l": ("el lote", "este lote"),
+    "es": {"u": ("la roscadora", "la máquina 12", "la sierra", "el equipo", "estación 4"), "c": ("la línea",
+        "celda 8", "pintura"),
+           "i": ("soportes", "carcasas", "tornillos", "piezas"), "o": ("la orden", "orden 99812"),
+               "l": ("el lote", "este lote"),
            "so": ("el pedido", "nuestro pedido"), "po": ("el pedido", "la entrega"), "cu": ("el cliente", "cliente"),
            "su": ("el proveedor", "proveedor"), "p": ("Pepe", "el nuevo", "mi operador", "Lupita")},
     "pt": {"u": ("a serra", "a máquina 12", "o equipamento", "posto 4"), "c": ("linha", "célula 8", "pintura"),
-           "i": ("suportes", "carcaças", "parafusos", "peças"), "o": ("a ordem", "ordem 99812"), "l": ("o lote", "este lote"),
+           "i": ("suportes", "carcaças", "parafusos", "peças"), "o": ("a ordem", "ordem 99812"),
+               "l": ("o lote", "este lote"),
            "so": ("o pedido", "nossa encomenda"), "po": ("o pedido", "a encomenda"), "cu": ("o cliente", "cliente"),
            "su": ("o fornecedor", "fornecedor"), "p": ("Zé", "o novo", "o operador", "Rita")},
     "pl": {"u": ("piła", "maszyna 12", "stara tokarka", "gniazdo 4"), "c": ("linia", "lakiernia", "hala B"),
-           "i": ("wsporniki", "obudowy", "śruby", "detale"), "o": ("zlecenie", "zlecenie 99812"), "l": ("partia", "ta partia"),
-           "so": ("zamówienie", "nasze zamówienie"), "po": ("zamówienie", "dostawa"), "cu": ("klient",), "su": ("dostawca",),
+           "i": ("wsporniki", "obudowy", "śruby", "detale"), "o": ("zlecenie", "zlecenie 99812"),
+               "l": ("partia", "ta partia"),
+           "so": ("zamówienie", "nasze zamówienie"), "po": ("zamówienie", "dostawa"), "cu": ("klient",),
+               "su": ("dostawca",),
            "p": ("Andrzej", "nowy", "operator", "Kasia")},
 }  # fmt: skip
 _DAYS = {
-    "en": ("Monday", "Thursday", "friday", "tomorrow", "next week", "Dec 3", "4.12.", "wk 49", "2026-12-04", "12/14"),
+    "en": (
+        "Monday",
+        "Thursday",
+        "friday",
+        "tomorrow",
+        "next week",
+        "Dec 3",
+        "4.12.",
+        "wk 49",
+        "2026-12-04",
+        "12/14",
+    ),
     "de": ("Montag", "Donnerstag", "morgen", "nächste Woche", "3.12.", "KW 49", "04.12.2026", "Freitag"),
-    "es": ("lunes", "jueves", "mañana", "la próxima semana", "3 de diciembre", "semana 49", "4/12", "viernes"),
-    "pt": ("segunda", "quinta", "amanhã", "próxima semana", "3 de dezembro", "semana 49", "4/12", "sexta-feira"),
+    "es": (
+        "lunes",
+        "jueves",
+        "mañana",
+        "la próxima semana",
+        "3 de diciembre",
+        "semana 49",
+        "4/12",
+        "viernes",
+    ),
+    "pt": (
+        "segunda",
+        "quinta",
+        "amanhã",
+        "próxima semana",
+        "3 de dezembro",
+        "semana 49",
+        "4/12",
+        "sexta-feira",
+    ),
     "pl": ("poniedziałek", "czwartek", "jutro", "przyszły tydzień", "3 grudnia", "tydz 49", "4.12", "piątek"),
 }
 _TIMES = ("9.30", "14:00", "6", "10:15", "0540", "22h", "7:45", "13.20")
@@ -95,8 +136,24 @@ _OPENINGS = {
     "pl": ("Cześć, ", "dzień dobry, ", "info: ", "PILNE ", "hej, ", "Witam, "),
 }
 _CLOSINGS = {
-    "en": (" thanks", " pls advise", ". {o} will be late", " asap", ". {cu} is waiting for it", "!!", ". Regards, {p}"),
-    "de": (" danke", " bitte melden", ". {o} wird später", ". {cu} wartet darauf", "!!", ". Gruß {p}", " mfg"),
+    "en": (
+        " thanks",
+        " pls advise",
+        ". {o} will be late",
+        " asap",
+        ". {cu} is waiting for it",
+        "!!",
+        ". Regards, {p}",
+    ),
+    "de": (
+        " danke",
+        " bitte melden",
+        ". {o} wird später",
+        ". {cu} wartet darauf",
+        "!!",
+        ". Gruß {p}",
+        " mfg",
+    ),
     "es": (" gracias", " favor de avisar", ". {o} se atrasa", ". {cu} espera", "!!", ". Saludos, {p}"),
     "pt": (" obrigado", " favor avisar", ". {o} vai atrasar", ". {cu} espera", "!!", ". Cumprimentos, {p}"),
     "pl": (" dzięki", " proszę o info", ". {o} się opóźni", ". {cu} czeka", "!!", ". Pozdrawiam, {p}"),
@@ -157,11 +214,15 @@ def from_packs(seed: int = 7) -> Iterator[Sentence]:
         for label, lists in document["types"].items():
             for phrase in lists["strong"]:
                 chance = random.Random(f"{seed}/{language}/{phrase}")  # noqa: S311 - variation, not secrecy
-                words = re.sub(r"\{[ndt]\}", lambda _: str(chance.randint(2, 40)), phrase.rstrip("~"))
+                words = re.sub(r"\{[ndt]\}", str(chance.randint(2, 40)), phrase.rstrip("~"))
                 slot = chance.choice(_CARRIERS[label])
                 for text in (f"{{{slot}}} {words}", f"{words} {{{slot}}}"):
                     yield Sentence(
-                        _filled(text, language, chance), label, language, f"{language}/{label}/cue/{phrase}", 0.5
+                        _filled(text, language, chance),
+                        label,
+                        language,
+                        f"{language}/{label}/cue/{phrase}",
+                        0.5,
                     )
 
 

@@ -54,7 +54,11 @@ def read_features(
 
 
 def train(
-    sentences: Sequence[Sentence], features: Sequence[Features], *, packs_version: str = "", most: int = _MOST_GRAMS
+    sentences: Sequence[Sentence],
+    features: Sequence[Features],
+    *,
+    packs_version: str = "",
+    most: int = _MOST_GRAMS,
 ) -> Trained:
     """Fit, measure on every fifth template, calibrate, then fit on everything. ValueError when a label is missing."""
     missing = set(LABELS) - {sentence.label for sentence in sentences}
@@ -114,7 +118,9 @@ def _vocabulary(
             counts[name] += 1
     flags = sorted(name for name in counts if name.startswith("f "))
     others = [
-        name for name, groups in in_groups.items() if len(groups) >= _LEAST_GROUPS and not name.startswith("f ")
+        name
+        for name, groups in in_groups.items()
+        if len(groups) >= _LEAST_GROUPS and not name.startswith("f ")
     ]
     others.sort(key=lambda name: (-len(in_groups[name]), name))
     grams = flags + sorted(others[:most])

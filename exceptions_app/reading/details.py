@@ -41,16 +41,67 @@ _DATED = frozenset({"order_change", "supplier_delay", "engineering_change", "cus
 _COMPLAINT_DEFECTS = frozenset({"DIM-SIZE", "SUR-SCRATCH", "FUN-TEST", "FUN-LEAK", "ASM-WRONG", "LBL-LABEL"})
 _COUNT_WORDS = {"one": 1, "a": 1, "ein": 1, "jednego": 1, "two": 2, "dwoch": 2}
 _MOST_PEOPLE = 60
-_COUNT_OF = re.compile(r"(?<![\w.,:/-])(?P<count>[0-9]{1,2}|[^\W\d_]{2,12})(?![\w:%/]|[.,][0-9])(?=(?: (?P<noun>[^\W\d_]{2,20}))?)")
+_COUNT_OF = re.compile(
+    r"(?<![\w.,:/-])(?P<count>[0-9]{1,2}|[^\W\d_]{2,12})(?![\w:%/]|[.,][0-9])(?=(?: (?P<noun>[^\W\d_]{2,20}))?)"
+)
 _ARTICLES = frozenset({"a", "an", "ein", "eine", "einem", "einen", "un", "una", "um", "uma", "one", "uno"})
-_PREPOSITIONS = frozenset({"for", "fuer", "fur", "para", "dla", "line", "linie", "linea", "linha", "linii", "linia", "per"})
+_PREPOSITIONS = frozenset(
+    {"for", "fuer", "fur", "para", "dla", "line", "linie", "linea", "linha", "linii", "linia", "per"}
+)
 #: Beginnings of words for people at work, in any of the languages.
 _STAFF = (
-    "operat", "operar", "bedien", "einricht", "schweiss", "welder", "setter", "fitter", "schlosser", "elektrik", "electric",
-    "eletric", "soldador", "spawacz", "preparador", "ustawiacz", "mechani", "mecanic", "packer", "driver", "fahrer", "chofer",
-    "kierowc", "worker", "arbeiter", "trabaj", "trabalh", "pracowni", "zeitarb", "leih", "eventual", "tempor", "agency",
-    "personen", "persona", "pessoa", "osob", "compan", "colleg", "kolleg", "coleg", "student", "montador", "inspect", "inspekt",
-    "technik", "tecnic", "laborant", "krankmeld", "absence", "ausfall", "ausfaelle",
+    "operat",
+    "operar",
+    "bedien",
+    "einricht",
+    "schweiss",
+    "welder",
+    "setter",
+    "fitter",
+    "schlosser",
+    "elektrik",
+    "electric",
+    "eletric",
+    "soldador",
+    "spawacz",
+    "preparador",
+    "ustawiacz",
+    "mechani",
+    "mecanic",
+    "packer",
+    "driver",
+    "fahrer",
+    "chofer",
+    "kierowc",
+    "worker",
+    "arbeiter",
+    "trabaj",
+    "trabalh",
+    "pracowni",
+    "zeitarb",
+    "leih",
+    "eventual",
+    "tempor",
+    "agency",
+    "personen",
+    "persona",
+    "pessoa",
+    "osob",
+    "compan",
+    "colleg",
+    "kolleg",
+    "coleg",
+    "student",
+    "montador",
+    "inspect",
+    "inspekt",
+    "technik",
+    "tecnic",
+    "laborant",
+    "krankmeld",
+    "absence",
+    "ausfall",
+    "ausfaelle",
 )
 _CHANGE_NO = re.compile(
     r"(?<!\w)(?:ecn|eco|ecr|pcn)[ :#-]{0,2}(?:no\.? |nr\.? )?(?:[a-z]{1,3}-)?[0-9]{2,8}(?![\w-])"
@@ -114,7 +165,9 @@ def amounts(
     if type_code == "order_change" and "requested_quantity" not in fields:
         wanted = next((one for one in quantities if one.role == "needed"), None)
         if wanted is not None:
-            fields["requested_quantity"] = _field("requested_quantity", wanted.value, wanted.span, "rule", 0.8)
+            fields["requested_quantity"] = _field(
+                "requested_quantity", wanted.value, wanted.span, "rule", 0.8
+            )
     uom = uom or next((one.uom for one in quantities if one.uom and one.role != "left"), "")
     uom = uom or next((one.uom for one in quantities if one.uom), "")
     return list(fields.values()), uom
@@ -126,7 +179,13 @@ def _affected(quantities: Sequence[Quantity], type_code: str) -> Quantity | None
     for one in quantities:
         by_role.setdefault(one.role, one)
     left, needed = by_role.get("left"), by_role.get("needed")
-    if type_code == "material_shortage" and "missing" not in by_role and needed and left and left.value < needed.value:
+    if (
+        type_code == "material_shortage"
+        and "missing" not in by_role
+        and needed
+        and left
+        and left.value < needed.value
+    ):
         return Quantity("needed", needed.value - left.value, needed.uom or left.uom, needed.span)
     for role in _AFFECTED.get(type_code, _COUNTED):
         if role in by_role:
@@ -148,7 +207,13 @@ def _short_of_people(
     total = fields.pop("quantity_total", None)
     if part is not None and total is not None and Decimal(str(total.value)) > part.value:
         there = part.role == "received"
-        return _field("quantity", Decimal(str(total.value)) - part.value if there else part.value, total.span, "rule", 0.8)
+        return _field(
+            "quantity",
+            Decimal(str(total.value)) - part.value if there else part.value,
+            total.span,
+            "rule",
+            0.8,
+        )
     return None
 
 

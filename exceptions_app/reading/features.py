@@ -46,7 +46,9 @@ class Features:
     flags: tuple[str, ...]
 
 
-def tokens_of(text: Text, hits: Sequence[MasterHit], skip: Sequence[tuple[int, int]] = ()) -> tuple[Token, ...]:
+def tokens_of(
+    text: Text, hits: Sequence[MasterHit], skip: Sequence[tuple[int, int]] = ()
+) -> tuple[Token, ...]:
     """Words in order; a linked name is one word saying its kind, a number only how long it is."""
     named = sorted((hit.span.start, hit.span.end, _SHORT.get(hit.rows[0].kind, "@name")) for hit in hits)
     found: list[Token] = []
@@ -101,7 +103,9 @@ def features_of(tokens: Sequence[Token], flags: Collection[str]) -> Features:
     return Features(tuple(tokens), tuple(words), tuple(letters), tuple(sorted(flags)))
 
 
-def flags_of(cues: Cues, hits: Sequence[MasterHit], facts: Collection[str], tokens: Sequence[Token]) -> set[str]:
+def flags_of(
+    cues: Cues, hits: Sequence[MasterHit], facts: Collection[str], tokens: Sequence[Token]
+) -> set[str]:
     """What the rules saw, in any language: cues by type and strength, intents, kinds named, roles of amounts."""
     flags: set[str] = {f"q:{fact}" for fact in facts}
     strong: dict[str, set[int]] = {}

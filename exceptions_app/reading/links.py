@@ -29,15 +29,20 @@ _TAIL_FOR = {
 _FINE_AFTER = re.compile(
     r"^[^,]{0,50}?\b(?:(?:is|are|looks?|seems?|runs?|still) (?:ok|okay|fine|good|running|not affected|unaffected)"
     r"|not affected|unaffected|can (?:be used|run|continue|go on)|is enough|are enough|keeps? running|runs? normally"
-    r"|(?:ist|sind|laeuft|laufen|lauft) (?:ok|okay|i\.?o\.?|gut|weiter|normal|nicht betroffen)|nicht betroffen|reicht|reichen"
-    r"|kann (?:verwendet|weiter)|(?:esta|estan|sigue|siguen) (?:bien|ok|funcionando|corriendo|normal)|no (?:esta )?afectad[oa]s?"
-    r"|se puede usar|alcanza|(?:esta|estao|segue|continua) (?:bem|ok|a funcionar|a rodar|rodando|normal)|nao afetad[oa]s?"
-    r"|pode ser usad[oa]|chega para|(?:jest|sa|dziala|chodzi|pracuje) (?:ok|dobrze|dobra|dobre|normalnie|dalej)|wystarczy"
+    r"|(?:ist|sind|laeuft|laufen|lauft) (?:ok|okay|i\.?o\.?|gut|weiter"
+    r"|normal|nicht betroffen)|nicht betroffen|reicht|reichen"
+    r"|kann (?:verwendet|weiter)|(?:esta|estan|sigue|siguen) (?:bien"
+    r"|ok|funcionando|corriendo|normal)|no (?:esta )?afectad[oa]s?"
+    r"|se puede usar|alcanza|(?:esta|estao|segue|continua) (?:bem"
+    r"|ok|a funcionar|a rodar|rodando|normal)|nao afetad[oa]s?"
+    r"|pode ser usad[oa]|chega para|(?:jest|sa|dziala|chodzi|pracuje) (?:ok"
+    r"|dobrze|dobra|dobre|normalnie|dalej)|wystarczy"
     r"|bez problemow|nie dotyczy|mozna uzyc)\b"
 )
 _FINE_BEFORE = re.compile(
     r"\b(?:not|only not|except|except for|apart from|nicht|ausser|no|excepto|salvo|menos|exceto|nie|oprocz|poza"
-    r"|(?:runs|continues|laeuft|corre|roda) (?:fine )?on)(?: (?:the|der|die|das|el|la|o|a|lot|charge|lote|on|an|en|na))? $"
+    r"|(?:runs|continues|laeuft|corre|roda) (?:fine )?on)(?: (?:the"
+    r"|der|die|das|el|la|o|a|lot|charge|lote|on|an|en|na))? $"
 )
 #: Types in which the running order of the machine is part of the matter.
 _AT_MACHINE = frozenset(

@@ -13,37 +13,25 @@ from ahocorasick_rs import AhoCorasick
 
 from exceptions_app.reading.names import KIND_OF, other_forms, words_for
 from exceptions_app.reading.normalise import Text, fold, spellings
+from exceptions_app.reading.shapes import (
+    AND,
+    FILLERS,
+    GROUP,
+    JOIN,
+    LEAD,
+    LINE,
+    NOT_A_CODE,
+    ORDER_WORD,
+    YEAR,
+    ZERO,
+    free_after,
+    free_before,
+    groups_of,
+    squash,
+    stands_alone,
+)
 from exceptions_app.reading.types import Method, Span
 
-_GROUP = re.compile(r"[^\W\d_]+|[0-9]+")
-_JOIN = re.compile(r"[ \t]?[-_/.#:+]?[ \t#]?")
-_COUNTED = (
-    r"(?! ?(?:pcs|pc|pieces|parts|stk|stck|stuck|st|teile|pzas|piezas|pecas|szt|sztuk|ea|kg|g|l|m|mm|min|mins|minut\w*"
-    r"|h|hrs|hour|std|scrap|good|done|bad|ok|left|x|%|times|ausschuss|merma|refugo|operator|people|mann)\b)"
-)
-_AND = re.compile(
-    r"(?: ?[&+/]| (?:and|und|y|e|i|oraz|or|oder|o)| ?,(?=[ ]?[0-9]+ ?(?:,|&|and |und |y |e |i |oraz )))[ ]?"
-    r"([0-9]{1,6})(?![\w:%]|[.,][0-9])" + _COUNTED
-)
-_UNCOUNTED = re.compile(_COUNTED)
-_FILLERS = frozenset({"no", "nr", "num"})
-_LINE = re.compile(
-    r"[ ,/-]{0,2}(?:line|ln|item|pos|position|partida|linea|posicion|linha|poz|pozycja|zeile)?\.? ?#?([0-9]{1,5})(?!\w)"
-)
-_NOT_A_CODE = re.compile(
-    r"(?:alarm|alarma|alarme|error|err|fault|code|tel|phone|mobile|mobil|fon|telefono|telefone|telefon|fax|vat|ust|ust-id"
-    r"|fehler|codigo|erro|blad|blad serwa|kod|nip|nif|cif|nipc|regon|org\.? ?nr|iban|plz|cp|ext|extension|durchwahl|wewn|int"
-    r"|quote|quotation|angebot|angebotsnr|oferta|orcamento|cotizacion|presupuesto|proposta|ticket|version|serial|sn|s/n"
-    r"|ce|model|modell|modelo)(?: [a-z]{1,8})?[ :.#/-]*$"
-)
-_ORDER_WORD = re.compile(
-    r"(?:(?<!\w)(?:of|wo|fa|mo|po|so|op|zp|oc|job|order|orders|auftrag|auftraege|fertigungsauftrag|bestellung|orden|ordenes"
-    r"|pedido|compra|ordem|encomenda|zlecenie|zlecenia|zleceniu|zamowienie|zamowienia|zamowieniu|lot|batch|lote|charge|los"
-    r"|partia|partii|partie)(?: (?:no|nr|num|number|de compra|de fabricacion|order))?\.?[ :#]{0,2})$"
-)
-_LEAD = re.compile(r"(?:^|[,;:.(\n!?] ?|(?<!\w)(?:la|el|the|die|der|den|dem|a|o|na|da|do|fuer|for|para|zu|zum|and|und|y|e|i|od|w|on) )$")
-_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
-_ZERO = re.compile(r"o[0-9o]|[0-9]o|[a-z]0|(?<![a-z])0")
 _MAX_GROUPS = 8
 #: Codes that may be named by their number alone, when it is long enough to be nothing else.
 _BY_NUMBER = ("work_order", "sales_order", "purchase_order", "lot", "sales_order_line", "purchase_order_line")
@@ -92,15 +80,6 @@ class UnknownCode:
     kind: str
 
 
-def _groups(text: str) -> list[str]:
-    """Runs of letters and of digits; digits without leading zeros."""
-    return [part.lstrip("0") or "0" if part.isdigit() else part for part in _GROUP.findall(fold(text))]
-
-
-def _squash(text: str) -> str:
-    return "".join(char for char in fold(text) if char.isalnum())
-
-
 class MasterIndex:
     """Everything nameable at the sites one reader serves. Immutable once built; share it between messages."""
 
@@ -144,8 +123,8 @@ class MasterIndex:
         self._by_groups[joined].append((row, method))
 
     def _add_code(self, row: MasterCode) -> None:
-        groups = _groups(row.code)
-        squashed = _squash(row.code)
+        groups = groups_of(row.code)
+        squashed = squash(row.code)
         if not groups:
             return
         self._by_kind[row.kind, squashed].append(row)
@@ -160,8 +139,13 @@ class MasterIndex:
             self._squashed[squashed].append(row)
             if len(groups) > 1:
                 self._dashed[fold(row.code)].append(row)
-        if row.kind in _BY_NUMBER and row.kind not in _LINES_OF.values() and len(groups) > 1 and groups[-1].isdigit():
-            tail = _GROUP.findall(fold(row.code))[-1]
+        if (
+            row.kind in _BY_NUMBER
+            and row.kind not in _LINES_OF.values()
+            and len(groups) > 1
+            and groups[-1].isdigit()
+        ):
+            tail = GROUP.findall(fold(row.code))[-1]
             if len(tail) >= _MIN_TAIL:
                 self._tails[tail].append(row)
         if len(groups) == 2 and groups[0].isalpha() and groups[1].isdigit():
@@ -174,7 +158,7 @@ class MasterIndex:
     def _add_name(
         self, row: MasterCode, name: str, method: Method, names: dict[str, list[tuple[MasterCode, Method]]]
     ) -> None:
-        groups = _groups(name)
+        groups = groups_of(name)
         if not groups or name == row.code:
             return
         has_digit = any(part.isdigit() for part in groups)
@@ -204,7 +188,7 @@ class MasterIndex:
 
     def lookup(self, kind: str, code: str) -> MasterCode | None:
         """The row of that kind with that code (case, dashes and blanks apart), or None."""
-        rows = self._by_kind.get((kind, _squash(code)), [])
+        rows = self._by_kind.get((kind, squash(code)), [])
         return next((row for row in rows if row.code == code), rows[0] if len(rows) == 1 else None)
 
     def find(self, text: Text, site_code: str = "") -> tuple[list[MasterHit], list[UnknownCode]]:
@@ -213,7 +197,7 @@ class MasterIndex:
         Names learnt at one site are found for that `site_code` only.
         """
         hits = self._find_names(text, site_code)
-        parts = [(found.start(), found.end(), found.group()) for found in _GROUP.finditer(text.fold)]
+        parts = [(found.start(), found.end(), found.group()) for found in GROUP.finditer(text.fold)]
         unknown: list[UnknownCode] = []
         place = 0
         while place < len(parts):
@@ -240,7 +224,7 @@ class MasterIndex:
     ) -> int:
         """Link what starts at this part; return how many parts were used."""
         begin = parts[place][0]
-        if not _free_before(text.fold, begin):
+        if not free_before(text.fold, begin):
             return 0
         best = self._groups_at(text, parts, place, site_code, parts[place][2])
         kind = KIND_OF.get(parts[place][2])
@@ -249,10 +233,10 @@ class MasterIndex:
         if best is None:
             return self._run_at(text, parts, place, hits)
         used, end, joined, found = best
-        rows = _verbatim(_rows(found), _squash(text.fold[begin:end]))
-        if used == 1 and not self._stands_alone(text, begin, end):
+        rows = _verbatim(_rows(found), squash(text.fold[begin:end]))
+        if used == 1 and not stands_alone(text, begin, end):
             return 0
-        if text.fold[begin].isdigit() and _NOT_A_CODE.search(text.fold, max(0, begin - 24), begin):
+        if text.fold[begin].isdigit() and NOT_A_CODE.search(text.fold, max(0, begin - 24), begin):
             return used
         hits.append(MasterHit(text.span(begin, end), rows, found[0][1]))
         self._more_after(text, end, joined, rows, hits)
@@ -266,14 +250,14 @@ class MasterIndex:
         joined = ""
         for ahead, (_, end, word) in enumerate(parts[place : place + _MAX_GROUPS]):
             start = parts[place + ahead][0]
-            if ahead and not _JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
+            if ahead and not JOIN.fullmatch(text.fold, parts[place + ahead - 1][1], start):
                 break
-            if ahead == 1 and word in _FILLERS:
+            if ahead == 1 and word in FILLERS:
                 continue
             part = word.lstrip("0") or "0" if word.isdigit() else word
             joined = f"{joined}|{part}" if ahead else (first if not word.isdigit() else part)
             found = _known_at(self._by_groups.get(joined, ()), site_code)
-            if found and _free_after(text.fold, end, found[0][0].kind):
+            if found and free_after(text.fold, end, found[0][0].kind):
                 best = (ahead + 1, end, joined, found)
             if joined not in self._starts:
                 break
@@ -291,7 +275,7 @@ class MasterIndex:
             windows.append(parts[ahead][1])
         for used in range(len(windows), 0, -1):
             end = windows[used - 1]
-            hit = self._run(text, begin, end) if _free_after(text.fold, end, "") else None
+            hit = self._run(text, begin, end) if free_after(text.fold, end, "") else None
             if hit is not None:
                 hits.append(hit)
                 return used
@@ -299,7 +283,7 @@ class MasterIndex:
         if (
             len(word) >= _MIN_NUMBER
             and number in self._numbers
-            and self._stands_alone(text, begin, parts[place][1])
+            and stands_alone(text, begin, parts[place][1])
         ):
             hits.append(MasterHit(text.span(begin, parts[place][1]), tuple(self._numbers[number]), "number"))
             return 1
@@ -308,13 +292,17 @@ class MasterIndex:
     def _tail_at(self, text: Text, begin: int, end: int, word: str, hits: list[MasterHit]) -> int:
         """The last number of an order or lot, spelt as in its code: beside an order word, or as a bare name for it."""
         rows = self._tails.get(word)
-        if not rows or not self._stands_alone(text, begin, end):
+        if not rows or not stands_alone(text, begin, end):
             return 0
-        if _ORDER_WORD.search(text.fold, max(0, begin - 28), begin):
+        if ORDER_WORD.search(text.fold, max(0, begin - 28), begin):
             hits.append(MasterHit(text.span(begin, end), tuple(rows), "number"))
             return 1
         plain = len(word) < _MIN_NUMBER and not word.startswith("0")
-        if len(word) > _MIN_TAIL and not _YEAR.fullmatch(word) and (not plain or _LEAD.search(text.fold, max(0, begin - 8), begin)):
+        if (
+            len(word) > _MIN_TAIL
+            and not YEAR.fullmatch(word)
+            and (not plain or LEAD.search(text.fold, max(0, begin - 8), begin))
+        ):
             hits.append(MasterHit(text.span(begin, end), tuple(rows), "tail"))
             return 1
         return 0
@@ -322,7 +310,7 @@ class MasterIndex:
     def _run(self, text: Text, begin: int, end: int) -> MasterHit | None:
         """These words as one code without dashes, in capitals, or with O for 0."""
         run = text.fold[begin:end]
-        squashed = _squash(run)
+        squashed = squash(run)
         rows = self._squashed.get(squashed)
         if rows and run == squashed:
             shouted = text.original[begin:end].isupper() and not text.original.isupper()
@@ -330,34 +318,25 @@ class MasterIndex:
                 return MasterHit(text.span(begin, end), tuple(rows), "code")
         if run in self._dashed:
             return MasterHit(text.span(begin, end), tuple(self._dashed[run]), "code")
-        if _ZERO.search(run):
+        if ZERO.search(run):
             rows = self._zeroed.get(squashed.replace("o", "0"))
             if rows:
                 return MasterHit(text.span(begin, end), tuple(rows), "code_loose")
         return None
-
-    @staticmethod
-    def _stands_alone(text: Text, begin: int, end: int) -> bool:
-        """A bare number that is neither counted, an alarm, nor part of a longer number."""
-        folded = text.fold
-        if _NOT_A_CODE.search(folded, max(0, begin - 20), begin) or not _UNCOUNTED.match(folded, end):
-            return False
-        before, after = folded[max(0, begin - 2) : begin], folded[end : end + 2]
-        return not (re.search(r"[0-9][ /.,-]$", before) or re.match(r"[ /.,-][0-9]", after))
 
     def _more_after(
         self, text: Text, end: int, joined: str, rows: tuple[MasterCode, ...], hits: list[MasterHit]
     ) -> None:
         """ "press 4 and 5" names two; "SO 55120 line 10" names a line."""
         line_kind = _LINES_OF.get(rows[0].kind, "")
-        if line_kind and (found := _LINE.match(text.fold, end)):
+        if line_kind and (found := LINE.match(text.fold, end)):
             rows_of_line = self._by_groups.get(f"{joined}|{found[1].lstrip('0') or '0'}", ())
             line = [row for row, _ in rows_of_line if row.kind == line_kind]
             if line:
                 hits.append(MasterHit(text.span(found.start(1), found.end(1)), tuple(line), "code"))
             return
         stem = joined.rpartition("|")[0]
-        while stem and (found := _AND.match(text.fold, end)):
+        while stem and (found := AND.match(text.fold, end)):
             more = self._by_groups.get(f"{stem}|{found[1].lstrip('0') or '0'}")
             if not more:
                 return
@@ -370,7 +349,7 @@ class MasterIndex:
         """A known prefix with a number that is not one of ours."""
         begin, middle, word = parts[place]
         shape = self._shapes.get(word)
-        if shape is None or place + 1 >= len(parts) or not _free_before(text.fold, begin):
+        if shape is None or place + 1 >= len(parts) or not free_before(text.fold, begin):
             return
         start, end, number = parts[place + 1]
         gap = text.fold[middle:start]
@@ -405,33 +384,8 @@ def _rows(found: Iterable[tuple[MasterCode, Method]]) -> tuple[MasterCode, ...]:
 
 def _verbatim(rows: tuple[MasterCode, ...], squashed: str) -> tuple[MasterCode, ...]:
     """PRS-04 before PRS-4, when both exist and the text says which."""
-    exact = tuple(row for row in rows if _squash(row.code) == squashed)
+    exact = tuple(row for row in rows if squash(row.code) == squashed)
     return exact or rows
-
-
-def _free_before(folded: str, begin: int) -> bool:
-    """Not the tail of a longer identifier."""
-    if begin == 0:
-        return True
-    before = folded[begin - 1]
-    if before.isalnum() or before == "_":
-        return False
-    return not (
-        before in "-." and begin > 1 and folded[begin - 2].isalnum() and not folded[begin - 2].isspace()
-    )
-
-
-def _free_after(folded: str, end: int, kind: str) -> bool:
-    """Not the head of a longer identifier; an order may carry an operation or line behind its number."""
-    after = folded[end : end + 2]
-    if after[:1].isalnum() or after[:1] == "_":
-        return False
-    if len(after) < 2 or after[0] not in "-." or not after[1].isalnum():
-        return True
-    if kind in ("work_order", "sales_order", "purchase_order"):
-        return True
-    tail = re.match(r"[-.]([^\W_]+)", folded[end : end + 12])
-    return tail is None or (tail[1].isalpha() and len(tail[1]) > 3)
 
 
 def _longest(hits: list[MasterHit]) -> list[MasterHit]:

@@ -14,30 +14,38 @@ crane: crane cranes kran krane krans kraene grua gruas suwnica suwnicy suwnice s
 saw: saw saws saege saegen sierra sierras serra serras pila pile pily
 lathe: lathe lathes drehmaschine drehmaschinen drehbank torno tornos tokarka tokarce tokarke tokarki
 mill: mill mills milling fraese fraesen fraesmaschine fresadora fresadoras frezarka frezarce frezarke frezarki
-grinder: grinder grinders schleifmaschine rectificadora rectificadoras retificadora retificadoras szlifierka szlifierce szlifierke szlifierki
+grinder: grinder grinders schleifmaschine rectificadora rectificadoras
+grinder: retificadora retificadoras szlifierka szlifierce szlifierke szlifierki
 cell: cell cells zelle zellen celda celdas celula celulas gniazdo gniezdzie gniazda
-station: station stations stationen estacion estaciones estacao estacoes stacja stacji stacje stanowisko stanowisku posto puesto
+station: station stations stationen estacion estaciones estacao estacoes
+station: stacja stacji stacje stanowisko stanowisku posto puesto
 machine: machine machines maschine maschinen maquina maquinas maszyna maszynie maszyne maszyny
 booth: booth booths kabine kabinen cabina cabinas cabine cabines kabina kabinie kabine kabiny
 hall: hall halls halle hallen nave naves pavilhao hala hali hale
 dryer: dryer dryers trockner secador secadora secadores suszarka suszarce suszarke suszarki
 washer: washer washers waschanlage waschmaschine lavadora lavadoras myjka myjce myjke myjki
 mixer: mixer mixers mischer mezcladora mezcladoras misturador misturadora mieszalnik mieszalniku mieszarka mieszarce
-filler: filler fillers fueller abfueller llenadora llenadoras enchedora enchedoras nalewarka nalewarce nalewarke nalewarki
-packer: packer packers verpackungsmaschine packmaschine envasadora empacadora empacadoras embaladora embaladoras pakowarka pakowarce pakowarke
-labeller: labeller labellers labeler etikettierer etiquetadora etiquetadoras rotuladora rotuladoras etykieciarka etykieciarce etykieciarke
+filler: filler fillers fueller abfueller llenadora llenadoras
+filler: enchedora enchedoras nalewarka nalewarce nalewarke nalewarki
+packer: packer packers verpackungsmaschine packmaschine envasadora empacadora
+packer: empacadoras embaladora embaladoras pakowarka pakowarce pakowarke
+labeller: labeller labellers labeler etikettierer etiquetadora
+labeller: etiquetadoras rotuladora rotuladoras etykieciarka etykieciarce etykieciarke
 wrapper: wrapper wrappers wickler enfardadora enfardadoras envolvedora envolvedoras owijarka owijarce owijarke owijarki
 conveyor: conveyor conveyors foerderband foerderer transportador transportadores transportadora przenosnik przenosniku
-compressor: compressor compressors kompressor kompressoren compresor compresores compressores kompresor kompresora sprezarka sprezarce sprezarke
+compressor: compressor compressors kompressor kompressoren compresor compresores
+compressor: compressores kompresor kompresora sprezarka sprezarce sprezarke
 boiler: boiler boilers kessel dampfkessel caldera calderas caldeira caldeiras kociol kotle kotla
 autoclave: autoclave autoclaves autoklav autoklaw autoklawie autoklawu retort retorts
 extruder: extruder extruders extrusora extrusoras wytlaczarka wytlaczarce wytlaczarke
-moulder: spritzgussmaschine spritzgiessmaschine inyectora inyectoras injetora injetoras wtryskarka wtryskarce wtryskarke wtryskarki
+moulder: spritzgussmaschine spritzgiessmaschine inyectora inyectoras injetora
+moulder: injetoras wtryskarka wtryskarce wtryskarke wtryskarki
 reactor: reactor reactors reaktor reaktoren reactores reator reatores reaktorze reaktora
 tank: tank tanks behaelter tanque tanques zbiornik zbiorniku
 forklift: forklift forklifts stapler gabelstapler montacargas carretilla empilhadeira empilhador wozek wozku wozka
 furnace: furnace furnaces
-bender: abkantpresse biegemaschine plegadora plegadoras dobradeira quinadora krawedziarka krawedziarce krawedziarke krawedziarki
+bender: abkantpresse biegemaschine plegadora plegadoras dobradeira
+bender: quinadora krawedziarka krawedziarce krawedziarke krawedziarki
 winder: winder winders bobinadora bobinadoras bobinadeira nawijarka nawijarce nawijarke
 pump: pump pumps pumpe pumpen bomba bombas pompa pompie pompe pompy
 """
@@ -48,12 +56,14 @@ WORDS_OF: dict[str, tuple[str, ...]] = {}
 for _row in _KINDS.strip().splitlines():
     _kind, _, _words = _row.partition(": ")
     _folded = tuple(dict.fromkeys(word.replace("ą", "a").replace("-", " ") for word in _words.split()))
-    WORDS_OF[f"*{_kind}"] = _folded
+    WORDS_OF[f"*{_kind}"] = tuple(dict.fromkeys((*WORDS_OF.get(f"*{_kind}", ()), *_folded)))
     for _word in _folded:
         KIND_OF.setdefault(_word, f"*{_kind}")
         KIND_OF.setdefault(_word.replace("ae", "a").replace("oe", "o").replace("ue", "u"), f"*{_kind}")
 #: Too common in other senses to stand for a machine without a number.
-_NEVER_ALONE = frozenset({"*line", "*cell", "*station", "*machine", "*hall", "*press", "*tank", "*packer", "*booth", "*pump"})
+_NEVER_ALONE = frozenset(
+    {"*line", "*cell", "*station", "*machine", "*hall", "*press", "*tank", "*packer", "*booth", "*pump"}
+)
 _LEAST = 4
 _POLISH_A = ("e", "y", "i", "o", "ie", "om", "ami", "ach")
 _POLISH_KA = ("ce", "ke", "ki", "ka", "ko", "ek", "kom", "kami", "kach")

@@ -19,10 +19,18 @@ _NUMBER = r"(?:[0-9]{1,3}(?:[.,'\u2019][0-9]{3}){1,3}(?:[.,][0-9]{1,3})?|[0-9]{1
 _UNIT = "(?:" + "|".join(sorted(UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
 _EDGE = r"(?<![\w.,:+#/-])"
 _END = r"(?![\w%:]|[.,/-][0-9])"
-_ABOUT = r"(?:about |around |approx\.? |ca\.? |etwa |rund |unos |unas |cerca de |uns |umas |okolo |ok\.? |noch |mas |mais |jeszcze |only |nur |solo |so )?"
-_ARROW = re.compile(rf"{_EDGE}({_NUMBER})(?: ?({_UNIT}))? ?(?:->|=>|-->|→|>) ?({_NUMBER}){_END}(?: ?({_UNIT}))?")
+_ABOUT = (
+    r"(?:about |around |approx\.? |ca\.? |etwa |rund |unos |unas |"
+    r"cerca de |uns |umas |okolo |ok\.? |noch |mas |mais |jeszcze |only |nur |solo |so )?"
+)
+_ARROW = re.compile(
+    rf"{_EDGE}({_NUMBER})(?: ?({_UNIT}))? ?(?:->|=>|-->|→|>) ?({_NUMBER}){_END}(?: ?({_UNIT}))?"
+)
 _LOOSE = re.compile(rf"{_EDGE}({_NUMBER}){_END} (?:x )?(?:([^\W\d_]{{3,}})|\x01)")
-_DATE_LIKE = re.compile(r"[0-9]{1,2}\.? (?:jan|feb|mar|maer|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|set|out|dic|sty|lut|kwi|maj|cze|lip|sie|wrz|paz|lis|gru)")
+_DATE_LIKE = re.compile(
+    r"[0-9]{1,2}\.? (?:jan|feb|mar|maer|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec"
+    r"|dez|ene|abr|ago|set|out|dic|sty|lut|kwi|maj|cze|lip|sie|wrz|paz|lis|gru)"
+)
 _LIMIT = Decimal("1e9")
 _MOST = 100
 
@@ -108,7 +116,8 @@ def _grammar(pack: Pack) -> _Grammar:
         ),
         swapped=re.compile(
             rf"{_EDGE}(?:{_words(words['instead'])}|old|alt|antes|stare|was):? {number}{_END}{unit}[ ,;:]*"
-            rf"(?:(?:please|bitte|now|new|neu|jetzt|ahora|nueva?|agora|nova?|teraz|nowe|prosze|mejor|favor|nur|only|solo|so)[ :]*)*"
+            rf"(?:(?:please|bitte|now|new|neu|jetzt|ahora|nueva?|agora|nova?"
+            rf"|teraz|nowe|prosze|mejor|favor|nur|only|solo|so)[ :]*)*"
             rf"{number}{_END}{unit}"
         ),
         received=frozenset(fold(word) for word in words["received"]),
@@ -190,6 +199,10 @@ def read_quantities(masked: str, original: str, pack: Pack, *, change: bool) -> 
     for match in grammar.counted.finditer(masked):
         add(match, ("quantity", 1, 2))
     for match in _LOOSE.finditer(masked):
-        if match[1][0] != "0" and (match[2] or "") not in NOT_COUNTED and not _DATE_LIKE.search(masked, max(0, match.start() - 1), match.end()):
+        if (
+            match[1][0] != "0"
+            and (match[2] or "") not in NOT_COUNTED
+            and not _DATE_LIKE.search(masked, max(0, match.start() - 1), match.end())
+        ):
             add(match, ("loose", 1, None))
     return sorted(found, key=lambda one: one.span.start)

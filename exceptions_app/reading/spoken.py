@@ -1,10 +1,12 @@
-"""Clock times said in words: "twenty past seven", "zehn vor acht", "las siete y media", "sete e vinte", "za dziesięć ósma".
+"""Clock times said in words: "twenty past seven", "zehn vor acht", "las siete y media", "sete e vinte",
+    "za dziesięć ósma".
 
 Rewrites them in figures in place, so the rules for figures read them; what is left over of the words is filled with a
 mark. Works on folded text; whether it is morning or evening stays open.
 """
 
 import re
+from functools import partial
 
 #: Fills the rest of the words a time in figures was written over.
 FILL = "\x02"
@@ -14,14 +16,32 @@ _HOURS = {
     "de": "eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf",
     "es": "una dos tres cuatro cinco seis siete ocho nueve diez once doce",
     "pt": "uma duas tres quatro cinco seis sete oito nove dez onze doze",
-    "pl": "pierwsz[aej]+ drug[aiej]+ trzeci[aej]* czwart[aej]+ piat[aej]+ szost[aej]+ siodm[aej]+ osm[aej]+ dziewiat[aej]+ dziesiat[aej]+"
+    "pl": "pierwsz[aej]+ drug[aiej]+ trzeci[aej]* czwart[aej]+ piat[aej]+ szost[aej]+ siodm[aej]+ osm[aej]+ dziewiat[aej]+"
+    " dziesiat[aej]+"
     " jedenast[aej]+ dwunast[aej]+",
 }
 _MINUTES = {
-    "en": {"five": 5, "ten": 10, "quarter": 15, "a quarter": 15, "twenty": 20, "twenty five": 25, "twenty-five": 25, "half": 30},
+    "en": {
+        "five": 5,
+        "ten": 10,
+        "quarter": 15,
+        "a quarter": 15,
+        "twenty": 20,
+        "twenty five": 25,
+        "twenty-five": 25,
+        "half": 30,
+    },
     "de": {"funf": 5, "zehn": 10, "viertel": 15, "zwanzig": 20},
     "es": {"cinco": 5, "diez": 10, "cuarto": 15, "veinte": 20, "veinticinco": 25, "media": 30},
-    "pt": {"cinco": 5, "dez": 10, "um quarto": 15, "quinze": 15, "vinte": 20, "vinte e cinco": 25, "meia": 30},
+    "pt": {
+        "cinco": 5,
+        "dez": 10,
+        "um quarto": 15,
+        "quinze": 15,
+        "vinte": 20,
+        "vinte e cinco": 25,
+        "meia": 30,
+    },
     "pl": {"piec": 5, "dziesiec": 10, "kwadrans": 15, "dwadziescia": 20},
 }
 _EDGE, _END = r"(?<!\w)", r"(?!\w)"
@@ -40,11 +60,23 @@ def _minute(language: str) -> str:
 _RULES: dict[str, tuple[tuple[re.Pattern[str], int], ...]] = {
     "en": (
         (re.compile(rf"{_EDGE}{_minute('en')} past {_hour('en', 'h')}{_END}(?![:.][0-9])"), 1),
-        (re.compile(rf"{_EDGE}(?P<min>five|ten|quarter|a quarter|twenty|twenty[ -]five) to {_hour('en', 'h')}{_END}(?! ?(?:pcs|kg|of)|[:.][0-9])"), -1),
+        (
+            re.compile(
+                rf"{_EDGE}(?P<min>five|ten|quarter|a quarter|twenty|twenty[ -]five) to "
+                rf"{_hour('en', 'h')}{_END}(?! ?(?:pcs"
+                rf"|kg|of)|[:.][0-9])"
+            ),
+            -1,
+        ),
     ),
     "de": (
         (re.compile(rf"{_EDGE}{_minute('de')} nach {_hour('de', 'h')}{_END}(?![:.][0-9])"), 1),
-        (re.compile(rf"{_EDGE}(?P<min>funf|zehn|viertel|zwanzig) vor {_hour('de', 'h')}{_END}(?![:.][0-9])"), -1),
+        (
+            re.compile(
+                rf"{_EDGE}(?P<min>funf|zehn|viertel|zwanzig) vor {_hour('de', 'h')}{_END}(?![:.][0-9])"
+            ),
+            -1,
+        ),
         (re.compile(rf"{_EDGE}(?P<h>[0-9]{{1,2}}) uhr (?P<min>[0-5][0-9]){_END}"), 2),
     ),
     "es": (
@@ -53,11 +85,19 @@ _RULES: dict[str, tuple[tuple[re.Pattern[str], int], ...]] = {
     ),
     "pt": (
         (re.compile(rf"{_EDGE}{_hour('pt', 'h')} e {_minute('pt')}{_END}"), 1),
-        (re.compile(rf"{_EDGE}(?P<min>cinco|dez|um quarto|quinze|vinte) para as {_hour('pt', 'h')}{_END}"), -1),
+        (
+            re.compile(rf"{_EDGE}(?P<min>cinco|dez|um quarto|quinze|vinte) para as {_hour('pt', 'h')}{_END}"),
+            -1,
+        ),
     ),
     "pl": (
         (re.compile(rf"{_EDGE}{_minute('pl')} po {_hour('pl', 'h')}{_END}(?![:.][0-9])"), 1),
-        (re.compile(rf"{_EDGE}za (?P<min>piec|dziesiec|kwadrans|dwadziescia) {_hour('pl', 'h')}{_END}(?![:.][0-9])"), -1),
+        (
+            re.compile(
+                rf"{_EDGE}za (?P<min>piec|dziesiec|kwadrans|dwadziescia) {_hour('pl', 'h')}{_END}(?![:.][0-9])"
+            ),
+            -1,
+        ),
     ),
 }
 
@@ -65,7 +105,7 @@ _RULES: dict[str, tuple[tuple[re.Pattern[str], int], ...]] = {
 def in_figures(masked: str, language: str) -> str:
     """The text with spoken times as `7:20` and the rest of their words filled; every other character in its place."""
     for pattern, way in _RULES.get(language, ()):
-        masked = pattern.sub(lambda match, way=way: _written(match, language, way), masked)
+        masked = pattern.sub(partial(_written, language=language, way=way), masked)
     return masked
 
 

@@ -17,20 +17,25 @@ _WROTE = re.compile(
 )
 _DIVIDER = re.compile(
     r"^[ \t]*[-_]{2,}[ \t]*(?:Original Message|Original-?nachricht|Urspr(?:ü|ue)ngliche Nachricht|Mensaje original"
-    r"|Mensagem original|Wiadomo(?:ść|sc) oryginalna|Oryginalna wiadomo(?:ść|sc)|Forwarded message|Weitergeleitete Nachricht"
+    r"|Mensagem original|Wiadomo(?:ść|sc) oryginalna|Oryginalna wiadomo(?:ść"
+    r"|sc)|Forwarded message|Weitergeleitete Nachricht"
     r"|Mensaje reenviado|Mensagem encaminhada|Przekazana wiadomo(?:ść|sc))[^\n]*$",
     re.MULTILINE | re.IGNORECASE,
 )
 _HEADER = re.compile(
-    r"^[ \t]*\*?(?:From|Sent|To|Cc|Date|Von|Gesendet|An|Datum|De|Enviado(?: el)?|Para|Fecha|Enviada em|Data|Od|Wys(?:ł|l)ano|Do|DW)"
+    r"^[ \t]*\*?(?:From|Sent|To|Cc|Date|Von|Gesendet|An|Datum|De|Enviado(?: el)?"
+    r"|Para|Fecha|Enviada em|Data|Od|Wys(?:ł|l)ano|Do|DW)"
     r"\*?:[ \t][^\n]*(?:\n|$)",
     re.MULTILINE,
 )
-_SUBJECT = re.compile(r"^[ \t]*(?:Subject|Betreff|Asunto|Assunto|Temat)[ \t]*:[ \t]*", re.MULTILINE | re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"^[ \t]*(?:Subject|Betreff|Asunto|Assunto|Temat)[ \t]*:[ \t]*", re.MULTILINE | re.IGNORECASE
+)
 _REPLY = re.compile(r"^(?:(?:re|aw|odp|sv|res|rif)[ \t]*:[ \t]*)+", re.IGNORECASE)
 _FORWARD = re.compile(r"\b(?:fw|fwd|wg|rv|enc|pd|tr)[ \t]*:", re.IGNORECASE)
 _CLOSING = re.compile(
-    r"^[ \t]*(?:--[ \t]*$|(?:(?:kind|best|warm|many)? ?regards|best wishes|cheers|sincerely|yours (?:sincerely|faithfully)|brgds|rgds|br"
+    r"^[ \t]*(?:--[ \t]*$|(?:(?:kind|best|warm|many)? ?regards|best wishes"
+    r"|cheers|sincerely|yours (?:sincerely|faithfully)|brgds|rgds|br"
     r"|mit freundlichen gr(?:ü|ue)(?:ß|ss)en|(?:viele|freundliche|beste|sch(?:ö|oe)ne)? ?gr(?:ü|ue)(?:ß|ss)e?|mfg|vg|lg"
     r"|(?:un )?saludos?(?: cordiales)?|atentamente|(?:un )?cordial saludo|atte"
     r"|(?:com os )?(?:melhores )?cumprimentos|atenciosamente|abra(?:ç|c)os?|att"
@@ -78,7 +83,10 @@ def strip(text: str) -> Stripped:
     if end < len(text):
         quoted.append((end, len(text)))
     quoted += [found.span() for found in _QUOTE_LINE.finditer(text, 0, end)]
-    closing = next((found for found in _CLOSING.finditer(text, 0, end) if end - found.start() <= _LONGEST_SIGNATURE), None)
+    closing = next(
+        (found for found in _CLOSING.finditer(text, 0, end) if end - found.start() <= _LONGEST_SIGNATURE),
+        None,
+    )
     if closing is not None and _words(text[: closing.start()]) >= _LEAST:
         small.append((closing.start(), end))
     if _words(without(text, (*quoted, *small))) < _LEAST:
@@ -100,7 +108,11 @@ def _subjects(text: str) -> tuple[Range, ...]:
     """The word "Subject:" and its Re: Fwd:, not what the subject says."""
     found = []
     for match in _SUBJECT.finditer(text):
-        rest = re.match(r"(?:(?:re|aw|odp|sv|res|rif|fw|fwd|wg|rv|enc|pd|tr)[ \t]*:[ \t]*)*", text[match.end() :], re.IGNORECASE)
+        rest = re.match(
+            r"(?:(?:re|aw|odp|sv|res|rif|fw|fwd|wg|rv|enc|pd|tr)[ \t]*:[ \t]*)*",
+            text[match.end() :],
+            re.IGNORECASE,
+        )
         found.append((match.start(), match.end() + (rest.end() if rest else 0)))
     return tuple(found)
 

@@ -25,17 +25,22 @@ _TO_A_DAY = re.compile(r"(?<!\w)(?:auf|bis|zum|am|na|do|para|ate|to|by)(?: den| 
 _JUST = timedelta(hours=6)
 _BARE = re.compile(r"(?<![\w:.,/-])(?P<h>[01]?[0-9]|2[0-3])(?:[:h])(?P<m>[0-5][0-9])(?![\w:,/-]|\.[0-9])")
 _NO_START = re.compile(
-    r"(?:until|till|by|before|next|update|eta|ready|bis|vor|gegen|nachste\w*|fertig|hasta|antes de|para|proxim\w+|listo|lista"
-    r"|ate|antes das|pronto|do|przed|nastepn\w+|gotow\w+|and|und|bis|y|e|i|-)(?: (?:the|las|as|a|um|o|around|about|at))? ?$"
+    r"(?:until|till|by|before|next|update|eta|ready|bis|vor|gegen"
+    r"|nachste\w*|fertig|hasta|antes de|para|proxim\w+|listo|lista"
+    r"|ate|antes das|pronto|do|przed|nastepn\w+|gotow\w+|and|und"
+    r"|bis|y|e|i|-)(?: (?:the|las|as|a|um|o|around|about|at))? ?$"
 )
 _OLD_DAY = re.compile(
-    r"(?:from|instead of|rather than|in place of|not|originally|planned(?: for)?|confirmed(?: for)?|was|statt|anstatt|anstelle"
-    r"(?: von)?|von|vom|nicht|bisher|bestatigt(?: fur)?|geplant(?: fur| am)?|en vez de|en lugar de|en vez del|en lugar del|del|desde"
+    r"(?:from|instead of|rather than|in place of|not|originally|planned(?: for)?"
+    r"|confirmed(?: for)?|was|statt|anstatt|anstelle"
+    r"(?: von)?|von|vom|nicht|bisher|bestatigt(?: fur)?|geplant(?: fur"
+    r"| am)?|en vez de|en lugar de|en vez del|en lugar del|del|desde"
     r"|no|antes|previst[oa](?: para)?|em vez de|ao inves de|em lugar de|nao|zamiast|z|ze|od|nie|bylo|planowan\w+)"
     r"(?: (?:the|dem|den|der|am|el|dia|do|da|dnia|on|fur|zum|na))*(?: (?:mon|tues|wednes|thurs|fri|satur|sun)day,?)? ?$"
 )
 _NEW_DAY = re.compile(
-    r"(?:(?<!\w)(?:to|until|by|on|for|auf|zum|am|bis|schon|bereits|al|para|hasta|el|para o|para el|em|no dia|dia|na|do|juz|now|new"
+    r"(?:(?<!\w)(?:to|until|by|on|for|auf|zum|am|bis|schon|bereits|al"
+    r"|para|hasta|el|para o|para el|em|no dia|dia|na|do|juz|now|new"
     r"|jetzt|neu|ahora|nueva|agora|nova|teraz|nowy)(?: (?:the|den|dem|el|o|dia|dnia|am))*) "
 )
 
@@ -97,7 +102,11 @@ class TimeReader:
 
     def _bare(self) -> Moment | None:
         """One clock time standing alone ("stopped by itself 3:25") that has just been."""
-        found = [match for match in _BARE.finditer(self.masked) if not _NO_START.search(self.masked[: match.start()][-24:])]
+        found = [
+            match
+            for match in _BARE.finditer(self.masked)
+            if not _NO_START.search(self.masked[: match.start()][-24:])
+        ]
         if len(found) != 1:
             return None
         clock = time(int(found[0]["h"]), int(found[0]["m"]))

@@ -14,7 +14,19 @@ from zoneinfo import ZoneInfo
 #: `repeat`: says itself that it tells nothing new (reported before, under way): joins what is open, opens nothing.
 Intent = Literal["report", "recovery", "future", "chatter", "planned", "again", "repeat"]
 Method = Literal[
-    "code", "code_loose", "number", "alias", "name", "cue", "pattern", "rule", "context", "form", "api", "model", "tail"
+    "code",
+    "code_loose",
+    "number",
+    "alias",
+    "name",
+    "cue",
+    "pattern",
+    "rule",
+    "context",
+    "form",
+    "api",
+    "model",
+    "tail",
 ]
 Value = str | Decimal | datetime | date
 

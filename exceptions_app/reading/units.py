@@ -26,10 +26,10 @@ UNITS: dict[str, tuple[str, ...]] = {
     "l": ("l", "ltr", "liter", "litre", "litres", "liters", "litros", "litrow"),
     "m": ("meter", "meters", "metre", "metres", "mtr", "metros", "metrow"),
     "person": (
-        "operator", "operators", "people", "person", "persons", "men", "man", "welders", "setters", "guys", "guy", "temps",
-        "workers", "hands", "colleagues", "packers", "mann", "leute", "leuten", "bediener", "bedienern", "kollegen",
-        "mitarbeiter", "leiharbeiter", "krankmeldungen", "krankmeldung", "kranke", "operadores", "operador", "operarios",
-        "operario", "personas", "persona", "trabajadores", "eventuales", "bajas", "baja", "pessoas", "pessoa",
+        "operator", "operators", "people", "person", "persons", "men", "man", "welders", "setters", "guys",
+        "guy", "temps", "workers", "hands", "colleagues", "packers", "mann", "leute", "leuten", "bediener", "bedienern", "kollegen",
+        "mitarbeiter", "leiharbeiter", "krankmeldungen", "krankmeldung", "kranke", "operadores", "operador",
+        "operarios", "operario", "personas", "persona", "trabajadores", "eventuales", "bajas", "baja", "pessoas", "pessoa",
         "trabalhadores", "colegas", "operatorow", "operatora", "osob", "osoby", "osoba", "ludzi", "pracownikow",
         "sick notes",
     ),
@@ -59,13 +59,14 @@ CARDINALS: dict[str, int] = {
     for word in words.split()
 }
 #: Words after a number that make it no amount of things: measures, money, parts of names, sheets and floors.
-NOT_COUNTED = frozenset(
-    """mm cm nm um bar psi rpm hz khz kw kwh volt volts v a amp amps grad grados graus stopni stopnie degrees degree deg
-    celsius percent prozent eur euro euros usd zl pln am pm uhr h hrs hr min mins minutes minuten minutos minut minuty sec
-    seconds sekunden segundos sekund std stunden stunde hours hour horas hora godzin godziny godz days day tage tag tagen
-    dias dia dni dzien weeks week wochen woche semanas semana tygodni tygodnie tydzien months monate meses miesiecy years
-    jahre anos anios lat times mal veces vezes razy zmiana schicht shift turno th st nd rd er ste and und or oder y e o i oraz
-    or of von de z the der die das el la los las do da dos das is ist es jest on auf at an in im en em na w to bis a
-    for fuer fur para by per pro out from line linie linea linha linia pos position linie tonne-force not nicht no nao nie
-    with mit con com isn is's was war fue foi""".split()
-)
+_NOT_COUNTED = """
+mm cm nm um bar psi rpm hz khz kw kwh volt volts v a amp amps grad grados graus stopni stopnie degrees degree
+deg celsius percent prozent eur euro euros usd zl pln am pm uhr h hrs hr min mins minutes minuten minutos minut
+minuty sec seconds sekunden segundos sekund std stunden stunde hours hour horas hora godzin godziny godz days
+day tage tag tagen dias dia dni dzien weeks week wochen woche semanas semana tygodni tygodnie tydzien months
+monate meses miesiecy years jahre anos anios lat times mal veces vezes razy zmiana schicht shift turno th st nd
+rd er ste and und or oder y e o i oraz of von de z the der die das el la los las do da dos is ist es jest on auf
+at an in im en em na w to bis for fuer fur para by per pro out from line linie linea linha linia pos position
+not nicht no nao nie with mit con com was war fue foi
+"""
+NOT_COUNTED = frozenset(_NOT_COUNTED.split())
