@@ -200,6 +200,8 @@ def _note(row: CensusEntry, found: Reading, site: Site, at: datetime) -> None:
     row.type_code = found.type_code or ""
     # What it is counts here, not whether everything it names is known.
     row.intent, row.confidence, row.unsure = found.intent, found.type_confidence, found.type_code is None
+    if found.intent == "chatter" and not row.type_code and (row.minutes or row.ended_at):
+        row.intent = "report"  # somebody measured it, so something happened; nobody could tell what
     row.key = correlation_key(
         found.type_code,
         _keyed(found),

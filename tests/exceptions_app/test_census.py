@@ -170,6 +170,11 @@ def test_a_downtime_log_is_read_by_its_headings() -> None:
     assert parsed.problems == [(5, "nothing is no date")]
 
 
+def test_the_cause_of_a_german_downtime_log_is_used() -> None:
+    found = guess(["Maschine", "Beginn", "Ende", "Störgrund", "Dauer (min)", "Bemerkung"])
+    assert found == {"work_unit": 0, "start": 1, "end": 2, "reason": 3, "minutes": 4, "text": 5}
+
+
 def test_a_notification_list_of_an_erp_is_read_by_its_headings() -> None:
     (entry,) = parse("table", SAP.encode(), zone=BERLIN).entries
     assert entry.at == datetime(2026, 11, 23, 9, 10, tzinfo=BERLIN)
@@ -293,6 +298,14 @@ def test_a_census_counts_and_nothing_of_it_is_live(plant: KolbeMini) -> None:
     assert not Response.objects.exists()
     assert not Telling.objects.exists()
     assert (Signal.objects.count(), LearnedAlias.objects.count()) == before
+
+
+def test_what_somebody_measured_is_never_counted_as_nothing(plant: KolbeMini) -> None:
+    # given small talk in a log: one row with the minutes it took, one without
+    log = "Machine;Start;Duration (min);Comment\n;03.11.2026 09:10;50;ok danke\n;04.11.2026 09:10;;ok danke\n"
+    census = run(plant, ("log.csv", log.encode()))
+    # then the measured one is something nobody could tell
+    assert (census.figures["untyped"], census.figures["nothing"]) == (1, 1)
 
 
 def test_a_worker_that_dies_midway_is_gone_on_from_where_it_was(
