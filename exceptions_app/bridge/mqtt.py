@@ -82,8 +82,9 @@ class MqttBridge:
             try:
                 await self._listen()
             except (aiomqtt.MqttError, OSError, ValueError) as error:
+                level = logging.DEBUG if self.fault == f"{error}"[:200] else logging.WARNING  # said once
                 self.fault = f"{error}"[:200]
-                logger.warning("source %s: %s", self.source.code, error)
+                logger.log(level, "source %s: %s", self.source.code, error)
             finally:
                 self._client, self._connected_at = None, None
                 self._unconfirmed.clear()
