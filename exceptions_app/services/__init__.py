@@ -82,14 +82,18 @@ from exceptions_app.services.responses.answers import (
     arrived,
     decline,
     finish,
-    mark_delivered,
-    mark_seen,
-    mark_told,
     may_answer,
     on_my_way,
 )
 from exceptions_app.services.responses.board import add_function, reroute, take_over
 from exceptions_app.services.responses.escalation import escalate_due
+from exceptions_app.services.responses.progress import (
+    mark_delivered,
+    mark_many_delivered,
+    mark_many_told,
+    mark_seen,
+    mark_told,
+)
 from exceptions_app.services.responses.tell import staff_held, tell, tell_change
 
 __all__ = [
@@ -139,6 +143,8 @@ __all__ = [
     "mark_cleared",
     "mark_contained",
     "mark_delivered",
+    "mark_many_delivered",
+    "mark_many_told",
     "mark_returned",
     "mark_seen",
     "mark_told",

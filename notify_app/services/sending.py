@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
+from django.db.models import Count
 from django.template.loader import render_to_string
 
 from core import clock, due
@@ -43,12 +44,10 @@ def send_due(*, limit: int = 500) -> int:
         batch = _claim(min(BATCH, limit - sent))
         if not batch:
             break
-        for handed in _hand_over([[notice] for notice in batch]):
-            _record(handed)
+        _record_all(_hand_over([[notice] for notice in batch]))
         sent += len(batch)
     while sent < limit and (held := claim_digest(lease_until=clock.now() + LEASE)):
-        for handed in _hand_over([held]):
-            _record(handed)
+        _record_all(_hand_over([held]))
         sent += len(held)
     return sent
 
@@ -125,27 +124,61 @@ def _digest(notices: list[Notice]) -> EmailMultiAlternatives:
     return message
 
 
+def _record_all(tries: Sequence[Handed]) -> None:
+    """Write what the tries came to in one transaction; those whose exception others work on follow, each waiting."""
+    busy = _record(tries, wait=False)
+    for handed in busy:
+        _record([handed], wait=True)
+
+
 @transaction.atomic
-def _record(handed: Handed) -> None:
-    notice, error, now = handed.notice, handed.error, clock.now()
-    row = Notice.objects.select_for_update(no_key=True, of=("self",)).get(pk=notice.pk)
-    DeliveryAttempt.objects.create(
-        notice=row,
-        number=row.deliveries.count() + 1,
-        started_at=handed.started_at,
-        finished_at=now,
-        delivered=error is None,
-        permanent=bool(error and error.permanent),
-        detail=str(error or "accepted by the mail server")[:300],
+def _record(tries: Sequence[Handed], *, wait: bool) -> list[Handed]:
+    """Record tries in the delivery log and on their notices; returns those it left, their exceptions being held.
+
+    Locks the exceptions first, as everybody does, then the notices.
+    """
+    reached = {
+        handed.notice.response_id for handed in tries if handed.error is None and handed.notice.response_id
+    }
+    if wait:
+        done = {exceptions.mark_delivered(response_id=pk).pk for pk in reached}
+    else:
+        done = exceptions.mark_many_delivered(response_ids=reached)
+    left = [
+        handed for handed in tries if handed.error is None and handed.notice.response_id in reached - done
+    ]
+    taken = {handed.notice.pk: handed for handed in tries if handed not in left}
+    rows = list(
+        Notice.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=taken).order_by("pk")
     )
+    numbers = dict(
+        DeliveryAttempt.objects.filter(notice__in=rows).order_by().values_list("notice").annotate(Count("pk"))
+    )
+    now = clock.now()
+    DeliveryAttempt.objects.bulk_create(
+        [_attempt(row, taken[row.pk], numbers.get(row.pk, 0) + 1, now) for row in rows]
+    )
+    for row in rows:
+        _outcome(row, taken[row.pk].error, now)
+    Notice.objects.bulk_update(rows, ["status", "sent_at", "error", "due_at", "recorded_at"])
+    return left
+
+
+def _attempt(row: Notice, handed: Handed, number: int, now: datetime) -> DeliveryAttempt:
+    error = handed.error
+    return DeliveryAttempt(
+        notice=row, number=number, started_at=handed.started_at, finished_at=now, delivered=error is None,
+        permanent=bool(error and error.permanent), detail=str(error or "accepted by the mail server")[:300],
+    )  # fmt: skip
+
+
+def _outcome(row: Notice, error: TransportError | None, now: datetime) -> None:
+    """Sent, failed for good, or due again after a growing pause. In memory."""
     if error is None:
         row.status, row.sent_at, row.error = NoticeStatus.SENT, now, ""
-        if row.response_id is not None:
-            exceptions.mark_delivered(response_id=row.response_id)
     elif error.permanent or row.attempts >= MOST_ATTEMPTS:
         row.status, row.error = NoticeStatus.FAILED, str(error)[:200]
     else:
         row.status, row.error = NoticeStatus.QUEUED, str(error)[:200]
         row.due_at = now + timedelta(seconds=due.backoff_seconds(row.attempts, first=5, ceiling=600))
     row.recorded_at = row.recorded_at or now
-    row.save(update_fields=["status", "sent_at", "error", "due_at", "recorded_at"])

@@ -4,7 +4,9 @@ Claims tellings without touching the exception (whoever changes an exception loc
 the two never wait for each other in a circle.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Q
@@ -17,6 +19,8 @@ from exceptions_app.models.responses import ANSWERED, ResponseStatus
 from notify_app import words
 from notify_app.models import Notice, NoticeChannel, NoticeStatus, Preference
 from notify_app.services.floods import Floods
+
+Row = TypeVar("Row")
 
 BATCH = 100
 NEEDED_ANYWAY = {"inform", "change", "undecided"}
@@ -137,16 +141,34 @@ def _notices_of(telling: Telling, *, wants_mail: bool, held_until: datetime | No
 
 
 def record_told(*, limit: int = 500) -> int:
-    """Let each told response know; returns how many notices were recorded. One transaction per notice."""
+    """Let each told response know, many in one transaction; returns how many notices were recorded.
+
+    Locks the exceptions of a batch, skipping those others work on; these follow one by one, each waiting for its lock.
+    """
     pending = list(
         Notice.objects.filter(recorded_at__isnull=True, created_at__lte=clock.now())
         .filter(Q(channel=NoticeChannel.IN_APP) | Q(sent_at__isnull=False))
         .order_by("created_at", "pk")
         .values_list("pk", "response_id", "telling__reason")[:limit]
     )
-    for pk, response_id, reason in pending:
+    tells = [(pk, None if reason == "inform" else response) for pk, response, reason in pending]
+    for batch in batched(tells, BATCH):
         with transaction.atomic():
-            if response_id is not None and reason != "inform":
-                exceptions.mark_told(response_id=response_id)
-            Notice.objects.filter(pk=pk).update(recorded_at=clock.now())
+            done = exceptions.mark_many_told(response_ids={response for _, response in batch if response})
+            _recorded([pk for pk, response in batch if response is None or response in done])
+        for pk, response in batch:
+            if response is not None and response not in done:
+                with transaction.atomic():
+                    exceptions.mark_told(response_id=response)
+                    _recorded([pk])
     return len(pending)
+
+
+def _recorded(notices: list[int]) -> None:
+    Notice.objects.filter(pk__in=notices).update(recorded_at=clock.now())
+
+
+def batched(rows: list[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in portions of `size` at most."""
+    for begin in range(0, len(rows), size):
+        yield rows[begin : begin + size]

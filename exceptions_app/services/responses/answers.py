@@ -1,4 +1,4 @@
-"""What a function answers: acknowledge, on the way, arrived, acting, finished, decline; and how far a telling got.
+"""What a function answers: acknowledge, on the way, arrived, acting, finished, decline.
 
 Every verb locks the exception first, then writes the response, appends the event and, on the last required
 acknowledgement, aligns the record. Repeating an answer changes nothing. Sends nothing itself.
@@ -334,49 +334,3 @@ def _unalign(exception: ExceptionRecord, response: Response) -> set[str]:
         exception.aligned_at = None
         return {"aligned_at"}
     return set()
-
-
-def _progress(
-    response_id: int, *, to: ResponseStatus, stamp: str, at: datetime | None, actor: User | None = None
-) -> Response:
-    """How far a telling got: only forwards, and never over an answer. No version is raised: nobody's work changed."""
-    found = Response.objects.filter(pk=response_id).values_list("exception_id", flat=True).first()
-    if found is None:
-        raise NotFound("exceptions.response_not_found", "There is no such response.")
-    exception = locked(found)
-    response = Response.objects.select_related("function", "person").get(pk=response_id)
-    moment = at or clock.now()
-    if getattr(response, stamp) is None:
-        setattr(response, stamp, moment)
-        if _ORDER.index(to) > _ORDER.index(response.status):
-            response.status = to
-        response.save(update_fields=[stamp, "status"])
-        if to in (ResponseStatus.TOLD, ResponseStatus.SEEN):
-            person = actor or response.person
-            who = str(person) if person else response.get_role_display()
-            record_event(
-                exception=exception, kind=EventKind.TOLD if to == ResponseStatus.TOLD else EventKind.SEEN,
-                actor=person if to == ResponseStatus.SEEN else None, actor_text="notices", via="system",
-                text=f"{who}, {response.function.name}", at=moment,
-                data={"response": response.pk, "function": response.function.code},
-            )  # fmt: skip
-        announce(exception, kind=str(to))
-    return response
-
-
-@transaction.atomic
-def mark_told(*, response_id: int, at: datetime | None = None) -> Response:
-    """A notice of this response was handed to a channel. Once; later ones change nothing. Locks the exception."""
-    return _progress(response_id, to=ResponseStatus.TOLD, stamp="told_at", at=at)
-
-
-@transaction.atomic
-def mark_delivered(*, response_id: int, at: datetime | None = None) -> Response:
-    """A provider says it reached the person. Once. Locks the exception."""
-    return _progress(response_id, to=ResponseStatus.DELIVERED, stamp="delivered_at", at=at)
-
-
-@transaction.atomic
-def mark_seen(*, response_id: int, actor: User | None = None, at: datetime | None = None) -> Response:
-    """The person (`actor`, the one asked if not given) opened it. Once. Locks the exception."""
-    return _progress(response_id, to=ResponseStatus.SEEN, stamp="seen_at", at=at, actor=actor)
