@@ -13,6 +13,7 @@ from ahocorasick_rs import AhoCorasick
 
 from exceptions_app.reading.names import KIND_OF, other_forms, words_for
 from exceptions_app.reading.normalise import Text, fold, spellings
+from exceptions_app.reading.partly import PartNames
 from exceptions_app.reading.shapes import (
     AND,
     FILLERS,
@@ -96,6 +97,7 @@ class MasterIndex:
         self._by_kind: dict[tuple[str, str], list[MasterCode]] = defaultdict(list)
         names: dict[str, list[tuple[MasterCode, Method]]] = defaultdict(list)
         self._kinds: set[str] = set()
+        self._partly: PartNames[MasterCode] = PartNames()
         self._per_kind: Counter[str] = Counter()
         count = 0
         for row in rows:
@@ -105,6 +107,8 @@ class MasterIndex:
                 self._kinds.add(row.kind)
                 self._add_code(row)
             name_of_row = "" if row.only_at else row.name
+            if row.kind == "item":
+                self._partly.add(row, (name_of_row, *row.aliases))
             for name, method in ((name_of_row, "name"), *((alias, "alias") for alias in row.aliases)):
                 self._add_name(row, name, "name" if method == "name" else "alias", names)
         self.size = count
@@ -207,6 +211,10 @@ class MasterIndex:
             place += max(used, 1)
         hits = _longest(hits)
         taken = {place for hit in hits for place in range(hit.span.start, hit.span.end)}
+        if not any(row.kind == "item" for hit in hits for row in hit.rows):
+            partly = self._partly.find(text, taken)
+            hits += [MasterHit(text.span(start, end), (row,), "name") for start, end, row in partly]
+            hits.sort(key=lambda hit: hit.span.start)
         unknown = [one for one in unknown if not taken.intersection(range(one.span.start, one.span.end))]
         return hits, unknown[:MAX_HITS]
 

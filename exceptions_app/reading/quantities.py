@@ -19,6 +19,8 @@ _NUMBER = r"(?:[0-9]{1,3}(?:[.,'\u2019][0-9]{3}){1,3}(?:[.,][0-9]{1,3})?|[0-9]{1
 _UNIT = "(?:" + "|".join(sorted(UNIT_OF, key=len, reverse=True)) + r")(?![\w-])"
 _EDGE = r"(?<![\w.,:+#/-])"
 _END = r"(?![\w%:]|[.,/-][0-9])"
+#: "stock of <name> is".
+_OF_IT = r"(?:(?: [a-z]{1,4})? \x01+(?: (?:is|was|are|ist|sind|es|son|e|sao|to|jest))?)?"
 _ABOUT = (
     r"(?:about |around |approx\.? |ca\.? |etwa |rund |unos |unas |"
     r"cerca de |uns |umas |okolo |ok\.? |noch |mas |mais |jeszcze |only |nur |solo |so )?"
@@ -31,6 +33,8 @@ _DATE_LIKE = re.compile(
     r"[0-9]{1,2}\.? (?:jan|feb|mar|maer|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec"
     r"|dez|ene|abr|ago|set|out|dic|sty|lut|kwi|maj|cze|lip|sie|wrz|paz|lis|gru)"
 )
+#: In a message too short to tell its language, any of these says from what to what.
+_PAIRS = (("from", "to"), ("von", "auf"), ("de", "a"), ("de", "para"), ("z", "na"), ("ze", "na"))
 _LIMIT = Decimal("1e9")
 _MOST = 100
 
@@ -77,7 +81,7 @@ def _grammar(pack: Pack) -> _Grammar:
     from_to = "|".join(
         rf"{_EDGE}{re.escape(fold(a))} ({_NUMBER})(?: ?({_UNIT}))? "
         rf"{re.escape(fold(b))} ({_NUMBER}){_END}(?: ?({_UNIT}))?"
-        for a, b in words["from_to"]
+        for a, b in dict.fromkeys([*map(tuple, words["from_to"]), *_PAIRS])
     )
     left_before = _words(words["left_before"])
     times = pack.times
@@ -107,7 +111,7 @@ def _grammar(pack: Pack) -> _Grammar:
         ),
         needed=re.compile(rf"{_EDGE}{_words(words['needed_before'])}:? {_ABOUT}{number}{_END}{unit}"),
         stock=re.compile(
-            rf"{_EDGE}{_words(words['stock_before'])}:? (?:{_words(words['with_before'])} )?{number}{_END}{unit}"
+            rf"{_EDGE}{_words(words['stock_before'])}:?{_OF_IT} (?:{_words(words['with_before'])} )?{number}{_END}{unit}"
             rf"|{_EDGE}{number}{_END}{unit}(?: [^\W\d_]{{2,20}}| \x01+)? {_words(words['stock_after'])}(?!\w)"
         ),
         instead=re.compile(
