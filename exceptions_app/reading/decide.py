@@ -16,8 +16,11 @@ from exceptions_app.reading.verdict import Verdict, loudest
 
 #: Below this share the model's "nothing to do" is a question for people.
 QUIET = 0.5
+#: What no rule calls talk is dropped only when the model is this sure of it, and knows this share of its words: nobody
+#: sees what is dropped.
+CERTAIN, FAMILIAR = 0.7, 0.4
 #: What a specific cue of the same type takes off the model's doubt, once the model holds it likelier than not.
-_AGREED, _HALF = 0.5, 0.5
+_AGREED, _AGREED_GENERIC, _HALF = 0.5, 0.35, 0.5
 #: From this share on the model's type needs nobody's agreement.
 SURE = 0.8
 _SETTLING = frozenset({"recovery", "future", "planned", "chatter"})
@@ -29,7 +32,7 @@ _AWAY = re.compile(
     r"|jestem na urlopie do|on annual leave until",
     re.IGNORECASE,
 )
-_CONTRADICTION = "says both running and stopped"
+_CONTRADICTIONS = frozenset({"says both running and stopped", "a planned stop and a fault in one message"})
 
 
 def decide(
@@ -51,14 +54,18 @@ def decide(
     if rule.unconfirmed and not (best == NONE and sure >= SURE):
         return replace(rule, candidates=candidates if best == "safety_stop" else rule.candidates)
     quiet = opinion.of(NONE)
-    if not telling or best in denied:
+    contrary = any(reason in _CONTRADICTIONS for reason in rule.reasons)
+    if not telling or best in denied or (denied and rule.type_code is None and best != NONE and sure < SURE):
         return replace(rule, candidates=rule.candidates or candidates) if not rule.type_code else rule
     if _away(text):
         return Verdict(None, 0.95, "chatter", None)
-    if rule.intent in _SETTLING and (best == NONE or quiet >= 1 - SURE):
+    planned = rule.intent == "planned" and best == "machine_downtime"
+    if rule.intent in _SETTLING and (best == NONE or quiet >= 1 - SURE or planned):
         return _settled(rule, opinion, candidates)
-    if best == NONE and quiet >= QUIET and not _insists(rule, quiet):
-        known = candidates[0][0] if candidates and named and rule.intent != "chatter" else None
+    certain = rule.intent == "chatter" or (quiet >= CERTAIN and opinion.familiar >= FAMILIAR)
+    if best == NONE and quiet >= QUIET and certain and not contrary and not _insists(rule, quiet):
+        real = next((code for code, _ in candidates if code != "safety_stop"), None)
+        known = real if named and rule.intent != "chatter" else None
         return Verdict(known, quiet, "repeat" if known else "chatter", None, candidates=candidates)
     return _reported(rule, opinion, scores, text, candidates)
 
@@ -97,9 +104,10 @@ def _reported(
     type_code = None if label == OTHER else label
     intent = "report" if rule.intent in _SETTLING else rule.intent
     agreed = rule.type_code == type_code and type_code is not None
-    told = agreed and rule.cue is not None and rule.cue.role.strong and not rule.cue.role.generic
-    confidence = share + _AGREED * (1 - share) if told and share >= _HALF else share
-    reasons = [reason for reason in rule.reasons if reason == _CONTRADICTION]
+    told = agreed and rule.cue is not None and rule.cue.role.strong and share >= _HALF
+    lift = _AGREED_GENERIC if rule.cue is not None and rule.cue.role.generic else _AGREED
+    confidence = share + lift * (1 - share) if told else share
+    reasons = [reason for reason in rule.reasons if reason in _CONTRADICTIONS]
     if rule.intent in _SETTLING and rule.intent != "chatter":
         reasons.append("sounds settled and open at once")
         confidence = min(confidence, 1 - opinion.of(NONE))
@@ -119,11 +127,14 @@ def _reported(
 
 def _candidates(opinion: Opinion) -> tuple[tuple[str, float], ...]:
     """The types worth naming, most likely first."""
-    return tuple(
-        (name, round(share, 3))
-        for name, share in opinion.ranked
-        if name not in (NONE, OTHER) and share >= _WORTH_NAMING
-    )[:5] or tuple((name, round(share, 3)) for name, share in opinion.ranked if name not in (NONE, OTHER))[:1]
+    return (
+        tuple(
+            (name, round(share, 3))
+            for name, share in opinion.ranked
+            if name not in (NONE, OTHER) and share >= _WORTH_NAMING
+        )[:5]
+        or tuple((name, round(share, 3)) for name, share in opinion.ranked if name not in (NONE, OTHER))[:1]
+    )
 
 
 def _shown(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class Opinion:
 
     ranked: tuple[tuple[str, float], ...]
     because: tuple[tuple[int, int, float], ...]
+    #: Share of the message's words the model has ever seen; an opinion on words it never saw is a guess.
+    familiar: float = 1.0
 
     @property
     def best(self) -> str:
@@ -42,6 +44,12 @@ class Opinion:
     def of(self, label: str) -> float:
         """The probability of a label."""
         return next((value for name, value in self.ranked if name == label), 0.0)
+
+
+class Model(Protocol):
+    """Anything that says how likely each type is."""
+
+    def __call__(self, features: Features) -> Opinion: ...
 
 
 class TypeModel:
@@ -89,7 +97,12 @@ class TypeModel:
         shares = odds / odds.sum()
         order = np.argsort(-shares, kind="stable")
         ranked = tuple((self.labels[index], float(shares[index])) for index in order)
-        return Opinion(ranked, self._because(features, each[:, order[0]] * self._scale[order[0]], owners))
+        because = self._because(features, each[:, order[0]] * self._scale[order[0]], owners)
+        return Opinion(ranked, because, self._familiar(features))
+
+    def _familiar(self, features: Features) -> float:
+        words = [gram for gram, _ in features.words if " " not in gram and gram[:1].isalpha()]
+        return sum(f"w {word}" in self._index for word in words) / len(words) if words else 1.0
 
     @staticmethod
     def _because(features: Features, parts: Any, owners: list[int]) -> tuple[tuple[int, int, float], ...]:

@@ -16,7 +16,7 @@ from exceptions_app.reading.decide import decide
 from exceptions_app.reading.evidence import evidence_of, tells
 from exceptions_app.reading.links import WORDS, complete, read_links, settle_tails
 from exceptions_app.reading.master import MasterIndex
-from exceptions_app.reading.model import TypeModel, shipped_model
+from exceptions_app.reading.model import Model, shipped_model
 from exceptions_app.reading.normalise import Text
 from exceptions_app.reading.packs import PackSet, shipped_packs
 from exceptions_app.reading.quantities import read_quantities
@@ -80,7 +80,7 @@ def interpret(
     fields: Mapping[str, Any] | None = None,
     packs: PackSet | None = None,
     scorer: TypeScorer = score_by_cues,
-    model: TypeModel | None = None,
+    model: Model | None = None,
 ) -> Reading:
     """Read one message. `received_at` is aware; `fields` are explicit answers (form, API) and win over the text.
 

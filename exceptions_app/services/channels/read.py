@@ -49,6 +49,8 @@ from exceptions_app.services.records.triage import promote
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 5
+#: From this share on what says that it tells nothing new is believed, though nothing of it is open.
+OLD_NEWS = 0.85
 PATIENCE_SECONDS = 2.0
 # PostgreSQL's words for "waited long enough": lock_not_available, query_canceled.
 _TOO_SLOW = frozenset({"55P03", "57014"})
@@ -246,9 +248,13 @@ def _follow(signal: Signal, found: Reading, context: Any) -> Opened:
         )  # fmt: skip
     if found.intent in ("future", "repeat"):
         standing = _standing(report.key, report.links.work_unit, report.type.code)
-        if standing is None:
+        if standing is not None:
+            return Opened(_expected(standing, signal, found), "joined")
+        if found.intent == "future" or found.type_confidence >= OLD_NEWS:
             return Opened(None, "ignored")
-        return Opened(_expected(standing, signal, found), "joined")
+        # It says it was told before, and nothing of it is open: perhaps it was not.
+        report.triage = True
+        report.triage_reasons = (*report.triage_reasons, "says it was reported before; nothing of it is open")
     opened = open_or_join(report)
     if opened.settles and opened.exception is not None:
         promote(opened.exception, report)
