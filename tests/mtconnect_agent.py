@@ -149,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: int(values[0]) for name, values in parse_qs(split.query).items()}
         state = self.state
         with state.alone:
+            if not state.running:  # a connection from before the end
+                self.close_connection = True
+                return
             state.requests.append(f"{request}?{split.query}")
             if state.garbage:
                 self._answer(state.garbage)

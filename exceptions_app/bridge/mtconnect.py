@@ -17,6 +17,7 @@ import httpx
 
 from exceptions_app.bridge.link import LinkBridge, now_ms
 from exceptions_app.channels.mtconnect import POLL
+from exceptions_app.channels.port import number_of
 from exceptions_app.machine.mtconnect import (
     MOST_BYTES,
     AgentError,
@@ -66,9 +67,9 @@ class MtConnectBridge(LinkBridge):
             logging.getLogger(name).setLevel(logging.WARNING)
         config = self.source.config
         self._poll = config.get("mode") == POLL
-        self._interval = min(60.0, max(0.05, float(config.get("interval") or 500) / 1000))
-        self._heartbeat = min(300.0, max(1.0, float(config.get("heartbeat") or 10)))
-        self._most = min(100_000, max(1, int(config.get("count") or 1000)))
+        self._interval = number_of(config, "interval", default=500, low=50, high=60_000) / 1000
+        self._heartbeat = number_of(config, "heartbeat", default=10, low=1, high=300)
+        self._most = int(number_of(config, "count", default=1000, low=1, high=100_000))
         self._instance = self._next = -1
         self._behind = True
         self._answered = 0

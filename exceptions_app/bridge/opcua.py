@@ -29,6 +29,7 @@ from exceptions_app.bridge.opcua_link import (
     value_of,
 )
 from exceptions_app.channels.opcua import with_index
+from exceptions_app.channels.port import number_of
 from exceptions_app.machine.nodes import Node
 from exceptions_app.machine.samples import Sample
 
@@ -193,7 +194,7 @@ class OpcUaBridge(LinkBridge):
                 self._absent(one, str(error))
         if not nodes:
             return
-        sampling = min(60_000.0, max(0.0, float(self.source.config.get("sampling") or 100)))
+        sampling = number_of(self.source.config, "sampling", default=100, low=1, high=60_000)
         handles = await subscription.subscribe_data_change(
             list(nodes.values()), queuesize=QUEUE, sampling_interval=ua.Double(sampling)
         )

@@ -14,6 +14,7 @@ from asyncua.client.client import Client
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from exceptions_app.channels.opcua import SIGNED
+from exceptions_app.channels.port import number_of
 from exceptions_app.machine.samples import Value
 from exceptions_app.models import Source
 
@@ -58,7 +59,7 @@ async def client_of(source: Source) -> Client:
 
 def subscription_of(source: Source) -> ua.CreateSubscriptionParameters:
     """What is asked of the server: how often it sends, when it says it is there, when it forgets us."""
-    interval = min(60_000.0, max(50.0, float(source.config.get("interval") or 500)))
+    interval = number_of(source.config, "interval", default=500, low=50, high=60_000)
     alive = max(1, round(KEEP_ALIVE * 1000 / interval))
     return ua.CreateSubscriptionParameters(
         RequestedPublishingInterval=interval,

@@ -3,6 +3,7 @@
 Plain data. The admin draws a source's form from it, the doctor checks what is missing. Knows no rows.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +25,15 @@ class Setting:
     default: Any = ""
     choices: tuple[tuple[str, str], ...] = ()
     generated: bool = False
+
+
+def number_of(config: Mapping[str, Any], name: str, *, default: float, low: float, high: float) -> float:
+    """A number setting within its limits; the default for one that is missing or is no number."""
+    try:
+        value = float(config.get(name) or default)
+    except (TypeError, ValueError):
+        return default
+    return min(high, max(low, value)) if math.isfinite(value) else default
 
 
 @dataclass(frozen=True, slots=True)
