@@ -73,8 +73,9 @@ class SignalsView(APIView):
         },
     )  # fmt: skip
     def post(self, request: Request) -> HttpResponse:
-        many = isinstance(request.data, QueryDict)
-        asked = SignalIn(data=document_of(request.data.get(DOCUMENT)) if many else request.data)
+        sent: Any = request.data
+        many = isinstance(sent, QueryDict)
+        asked = SignalIn(data=document_of(sent.get(DOCUMENT)) if many else sent)
         asked.is_valid(raise_exception=True)
         enclosures = enclosures_of(request.FILES) if many else []
         return answer_once(request, lambda: self._report(_person(request), asked.validated_data, enclosures))

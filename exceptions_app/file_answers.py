@@ -5,6 +5,7 @@ note.
 """
 
 import re
+from pathlib import Path
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
@@ -33,7 +34,7 @@ def file_answer(request: HttpRequest, attachment: Attachment, *, small: bool = F
     response = _ranged(request, data, content_type)
     shown = attachment.kind != AttachmentKind.FILE
     name = attachment.name or f"{attachment.kind}-{attachment.pk}"
-    stem, ending = name.rpartition(".")[0] or name, file.name[file.name.rfind(".") :]
+    stem, ending = name.rpartition(".")[0] or name, Path(file.name or "").suffix
     response["Content-Disposition"] = content_disposition_header(not shown, f"{stem}{ending}") or "attachment"
     response["Content-Security-Policy"] = POLICY
     response["X-Content-Type-Options"] = "nosniff"
@@ -47,7 +48,7 @@ def _type_of(attachment: Attachment, *, small: bool) -> str:
     if attachment.kind == AttachmentKind.FILE:
         return "application/octet-stream"  # saved, never shown
     if small:
-        return "image/webp" if attachment.thumbnail.name.endswith(".webp") else "image/jpeg"
+        return "image/webp" if str(attachment.thumbnail.name).endswith(".webp") else "image/jpeg"
     return attachment.content_type
 
 

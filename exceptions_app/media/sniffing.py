@@ -142,7 +142,8 @@ def _boxed(data: bytes) -> Found:
 
 
 def _places(data: bytes, word: bytes, most: int = 16) -> list[int]:
-    found, at = [], data.find(word)
+    found: list[int] = []
+    at = data.find(word)
     while at >= 0 and len(found) < most:
         found.append(at)
         at = data.find(word, at + 4)

@@ -141,7 +141,8 @@ def _ogg(data: bytearray) -> bytes:
 
 
 def _pages(data: bytearray, most: int) -> list[tuple[int, int, int]]:
-    found, at = [], 0
+    found: list[tuple[int, int, int]] = []
+    at = 0
     while len(found) < most and data[at : at + 4] == b"OggS" and at + 27 <= len(data):
         count = data[at + 26]
         body = at + 27 + count

@@ -72,7 +72,7 @@ def code_of_token(token: str) -> UnitCode:
     alike on purpose. Signatures of earlier secret keys (SECRET_KEY_FALLBACKS) still count.
     """
     key, _dash, signature = token.strip().upper().translate(_ALIKE).partition("-")
-    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    known = [str(one) for one in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     sound = any(
         hmac.compare_digest(signature.encode(), _signature(key, secret).translate(_ALIKE).encode())
         for secret in known

@@ -264,7 +264,7 @@ def forget_attachments(*, signal: Signal) -> int:
         Attachment.objects.select_for_update(no_key=True, of=("self",)).filter(signal=signal).order_by("pk")
     )
     for row in rows:
-        names += [file.name for file in (row.incoming, row.file, row.thumbnail) if file]
+        names += [str(file.name) for file in (row.incoming, row.file, row.thumbnail) if file]
         row.incoming = row.file = row.thumbnail = ""
         row.status, row.why, row.name, row.external_ref = (
             AttachmentStatus.REDACTED,
