@@ -13,6 +13,7 @@ from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.core.exceptions import ValidationError
 
+from core.doctor import examine
 from exceptions_app import services
 from exceptions_app.channels.opcua import node_id_problem, with_index
 from exceptions_app.models import BridgeNode, ExceptionRecord, Signal, Source
@@ -309,3 +310,18 @@ def test_the_worked_example_of_the_guide_can_be_taken_in(plant: KolbeMini) -> No
     done = import_definitions(source=source, text=table)
     assert (done.added, done.problems) == (2, [])
     assert len(book_of(source).definitions) == 2
+
+
+def test_the_doctor_names_the_bridge_that_is_missing_and_a_password_in_the_clear(plant: KolbeMini) -> None:
+    config = {"endpoint": "opc.tcp://plant.example:4840", "user": "bridge"}
+    source = Source.objects.create(code="opc", name="M", channel="machine", adapter="opcua", config=config)
+    Source.objects.create(code="mtc", name="M", channel="machine", adapter="mtconnect")
+
+    def found() -> dict[str, tuple[str, str]]:
+        return {one.code: (one.summary, one.cure) for one in examine() if one.code.startswith("XL-E04")}
+
+    assert "manage.py bridge_mtconnect, manage.py bridge_opcua" in found()["XL-E040"][1]
+    assert "opc" in found()["XL-E048"][0]
+    source.config = {**config, "security": "Basic256Sha256"}
+    source.save()
+    assert "XL-E048" not in found()
