@@ -9,9 +9,11 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors import triage as desk
@@ -72,7 +74,9 @@ def triage(request: HttpRequest, frame: Frame) -> HttpResponse:
 @require_GET
 @page
 def item(request: HttpRequest, frame: Frame, ref: str) -> HttpResponse:
-    """One item; `?type=` answers its first question, and the others follow from it."""
+    """One item; `?type=` answers its first question and the others follow. Its bare address opens the desk."""
+    if not is_htmx(request):
+        return redirect(f"{reverse('triage')}?{urlencode({'item': ref})}")
     exception = exception_by_ref(frame.user, ref)
     require(frame.user, "exception.triage", exception.site_id)
     with timezone.override(exception.site.timezone):

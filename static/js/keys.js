@@ -1,6 +1,7 @@
 /* Keyboard shortcuts written in the page.
    data-key="d"        pressing d clicks the element (a field is focused instead); "mod+enter" is Ctrl or Cmd with Enter
    data-key-words="…"  what the ? overlay calls it; otherwise its own words
+   data-key-also="e"   a key the page's own script answers; only listed
    data-rows           a list; its [data-row] children are walked with j and k or the arrows, Enter opens
    A shortcut inside a row belongs to the selected row only. Selecting a row fires "rowselect" on it. */
 
@@ -106,6 +107,7 @@ function help() {
   for (const element of document.querySelectorAll("[data-key]")) {
     if (!rows.has(element.dataset.key)) rows.set(element.dataset.key, wordsOf(element));
   }
+  for (const element of document.querySelectorAll("[data-key-also]")) rows.set(element.dataset.keyAlso, wordsOf(element));
   rows.set("?", "This list").set("escape", "Close, leave the field");
   const box = dialog.querySelector(".keyhelp");
   box.replaceChildren(

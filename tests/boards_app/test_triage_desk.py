@@ -65,6 +65,18 @@ def say(plant: KolbeMini) -> Say:
 
 
 @pytest.mark.django_db
+def test_the_address_of_an_item_opens_the_desk_with_it(plant: KolbeMini, say: Say, as_: As) -> None:
+    exception = say(TWO)
+    planner = as_("ingrid.vogel")
+
+    answer = planner.get(f"/triage/{exception.ref}/")
+    assert (answer.status_code, answer["Location"]) == (302, f"/triage/?item={exception.ref}")
+    part = planner.get(f"/triage/{exception.ref}/", headers=htmx()).content.decode()
+    assert f'data-item="{exception.ref}"' in part
+    assert "<html" not in part
+
+
+@pytest.mark.django_db
 def test_an_item_shows_its_words_why_and_what_it_may_be(plant: KolbeMini, say: Say, as_: As) -> None:
     exception = say(TWO)
 
