@@ -117,8 +117,9 @@ def signals_are_believed() -> Iterable[Finding]:
     ]
     if faulty:
         yield Finding(
-            "XL-E046", Level.WARNING, f"Machine messages could not be read today: {'; '.join(faulty[:2])}",
-            "Look at the raw message in its triage item; mend the sender, or the signal's paths.", count=len(faulty),
+            "XL-E046", Level.WARNING, f"Machine messages could not be read or placed today: {'; '.join(faulty[:2])}",
+            "Look at the raw message in its triage item, or the code named; mend the sender, or the signal's paths.",
+            count=len(faulty),
         )  # fmt: skip
     broken = []
     for row in MachineSignal.objects.filter(active=True).select_related(

@@ -26,6 +26,7 @@ from exceptions_app.services.machine.definitions import (
 
 MOST_SHOWN = 3
 MOST_BYTES = 4_000_000
+STYLES = {"all": ("exceptions_app/sources.css", "exceptions_app/machine.css")}
 
 
 class SignalForm(forms.ModelForm):
@@ -58,8 +59,13 @@ class TableForm(forms.Form):
     """A table of definitions for one source: pasted, or a file."""
 
     source = forms.ModelChoiceField(Source.objects.filter(adapter__in=BRIDGED))
-    file = forms.FileField(required=False)
-    text = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 10}), max_length=MOST_BYTES)
+    file = forms.FileField(required=False, label="A file")
+    text = forms.CharField(
+        required=False,
+        label="or the table itself",
+        widget=forms.Textarea(attrs={"rows": 10}),
+        max_length=MOST_BYTES,
+    )
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -74,19 +80,25 @@ class TableForm(forms.Form):
 
 
 def _told(live: list[Live]) -> Any:
-    """Values of the first few units, and how many more there are."""
+    """Values of the first few units, a line each, and how many more there are."""
     if not live:
         return "nothing yet"
-    first = format_html_join(
-        ", ", "{} {}: {}", ((one.unit, "—" if one.value is None else one.value, one.words) for one in live[:MOST_SHOWN])
-    )  # fmt: skip
-    more = len(live) - MOST_SHOWN
-    return format_html("{} and {} more", first, more) if more > 0 else first
+    lines = [
+        f"{one.unit} {'—' if one.value is None else one.value}: {one.words}" for one in live[:MOST_SHOWN]
+    ]
+    if len(live) > MOST_SHOWN:
+        lines.append(f"and {len(live) - MOST_SHOWN} more")
+    return format_html(
+        '<div class="sm-live">{}</div>', format_html_join("", "<span>{}</span>", ((line,) for line in lines))
+    )
 
 
 @admin.register(MachineSignal)
 class MachineSignalAdmin(ModelAdmin):
     """What each signal means. Imported as a table, or written here."""
+
+    class Media:
+        css = STYLES
 
     form = SignalForm
     list_display = ("code", "source", "sentence", "now", "active")
@@ -178,6 +190,9 @@ class MachineSignalAdmin(ModelAdmin):
 class BridgeNodeAdmin(ReadOnlyAdmin):
     """What a bridge knows of each node it reads."""
 
+    class Media:
+        css = STYLES
+
     list_display = ("key", "source", "online", "held_by", "heard_at", "signals", "fault")
     list_filter = ("source", "online")
     search_fields = ("key", "owner")
@@ -221,4 +236,6 @@ class BridgeNodeAdmin(ReadOnlyAdmin):
         )
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
         head = "<tr><th>signal</th><th>work unit</th><th>value</th><th>state</th><th>late samples</th></tr>"
-        return format_html("<table><thead>{}</thead><tbody>{}</tbody></table>", SafeString(head), body)
+        return format_html(
+            '<table class="sm-table"><thead>{}</thead><tbody>{}</tbody></table>', SafeString(head), body
+        )

@@ -79,6 +79,20 @@ class Book:
             and (unit := self._unit(one, named))
         ]
 
+    def strangers(self, levels: list[str], metric: str | None = None) -> list[str]:
+        """Codes a `{unit}` level names that are no work unit of the site: such a topic is never judged."""
+        return sorted(
+            {
+                named["unit"]
+                for one in self.definitions
+                if (metric is None or one.metric == metric)
+                and not one.unit
+                and (named := one.template.match(levels)) is not None
+                and named.get("unit")
+                and not self._unit(one, named)
+            }
+        )
+
     def _unit(self, definition: Definition, named: dict[str, str]) -> str:
         if definition.unit:
             return definition.unit

@@ -189,7 +189,11 @@ def test_what_cannot_be_read_is_counted_and_kept_once_an_hour_and_the_next_messa
     device.send(*said("CNC-04", "STOPPED", ms()))
     wait_for(lambda: changes() == ["opened"], "the stop after the broken messages")
 
-    node = BridgeNode.objects.get()
+    device.send(*said("CNC-99", "STOPPED", ms()))
+    wait_for(
+        lambda: BridgeNode.objects.filter(fault__contains="CNC-99: no work unit").exists(), "the unknown unit"
+    )
+    node = BridgeNode.objects.get(key__contains="CNC-04")
     assert node.counters["unreadable"] == 5
     assert "UTF-8" in node.fault
     kept = [row for row in Signal.objects.filter(channel="machine") if "raw" in row.payload]

@@ -176,6 +176,8 @@ def test_the_book_knows_units_by_their_topic_level_and_what_stands_as_planned(
     assert [one.code for one in book.definitions] == ["run"]
     assert [one.unit for one in book.on_topic("plant/MACH/cnc-04/status")] == ["CNC-04"]
     assert book.on_topic("plant/MACH/XYZ/status") == []
+    assert book.strangers(["plant", "MACH", "XYZ", "status"]) == ["XYZ"]
+    assert book.strangers(["plant", "MACH", "CNC-04", "status"]) == []
     assert book.on_topic("plant/MACH/G-CNC-01/status") == []  # another site's
     assert book.planned == frozenset({"CNC-05"})
 

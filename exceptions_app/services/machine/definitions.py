@@ -138,7 +138,7 @@ def sentence_of(row: MachineSignal) -> str:
     words += "."
     if row.chatter_count:
         words += (
-            f" {row.chatter_count} in {row.chatter_minutes:g} min mean a bad sensor: not listened to for "
+            f" {row.chatter_count} stops in {row.chatter_minutes:g} min mean a bad sensor: not listened to for "
             f"{row.shelve_minutes:g} min."
         )
     return words + (

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from exceptions_app.machine.book import Book
-from exceptions_app.machine.nodes import Node, finder
+from exceptions_app.machine.book import Binding, Book
+from exceptions_app.machine.nodes import Find, Node, finder
 from exceptions_app.machine.samples import Sample
 from exceptions_app.machine.sparkplug import Session
 from exceptions_app.models import Source
@@ -145,7 +145,7 @@ class Intake:
         writes = []
         for key, node in self.nodes.items():
             due = node.touched and now - self._stored_at.get(key, 0) >= steady
-            if everything or due or node.urgent or key in self._faults:
+            if everything or due or node.urgent or key in self._faults or key in self._fault_words:
                 writes.append(self._write(key, node, now))
         return Batch(self.source, self.owner, writes) if writes else None
 
@@ -250,7 +250,7 @@ class Intake:
 
     def _take(self, held: leases.Held, now: int) -> None:
         book = self.book or Book()
-        node = Node(held.key, finder(book, held.key, sparkplug=self.sparkplug), heard_at=now)
+        node = Node(held.key, self._finder(held.key, book), heard_at=now)
         if self.sparkplug:
             node.session = Session.from_json(
                 held.key, held.birth, seq=held.seq, bd_seq=held.bd_seq, online=held.online
@@ -273,13 +273,32 @@ class Intake:
     def _paths(self, node: Node, book: Book) -> None:
         if not self.sparkplug:
             node.paths = list(dict.fromkeys(one.definition.paths for one in book.on_topic(node.key)))
+            self._strangers(node.key, book.strangers(node.key.split("/")))
+
+    def _finder(self, key: str, book: Book) -> Find:
+        """The node's finder; a signal that is nobody's because its unit is unknown is said, once per signal."""
+        find = finder(book, key, sparkplug=self.sparkplug)
+
+        def look(signal: str) -> list[Binding]:
+            found = find(signal)
+            if not found and self.sparkplug:
+                device, _, metric = signal.partition("/")
+                levels = [*key.split("/"), *([device] if device else [])]
+                self._strangers(key, book.strangers(levels, metric))
+            return found
+
+        return look
+
+    def _strangers(self, key: str, codes: list[str]) -> None:
+        if codes:
+            self._fault_words[key] = f"{', '.join(codes)}: no work unit of this site has the code"
 
     def _rebook(self, book: Book, now: int) -> None:
         before, self.book = self.book, book
         if before is None or (before.definitions, before.units) != (book.definitions, book.units):
             self._unwatched.clear()
             for key, node in self.nodes.items():
-                node.rebind(finder(book, key, sparkplug=self.sparkplug))
+                node.rebind(self._finder(key, book))
                 self._paths(node, book)
                 self.renamed.add(key)
         for node in self.nodes.values():
