@@ -1,6 +1,7 @@
 """Every affected function answers on its own clock; who may, in which order, and what moves with it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -278,6 +279,30 @@ def test_told_delivered_seen_never_overwrite_an_answer(plant: KolbeMini, stopped
     assert list(stopped.events.order_by("pk").values_list("kind", flat=True)) == [
         "opened", "routed", "told", "seen", "acknowledged",
     ]  # fmt: skip
+
+
+def test_many_are_told_at_once_each_once_and_never_over_an_answer(
+    plant: KolbeMini, stopped: ExceptionRecord, report: Report, django_assert_max_num_queries: Any
+) -> None:
+    other = report("press 3 down, hydraulic leak").exception
+    assert other is not None
+    answered = owner_response(other)
+    services.acknowledge(response_id=answered.pk, actor=answered.person, via="inbox")
+    everybody = set(Response.objects.values_list("pk", flat=True))
+    first = owner_response(stopped).pk
+    services.mark_told(response_id=first)
+
+    with django_assert_max_num_queries(8):
+        assert services.mark_many_told(response_ids=everybody) == everybody
+    assert services.mark_many_told(response_ids=everybody) == everybody
+    assert services.mark_many_told(response_ids=set()) == set()
+
+    assert not Response.objects.filter(told_at=None).exists()
+    assert owner_response(other).status == "acknowledged"
+    assert set(stopped.responses.values_list("status", flat=True)) == {"told"}
+    assert stopped.events.filter(kind="told").count() == stopped.responses.count()
+    # the answer said already that its person knew
+    assert other.events.filter(kind="told").count() == other.responses.count() - 1
 
 
 def test_among_equals_the_one_with_least_is_asked(plant: KolbeMini, report: Report) -> None:
