@@ -3,9 +3,11 @@
 Turns codes into rows, completes them from the plant, and computes the key by which signals meet. Decides nothing.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,7 +67,7 @@ def context_of(signal: Signal) -> Surroundings:
             work_centre=str(signal.fields.get("work_centre") or (centre.code if centre else "")),
             work_unit=str(signal.fields.get("work_unit") or ""),
             running_orders={unit: number for unit, (number, _) in running.items()},
-            open_orders=_open_orders(site) if named else {},
+            open_orders=_OpenOrders(site) if named else {},
             item_of_order=dict(running.values()),
             language=(signal.reporter.language if signal.reporter else "") or site.language,
             timezone=site.timezone,
@@ -76,15 +78,30 @@ def context_of(signal: Signal) -> Surroundings:
     )
 
 
-def _open_orders(site: Site) -> dict[str, frozenset[str]]:
-    """Unit -> orders planned on it, to check a named order against a named machine."""
-    found: dict[str, set[str]] = {}
-    rows = PlannedOperation.objects.filter(work_unit__work_centre__area__site=site).values_list(
-        "work_unit__code", "operation__work_order__number"
-    )
-    for unit, number in rows:
-        found.setdefault(unit, set()).add(number)
-    return {unit: frozenset(numbers) for unit, numbers in found.items()}
+class _OpenOrders(Mapping[str, frozenset[str]]):
+    """Unit -> orders planned on it, to check a named order against a named machine; read once somebody asks."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @cached_property
+    def _orders(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        rows = PlannedOperation.objects.filter(work_unit__work_centre__area__site=self._site).values_list(
+            "work_unit__code", "operation__work_order__number"
+        )
+        for unit, number in rows:
+            found.setdefault(unit, set()).add(number)
+        return {unit: frozenset(numbers) for unit, numbers in found.items()}
+
+    def __getitem__(self, unit: str) -> frozenset[str]:
+        return self._orders[unit]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._orders)
+
+    def __len__(self) -> int:
+        return len(self._orders)
 
 
 def _site_of(signal: Signal) -> Site:
