@@ -80,13 +80,13 @@ def reported(exception: ExceptionRecord, *, may_correct: bool = False) -> Report
     if not signals:
         return Reported()
     first = next((one for one in signals if one.opened), signals[0])
-    found = Reported(signals=signals, **_head(first.signal))
     settled = _settled(exception, signals)
     shown = [first, *(one for one in signals if one.pk != first.pk)]
     names = _Names.of(
         [row for one in shown[:MOST_READ] for row in _newest(one.signal, "fields", [])],
         exception.site.timezone,
     )
+    found = Reported(signals=signals, **_head(first.signal, names))
     for place, one in enumerate(shown):
         rows = _newest(one.signal, "fields", []) if place < MOST_READ and not one.signal.redacted_at else []
         by_hand = settled.get(one.signal_id, {})
@@ -100,7 +100,7 @@ def reported(exception: ExceptionRecord, *, may_correct: bool = False) -> Report
             found.triage_reasons = list(_newest(one.signal, "triage_reasons", []))
         else:
             said = [row for row in readings if row["number"]]
-            found.joined.append({**_joined(one.signal), "marks": marks, "readings": said})
+            found.joined.append({**_joined(one.signal, names), "marks": marks, "readings": said})
     return found
 
 
@@ -110,8 +110,13 @@ def _newest(signal: Signal, name: str, default: Any) -> Any:
     return getattr(newest[0], name) if newest else default
 
 
-def _head(signal: Signal) -> dict[str, Any]:
-    text = signal.text or ", ".join(f"{name} {value}" for name, value in signal.fields.items() if value)
+def _answers(signal: Signal, names: "_Names") -> str:
+    """What was tapped or sent as fields, in the plant's words, for a report without any of its own."""
+    return "; ".join(str(names.say(name, value)) for name, value in signal.fields.items() if value)
+
+
+def _head(signal: Signal, names: "_Names") -> dict[str, Any]:
+    text = signal.text or _answers(signal, names)
     if signal.redacted_at:
         text = "(the words were removed)"
     where = signal.device.name if signal.device else _WHERE.get(signal.channel, signal.channel)
@@ -123,9 +128,9 @@ def _head(signal: Signal) -> dict[str, Any]:
     }
 
 
-def _joined(signal: Signal) -> dict[str, Any]:
+def _joined(signal: Signal, names: "_Names") -> dict[str, Any]:
     who = str(signal.reporter or signal.reporter_text or signal.source)
-    words = signal.text or ", ".join(str(value) for value in signal.fields.values())
+    words = signal.text or _answers(signal, names)
     return {
         "icon": _ICONS.get(signal.channel, "message-square"),
         "lead": f"Joined by {who}, {_WHERE.get(signal.channel, signal.channel)}:",

@@ -73,6 +73,16 @@ def test_the_page_tells_the_whole_case(plant: KolbeMini, exception: ExceptionRec
     assert answer.context["events"][-1]["text"] == "Opened from Piotr Nowak’s report"
 
 
+def test_a_report_of_taps_alone_is_said_in_the_plants_words(
+    plant: KolbeMini, report: Report, planner: Client
+) -> None:
+    taps = {"type": "machine_downtime", "state": "stopped", "reason": "MEC-LEAK", "work_unit": "PRS-04"}
+    html = page(planner, report(**taps)).content.decode()
+
+    assert "Machine downtime; stopped; Coolant, oil, air leaks; PRS-04" in html
+    assert "type machine_downtime" not in html
+
+
 def test_another_sites_reader_finds_nothing(plant: KolbeMini, exception: ExceptionRecord, as_: As) -> None:
     stranger = as_("dana.brooks")
     assert page(stranger, exception).status_code == 404
