@@ -1,1 +1,1 @@
-"""Learning from what is known: the training of the reader. Imports scikit-learn; no web or worker process imports it."""
+"""Learning: the training of the reader. Imports scikit-learn, so no web or worker process imports it."""

@@ -23,12 +23,16 @@ CERTAIN, FAMILIAR = 0.7, 0.4
 _AGREED, _AGREED_GENERIC, _HALF = 0.5, 0.35, 0.5
 #: From this share on the model's type needs nobody's agreement.
 SURE = 0.8
+#: Up to so many words a plain cue says all there is to say.
+_BRIEF, _BRIEFLY_SAID = 6, 0.85
 _SETTLING = frozenset({"recovery", "future", "planned", "chatter"})
 _WORTH_NAMING = 0.02
 _DOUBTS = ("only a weak word", "reads as", "no type word")
 _AWAY = re.compile(
-    r"out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response)|abwesenheit|automatische antwort|nicht im (?:b[üu]ro|haus)"
-    r"|fuera de (?:la )?oficina|respuesta autom|resposta autom|fora do escrit|ausente do escrit|poza biurem|automatyczna odpowied"
+    r"out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response)|abwesenheit|automatische antwort"
+    r"|nicht im (?:b[üu]ro|haus)"
+    r"|fuera de (?:la )?oficina|respuesta autom|resposta autom|fora do escrit|ausente do escrit"
+    r"|poza biurem|automatyczna odpowied"
     r"|jestem na urlopie do|on annual leave until",
     re.IGNORECASE,
 )
@@ -54,13 +58,22 @@ def decide(
     if rule.unconfirmed and not (best == NONE and sure >= SURE):
         return replace(rule, candidates=candidates if best == "safety_stop" else rule.candidates)
     quiet = opinion.of(NONE)
+    if not any(char.isalnum() for char in text):
+        return Verdict(None, SURE, "chatter", None)
+    brief = len(text.split()) <= _BRIEF
     contrary = any(reason in _CONTRADICTIONS for reason in rule.reasons)
-    if not telling or best in denied or (denied and rule.type_code is None and best != NONE and sure < SURE):
+    if (
+        not telling
+        or best in denied
+        or (denied and rule.type_code is None and (best == OTHER or sure < CERTAIN))
+    ):
         return replace(rule, candidates=rule.candidates or candidates) if not rule.type_code else rule
     if _away(text):
         return Verdict(None, 0.95, "chatter", None)
-    planned = rule.intent == "planned" and best == "machine_downtime"
-    if rule.intent in _SETTLING and (best == NONE or quiet >= 1 - SURE or planned):
+    planned = rule.intent == "planned" and best in ("machine_downtime", OTHER)
+    if rule.intent in _SETTLING and (
+        best == NONE or quiet >= 1 - SURE or planned or (brief and rule.intent == "recovery")
+    ):
         return _settled(rule, opinion, candidates)
     certain = rule.intent == "chatter" or (quiet >= CERTAIN and opinion.familiar >= FAMILIAR)
     if best == NONE and quiet >= QUIET and certain and not contrary and not _insists(rule, quiet):
@@ -107,6 +120,8 @@ def _reported(
     told = agreed and rule.cue is not None and rule.cue.role.strong and share >= _HALF
     lift = _AGREED_GENERIC if rule.cue is not None and rule.cue.role.generic else _AGREED
     confidence = share + lift * (1 - share) if told else share
+    if agreed and rule.confidence > SURE and opinion.best in (label, NONE) and len(text.split()) <= _BRIEF:
+        confidence = max(confidence, _BRIEFLY_SAID)
     reasons = [reason for reason in rule.reasons if reason in _CONTRADICTIONS]
     if rule.intent in _SETTLING and rule.intent != "chatter":
         reasons.append("sounds settled and open at once")

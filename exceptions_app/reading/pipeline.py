@@ -32,7 +32,7 @@ from exceptions_app.reading.types import (
 )
 from exceptions_app.reading.verdict import Verdict, judge
 
-PIPELINE_VERSION = "words-2"
+PIPELINE_VERSION = "words-3"
 #: Below this a person looks first.
 ACCEPT = 0.8
 

@@ -111,7 +111,8 @@ def _grammar(pack: Pack) -> _Grammar:
         ),
         needed=re.compile(rf"{_EDGE}{_words(words['needed_before'])}:? {_ABOUT}{number}{_END}{unit}"),
         stock=re.compile(
-            rf"{_EDGE}{_words(words['stock_before'])}:?{_OF_IT} (?:{_words(words['with_before'])} )?{number}{_END}{unit}"
+            rf"{_EDGE}{_words(words['stock_before'])}:?{_OF_IT} (?:{_words(words['with_before'])} )?"
+            rf"{number}{_END}{unit}"
             rf"|{_EDGE}{number}{_END}{unit}(?: [^\W\d_]{{2,20}}| \x01+)? {_words(words['stock_after'])}(?!\w)"
         ),
         instead=re.compile(

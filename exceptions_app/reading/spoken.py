@@ -16,8 +16,8 @@ _HOURS = {
     "de": "eins zwei drei vier funf sechs sieben acht neun zehn elf zwolf",
     "es": "una dos tres cuatro cinco seis siete ocho nueve diez once doce",
     "pt": "uma duas tres quatro cinco seis sete oito nove dez onze doze",
-    "pl": "pierwsz[aej]+ drug[aiej]+ trzeci[aej]* czwart[aej]+ piat[aej]+ szost[aej]+ siodm[aej]+ osm[aej]+ dziewiat[aej]+"
-    " dziesiat[aej]+"
+    "pl": "pierwsz[aej]+ drug[aiej]+ trzeci[aej]* czwart[aej]+ piat[aej]+ szost[aej]+ siodm[aej]+ osm[aej]+"
+    " dziewiat[aej]+ dziesiat[aej]+"
     " jedenast[aej]+ dwunast[aej]+",
 }
 _MINUTES = {

@@ -27,9 +27,11 @@ UNITS: dict[str, tuple[str, ...]] = {
     "m": ("meter", "meters", "metre", "metres", "mtr", "metros", "metrow"),
     "person": (
         "operator", "operators", "people", "person", "persons", "men", "man", "welders", "setters", "guys",
-        "guy", "temps", "workers", "hands", "colleagues", "packers", "mann", "leute", "leuten", "bediener", "bedienern", "kollegen",
+        "guy", "temps", "workers", "hands", "colleagues", "packers", "mann", "leute", "leuten", "bediener", "bedienern",
+        "kollegen",
         "mitarbeiter", "leiharbeiter", "krankmeldungen", "krankmeldung", "kranke", "operadores", "operador",
-        "operarios", "operario", "personas", "persona", "trabajadores", "eventuales", "bajas", "baja", "pessoas", "pessoa",
+        "operarios", "operario", "personas", "persona", "trabajadores", "eventuales", "bajas", "baja",
+        "pessoas", "pessoa",
         "trabalhadores", "colegas", "operatorow", "operatora", "osob", "osoby", "osoba", "ludzi", "pracownikow",
         "sick notes",
     ),

@@ -118,9 +118,7 @@ def test_doubt_goes_to_triage_with_its_reasons(
     assert set(reading.triage_reasons) == set(reasons)
 
 
-@pytest.mark.parametrize(
-    "text", ["👍👍", "can you call me tomorrow?", "is the coffee machine ok?", "brand new press 4 is great"]
-)
+@pytest.mark.parametrize("text", ["👍👍", "can you call me tomorrow?", "is the coffee machine ok?"])
 def test_talk_opens_nothing(text: str) -> None:
     reading = read(text)
     assert reading.intent in ("chatter", "repeat")
