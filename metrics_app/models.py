@@ -72,7 +72,9 @@ class Baseline(models.Model):
     first_pass_percent = models.FloatField(null=True, blank=True)
     source = models.CharField(max_length=120, blank=True, help_text="where the figures come from")
     types = models.JSONField(
-        default=dict, blank=True, help_text="type -> {per_month, hours_per_month}, where a census counted them"
+        default=dict,
+        blank=True,
+        help_text="type -> {per_month, hours_per_month}, where a census counted them",
     )
     origin_ref = models.CharField(max_length=80, blank=True, help_text="the census it was counted by")
 

@@ -137,7 +137,9 @@ def _grouped(cards: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[di
         if card["urgency"] not in _URGENT:
             kinds.setdefault(card["group"], []).append(card)
     groups = [
-        {"words": words, "icon": alike[0]["icon"], "cards": alike} for words, alike in kinds.items() if len(alike) > 1
+        {"words": words, "icon": alike[0]["icon"], "cards": alike}
+        for words, alike in kinds.items()
+        if len(alike) > 1
     ]
     hidden = {card["id"] for group in groups for card in group["cards"]}
     return [card for card in cards if card["id"] not in hidden], groups

@@ -259,7 +259,9 @@ def _types(figures: dict[str, Any], baseline: Baseline | None) -> list[drawing.B
     before stands beside it.
     """
     counted = baseline.types if baseline is not None else {}
-    names = dict(ExceptionType.objects.filter(code__in=counted).values_list("name", "code")) if counted else {}
+    names = (
+        dict(ExceptionType.objects.filter(code__in=counted).values_list("name", "code")) if counted else {}
+    )
     rows = [
         (name, float(found["resolution"]["count"]), found["resolution"]["median"])
         for name, found in (figures.get("by") or {}).get("type", {}).items()

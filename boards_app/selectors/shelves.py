@@ -38,7 +38,9 @@ def shelved_page(frame: Frame) -> dict[str, Any]:
             holding=Count("held", filter=Q(held__over_at=None, held__released_at=None)), total=Count("held")
         )
     )
-    standing = rows.filter(lifted_at=None, starts_at__lte=frame.now, ends_at__gt=frame.now).order_by("ends_at")
+    standing = rows.filter(lifted_at=None, starts_at__lte=frame.now, ends_at__gt=frame.now).order_by(
+        "ends_at"
+    )
     ended = rows.filter(Q(lifted_at__isnull=False) | Q(ends_at__lte=frame.now)).filter(
         ends_at__gt=frame.now - timedelta(days=PAST_DAYS)
     )

@@ -1,7 +1,7 @@
 """The page behind a printed code: a machine's report form for whoever stands in front of it with a phone.
 
 Who reports is a login, a badge with its PIN, a paired screen, or, where the site allows it, nobody by name: reports of
-nobody are limited, marked, and raise a question. What comes of a report is followed at a signed address, no login needed.
+nobody are limited, marked, and raise a question. What comes of a report is followed at a signed address.
 """
 
 from datetime import datetime

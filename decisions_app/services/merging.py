@@ -102,10 +102,16 @@ def undo_split(*, exception_id: int, actor: User, reason: str, via: str = "") ->
     exception = ExceptionRecord.objects.get(pk=exception_id)
     origin = split_from(exception)
     if origin is None:
-        raise TransitionRefused("exceptions.no_split", f"{exception.ref} was not split off a record that is open.")
+        raise TransitionRefused(
+            "exceptions.no_split", f"{exception.ref} was not split off a record that is open."
+        )
     line = exception.events.filter(kind=EventKind.SPLIT, data__has_key="readings").order_by("-pk")[0]
     target = merge(
-        exception_id=exception.pk, into_id=origin.pk, actor=actor, reason=reason or "The split is undone", via=via
+        exception_id=exception.pk,
+        into_id=origin.pk,
+        actor=actor,
+        reason=reason or "The split is undone",
+        via=via,
     )
     for pk, opened, outcome in line.data["readings"]:
         SignalReading.objects.filter(pk=pk, exception=target).update(opened=opened, outcome=outcome)

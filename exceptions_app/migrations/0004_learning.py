@@ -10,226 +10,632 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0003_channels'),
-        ('plant_app', '0001_initial'),
+        ("exceptions_app", "0003_channels"),
+        ("plant_app", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='interpretation',
-            name='reader_model',
-            field=models.CharField(blank=True, help_text='version of the trained reader; empty: as shipped', max_length=40),
+            model_name="interpretation",
+            name="reader_model",
+            field=models.CharField(
+                blank=True, help_text="version of the trained reader; empty: as shipped", max_length=40
+            ),
         ),
         migrations.AddField(
-            model_name='interpretation',
-            name='type_candidates',
-            field=models.JSONField(blank=True, default=list, help_text='[type, score], best first'),
+            model_name="interpretation",
+            name="type_candidates",
+            field=models.JSONField(blank=True, default=list, help_text="[type, score], best first"),
         ),
         migrations.CreateModel(
-            name='Correction',
+            name="Correction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('field', models.CharField(max_length=40)),
-                ('before', models.CharField(blank=True, max_length=200)),
-                ('after', models.CharField(blank=True, max_length=200)),
-                ('right', models.BooleanField(default=False, help_text='read as it is')),
-                ('words', models.CharField(blank=True, max_length=200)),
-                ('method', models.CharField(blank=True, max_length=12)),
-                ('confidence', models.FloatField(blank=True, null=True)),
-                ('channel', models.CharField(choices=[('station', 'Station'), ('form', 'Form'), ('api', 'API'), ('webhook', 'Webhook'), ('email', 'E-mail'), ('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('chat', 'Chat'), ('edi', 'EDI'), ('machine', 'Machine'), ('system', 'System')], max_length=12)),
-                ('language', models.CharField(blank=True, max_length=5)),
-                ('pipeline_version', models.CharField(blank=True, max_length=40)),
-                ('at', models.DateTimeField(default=core.clock.now)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='exceptions_app.signal')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("field", models.CharField(max_length=40)),
+                ("before", models.CharField(blank=True, max_length=200)),
+                ("after", models.CharField(blank=True, max_length=200)),
+                ("right", models.BooleanField(default=False, help_text="read as it is")),
+                ("words", models.CharField(blank=True, max_length=200)),
+                ("method", models.CharField(blank=True, max_length=12)),
+                ("confidence", models.FloatField(blank=True, null=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("station", "Station"),
+                            ("form", "Form"),
+                            ("api", "API"),
+                            ("webhook", "Webhook"),
+                            ("email", "E-mail"),
+                            ("whatsapp", "WhatsApp"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("edi", "EDI"),
+                            ("machine", "Machine"),
+                            ("system", "System"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("language", models.CharField(blank=True, max_length=5)),
+                ("pipeline_version", models.CharField(blank=True, max_length=40)),
+                ("at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "signal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="corrections",
+                        to="exceptions_app.signal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at', '-pk'),
+                "ordering": ("-at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='LearnedAlias',
+            name="LearnedAlias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('words', models.CharField(max_length=60)),
-                ('key', models.CharField(editable=False, max_length=60)),
-                ('kind', models.CharField(max_length=20)),
-                ('code', models.CharField(max_length=60)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('origin', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='aliases', to='exceptions_app.correction')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='learned_aliases', to='plant_app.site')),
-                ('withdrawn_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("words", models.CharField(max_length=60)),
+                ("key", models.CharField(editable=False, max_length=60)),
+                ("kind", models.CharField(max_length=20)),
+                ("code", models.CharField(max_length=60)),
+                ("active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "origin",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="aliases",
+                        to="exceptions_app.correction",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="learned_aliases",
+                        to="plant_app.site",
+                    ),
+                ),
+                (
+                    "withdrawn_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'learnt name',
-                'ordering': ('site', 'key'),
+                "verbose_name": "learnt name",
+                "ordering": ("site", "key"),
             },
         ),
         migrations.CreateModel(
-            name='PlantCue',
+            name="PlantCue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('phrase', models.CharField(max_length=60)),
-                ('key', models.CharField(editable=False, max_length=60)),
-                ('stands_for', models.CharField(blank=True, help_text='an abbreviation: the phrase it means the same as', max_length=60)),
-                ('strong', models.BooleanField(default=False, help_text='enough on its own to tell the type')),
-                ('status', models.CharField(choices=[('proposed', 'Proposed'), ('confirmed', 'In use'), ('rejected', 'Refused')], default='proposed', max_length=10)),
-                ('count', models.PositiveIntegerField(default=0, help_text='corrections it stands in')),
-                ('examples', models.JSONField(blank=True, default=list)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('settled_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='plant_cues', to='plant_app.site')),
-                ('type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.exceptiontype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("phrase", models.CharField(max_length=60)),
+                ("key", models.CharField(editable=False, max_length=60)),
+                (
+                    "stands_for",
+                    models.CharField(
+                        blank=True,
+                        help_text="an abbreviation: the phrase it means the same as",
+                        max_length=60,
+                    ),
+                ),
+                (
+                    "strong",
+                    models.BooleanField(default=False, help_text="enough on its own to tell the type"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("proposed", "Proposed"), ("confirmed", "In use"), ("rejected", "Refused")],
+                        default="proposed",
+                        max_length=10,
+                    ),
+                ),
+                ("count", models.PositiveIntegerField(default=0, help_text="corrections it stands in")),
+                ("examples", models.JSONField(blank=True, default=list)),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "settled_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="plant_cues",
+                        to="plant_app.site",
+                    ),
+                ),
+                (
+                    "type",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.exceptiontype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'plant word',
-                'ordering': ('site', 'status', 'key'),
+                "verbose_name": "plant word",
+                "ordering": ("site", "status", "key"),
             },
         ),
         migrations.CreateModel(
-            name='ReaderModel',
+            name="ReaderModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=40, unique=True)),
-                ('status', models.CharField(choices=[('training', 'Being trained'), ('too_few', 'Too few corrections'), ('not_better', 'Not better than the one in use'), ('failed', 'Could not be trained'), ('promoted', 'In use'), ('retired', 'Was in use')], default='training', max_length=10)),
-                ('rows', models.PositiveIntegerField(default=0, help_text='corrections learnt from')),
-                ('held_out', models.PositiveIntegerField(default=0, help_text='corrections it was judged by, never learnt from')),
-                ('figures', models.JSONField(blank=True, default=dict)),
-                ('data', models.BinaryField(blank=True, default=bytes)),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('trained_at', models.DateTimeField(default=core.clock.now)),
-                ('promoted_at', models.DateTimeField(blank=True, null=True)),
-                ('promoted_by', models.ForeignKey(blank=True, help_text='empty: by the nightly comparison', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reader_models', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=40, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("training", "Being trained"),
+                            ("too_few", "Too few corrections"),
+                            ("not_better", "Not better than the one in use"),
+                            ("failed", "Could not be trained"),
+                            ("promoted", "In use"),
+                            ("retired", "Was in use"),
+                        ],
+                        default="training",
+                        max_length=10,
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField(default=0, help_text="corrections learnt from")),
+                (
+                    "held_out",
+                    models.PositiveIntegerField(
+                        default=0, help_text="corrections it was judged by, never learnt from"
+                    ),
+                ),
+                ("figures", models.JSONField(blank=True, default=dict)),
+                ("data", models.BinaryField(blank=True, default=bytes)),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("trained_at", models.DateTimeField(default=core.clock.now)),
+                ("promoted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "promoted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="empty: by the nightly comparison",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reader_models",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'trained reader',
-                'ordering': ('-trained_at', '-pk'),
+                "verbose_name": "trained reader",
+                "ordering": ("-trained_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('station', 'Station'), ('form', 'Form'), ('api', 'API'), ('webhook', 'Webhook'), ('email', 'E-mail'), ('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('chat', 'Chat'), ('edi', 'EDI'), ('machine', 'Machine'), ('system', 'System')], max_length=12)),
-                ('language', models.CharField(blank=True, max_length=5)),
-                ('verdict', models.CharField(choices=[('accepted', 'Right as read'), ('corrected', 'Put right'), ('dismissed', 'Nothing to do'), ('merged', 'Part of another record'), ('undone', 'Taken back')], max_length=10)),
-                ('read_type', models.CharField(blank=True, max_length=30)),
-                ('true_type', models.CharField(blank=True, max_length=30)),
-                ('type_right', models.BooleanField(null=True)),
-                ('links_right', models.BooleanField(null=True)),
-                ('unchanged', models.BooleanField(default=False)),
-                ('asked', models.BooleanField(default=True, help_text='the reading had been given to people first')),
-                ('pipeline_version', models.CharField(blank=True, max_length=40)),
-                ('reader_model', models.CharField(blank=True, max_length=40)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('via', models.CharField(blank=True, max_length=20)),
-                ('at', models.DateTimeField(db_index=True, default=core.clock.now)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('exception', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='exceptions_app.exceptionrecord')),
-                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='exceptions_app.signal')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.site')),
-                ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='exceptions_app.review')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("station", "Station"),
+                            ("form", "Form"),
+                            ("api", "API"),
+                            ("webhook", "Webhook"),
+                            ("email", "E-mail"),
+                            ("whatsapp", "WhatsApp"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("edi", "EDI"),
+                            ("machine", "Machine"),
+                            ("system", "System"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("language", models.CharField(blank=True, max_length=5)),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[
+                            ("accepted", "Right as read"),
+                            ("corrected", "Put right"),
+                            ("dismissed", "Nothing to do"),
+                            ("merged", "Part of another record"),
+                            ("undone", "Taken back"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("read_type", models.CharField(blank=True, max_length=30)),
+                ("true_type", models.CharField(blank=True, max_length=30)),
+                ("type_right", models.BooleanField(null=True)),
+                ("links_right", models.BooleanField(null=True)),
+                ("unchanged", models.BooleanField(default=False)),
+                (
+                    "asked",
+                    models.BooleanField(default=True, help_text="the reading had been given to people first"),
+                ),
+                ("pipeline_version", models.CharField(blank=True, max_length=40)),
+                ("reader_model", models.CharField(blank=True, max_length=40)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("via", models.CharField(blank=True, max_length=20)),
+                ("at", models.DateTimeField(db_index=True, default=core.clock.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "exception",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reviews",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reviews",
+                        to="exceptions_app.signal",
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="plant_app.site"
+                    ),
+                ),
+                (
+                    "undoes",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="undone_by",
+                        to="exceptions_app.review",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at', '-pk'),
+                "ordering": ("-at", "-pk"),
             },
         ),
         migrations.AddField(
-            model_name='correction',
-            name='review',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='exceptions_app.review'),
+            model_name="correction",
+            name="review",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="corrections",
+                to="exceptions_app.review",
+            ),
         ),
         migrations.CreateModel(
-            name='AcceptancePolicy',
+            name="AcceptancePolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('station', 'Station'), ('form', 'Form'), ('api', 'API'), ('webhook', 'Webhook'), ('email', 'E-mail'), ('whatsapp', 'WhatsApp'), ('sms', 'SMS'), ('chat', 'Chat'), ('edi', 'EDI'), ('machine', 'Machine'), ('system', 'System')], max_length=12)),
-                ('mode', models.CharField(choices=[('shipped', 'As shipped'), ('ask', 'A person first, always'), ('open', 'Opens by itself')], default='shipped', max_length=8)),
-                ('least', models.FloatField(default=0.6, help_text='how sure the reading must be, 0 to 1')),
-                ('changed_at', models.DateTimeField(default=core.clock.now)),
-                ('changed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='acceptance_policies', to='plant_app.site')),
-                ('type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.exceptiontype')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("station", "Station"),
+                            ("form", "Form"),
+                            ("api", "API"),
+                            ("webhook", "Webhook"),
+                            ("email", "E-mail"),
+                            ("whatsapp", "WhatsApp"),
+                            ("sms", "SMS"),
+                            ("chat", "Chat"),
+                            ("edi", "EDI"),
+                            ("machine", "Machine"),
+                            ("system", "System"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("shipped", "As shipped"),
+                            ("ask", "A person first, always"),
+                            ("open", "Opens by itself"),
+                        ],
+                        default="shipped",
+                        max_length=8,
+                    ),
+                ),
+                ("least", models.FloatField(default=0.6, help_text="how sure the reading must be, 0 to 1")),
+                ("changed_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="acceptance_policies",
+                        to="plant_app.site",
+                    ),
+                ),
+                (
+                    "type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.exceptiontype",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'acceptance rule',
-                'verbose_name_plural': 'acceptance rules',
-                'ordering': ('site', 'type', 'channel'),
-                'constraints': [models.UniqueConstraint(fields=('site', 'type', 'channel'), name='one_acceptance_rule'), models.CheckConstraint(condition=models.Q(('mode__in', ['shipped', 'ask', 'open'])), name='acceptance_mode_known'), models.CheckConstraint(condition=models.Q(('least__gte', 0), ('least__lte', 1)), name='acceptance_least_is_share')],
+                "verbose_name": "acceptance rule",
+                "verbose_name_plural": "acceptance rules",
+                "ordering": ("site", "type", "channel"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("site", "type", "channel"), name="one_acceptance_rule"),
+                    models.CheckConstraint(
+                        condition=models.Q(("mode__in", ["shipped", "ask", "open"])),
+                        name="acceptance_mode_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("least__gte", 0), ("least__lte", 1)),
+                        name="acceptance_least_is_share",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='acceptancepolicy',
-            trigger=pgtrigger.compiler.Trigger(name='words_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;', hash='098ade1a75d32fbd9defe17fd389717a51d9e96e', level='STATEMENT', operation='INSERT OR DELETE OR UPDATE OF "site_id", "type_id", "channel", "mode", "least"', pgid='pgtrigger_words_changed_a080e', table='exceptions_app_acceptancepolicy', when='AFTER')),
+            model_name="acceptancepolicy",
+            trigger=pgtrigger.compiler.Trigger(
+                name="words_changed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;',
+                    hash="098ade1a75d32fbd9defe17fd389717a51d9e96e",
+                    level="STATEMENT",
+                    operation='INSERT OR DELETE OR UPDATE OF "site_id", "type_id", "channel", "mode", "least"',
+                    pgid="pgtrigger_words_changed_a080e",
+                    table="exceptions_app_acceptancepolicy",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='learnedalias',
-            constraint=models.UniqueConstraint(condition=models.Q(('active', True)), fields=('site', 'key'), name='one_meaning_per_learned_name'),
+            model_name="learnedalias",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("active", True)),
+                fields=("site", "key"),
+                name="one_meaning_per_learned_name",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='learnedalias',
-            trigger=pgtrigger.compiler.Trigger(name='words_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;', hash='ab102506a9ff9d0a9f07babf3684c4fe4207cc43', level='STATEMENT', operation='INSERT OR DELETE OR UPDATE OF "key", "kind", "code", "active", "site_id"', pgid='pgtrigger_words_changed_0e520', table='exceptions_app_learnedalias', when='AFTER')),
+            model_name="learnedalias",
+            trigger=pgtrigger.compiler.Trigger(
+                name="words_changed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;',
+                    hash="ab102506a9ff9d0a9f07babf3684c4fe4207cc43",
+                    level="STATEMENT",
+                    operation='INSERT OR DELETE OR UPDATE OF "key", "kind", "code", "active", "site_id"',
+                    pgid="pgtrigger_words_changed_0e520",
+                    table="exceptions_app_learnedalias",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plantcue',
-            constraint=models.UniqueConstraint(fields=('site', 'key'), name='plant_cue_once'),
+            model_name="plantcue",
+            constraint=models.UniqueConstraint(fields=("site", "key"), name="plant_cue_once"),
         ),
         migrations.AddConstraint(
-            model_name='plantcue',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['proposed', 'confirmed', 'rejected'])), name='plant_cue_status_known'),
+            model_name="plantcue",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["proposed", "confirmed", "rejected"])),
+                name="plant_cue_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='plantcue',
-            constraint=models.CheckConstraint(condition=models.Q(('type__isnull', False), models.Q(('stands_for', ''), _negated=True), _connector='OR'), name='plant_cue_means_something'),
+            model_name="plantcue",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("type__isnull", False), models.Q(("stands_for", ""), _negated=True), _connector="OR"
+                ),
+                name="plant_cue_means_something",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='plantcue',
-            trigger=pgtrigger.compiler.Trigger(name='words_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;', hash='0839e63f9577ec8defcd794227eb1060e2e9a2cc', level='STATEMENT', operation='INSERT OR DELETE OR UPDATE OF "key", "type_id", "stands_for", "strong", "status", "site_id"', pgid='pgtrigger_words_changed_7dbff', table='exceptions_app_plantcue', when='AFTER')),
+            model_name="plantcue",
+            trigger=pgtrigger.compiler.Trigger(
+                name="words_changed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;',
+                    hash="0839e63f9577ec8defcd794227eb1060e2e9a2cc",
+                    level="STATEMENT",
+                    operation='INSERT OR DELETE OR UPDATE OF "key", "type_id", "stands_for", "strong", "status", "site_id"',
+                    pgid="pgtrigger_words_changed_7dbff",
+                    table="exceptions_app_plantcue",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='readermodel',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'promoted')), fields=('site',), name='one_reader_in_use_per_site'),
+            model_name="readermodel",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "promoted")),
+                fields=("site",),
+                name="one_reader_in_use_per_site",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='readermodel',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['training', 'too_few', 'not_better', 'failed', 'promoted', 'retired'])), name='reader_model_status_known'),
+            model_name="readermodel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["training", "too_few", "not_better", "failed", "promoted", "retired"])
+                ),
+                name="reader_model_status_known",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='readermodel',
-            trigger=pgtrigger.compiler.Trigger(name='words_changed', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;', hash='5f8baa5fcca85fbf2503e00ada6564bd9e8e4f0e', level='STATEMENT', operation='INSERT OR DELETE OR UPDATE OF "status"', pgid='pgtrigger_words_changed_4a208', table='exceptions_app_readermodel', when='AFTER')),
+            model_name="readermodel",
+            trigger=pgtrigger.compiler.Trigger(
+                name="words_changed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO plant_app_masterchange ("at") VALUES (now()); RETURN NULL;',
+                    hash="5f8baa5fcca85fbf2503e00ada6564bd9e8e4f0e",
+                    level="STATEMENT",
+                    operation='INSERT OR DELETE OR UPDATE OF "status"',
+                    pgid="pgtrigger_words_changed_4a208",
+                    table="exceptions_app_readermodel",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['site', 'channel', 'true_type', '-at'], name='review_by_type'),
+            model_name="review",
+            index=models.Index(fields=["site", "channel", "true_type", "-at"], name="review_by_type"),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['accepted', 'corrected', 'dismissed', 'merged', 'undone'])), name='review_verdict_known'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("verdict__in", ["accepted", "corrected", "dismissed", "merged", "undone"])
+                ),
+                name="review_verdict_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('undoes__isnull', False), ('verdict', 'undone')), models.Q(models.Q(('verdict', 'undone'), _negated=True), ('undoes', None)), _connector='OR'), name='review_undoes_another'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("undoes__isnull", False), ("verdict", "undone")),
+                    models.Q(models.Q(("verdict", "undone"), _negated=True), ("undoes", None)),
+                    _connector="OR",
+                ),
+                name="review_undoes_another",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='review',
-            trigger=pgtrigger.compiler.Trigger(name='review_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='9aacd2f67cf01b57d68e286d440ec8f557e5813f', operation='UPDATE OR DELETE', pgid='pgtrigger_review_append_only_ef47a', table='exceptions_app_review', when='BEFORE')),
+            model_name="review",
+            trigger=pgtrigger.compiler.Trigger(
+                name="review_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="9aacd2f67cf01b57d68e286d440ec8f557e5813f",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_review_append_only_ef47a",
+                    table="exceptions_app_review",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='correction',
-            constraint=models.UniqueConstraint(fields=('review', 'field'), name='correction_once_per_field'),
+            model_name="correction",
+            constraint=models.UniqueConstraint(fields=("review", "field"), name="correction_once_per_field"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='correction',
-            trigger=pgtrigger.compiler.Trigger(name='correction_append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='3c1bf1d3fcb41156bdf8e6ea4f7751e791650612', operation='UPDATE OR DELETE', pgid='pgtrigger_correction_append_only_0f671', table='exceptions_app_correction', when='BEFORE')),
+            model_name="correction",
+            trigger=pgtrigger.compiler.Trigger(
+                name="correction_append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="3c1bf1d3fcb41156bdf8e6ea4f7751e791650612",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_correction_append_only_0f671",
+                    table="exceptions_app_correction",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

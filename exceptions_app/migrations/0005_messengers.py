@@ -9,86 +9,224 @@ import exceptions_app.models.attachments
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0004_learning'),
+        ("exceptions_app", "0004_learning"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='attachment',
-            name='height',
-            field=models.PositiveIntegerField(default=0, help_text='pixels, of a photo'),
+            model_name="attachment",
+            name="height",
+            field=models.PositiveIntegerField(default=0, help_text="pixels, of a photo"),
         ),
         migrations.AddField(
-            model_name='attachment',
-            name='thumbnail',
-            field=models.FileField(blank=True, max_length=200, upload_to=exceptions_app.models.attachments.kept_path),
+            model_name="attachment",
+            name="thumbnail",
+            field=models.FileField(
+                blank=True, max_length=200, upload_to=exceptions_app.models.attachments.kept_path
+            ),
         ),
         migrations.AddField(
-            model_name='attachment',
-            name='width',
-            field=models.PositiveIntegerField(default=0, help_text='pixels, of a photo'),
+            model_name="attachment",
+            name="width",
+            field=models.PositiveIntegerField(default=0, help_text="pixels, of a photo"),
         ),
         migrations.CreateModel(
-            name='ChannelUpdate',
+            name="ChannelUpdate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(help_text="the provider's id of this news", max_length=200)),
-                ('kind', models.CharField(choices=[('edit', 'Edited'), ('delete', 'Taken back'), ('reaction', 'Reaction'), ('receipt', 'Receipt for a message of ours'), ('notice', 'About the account')], max_length=8)),
-                ('target', models.CharField(blank=True, help_text="the provider's id of the message", max_length=200)),
-                ('sender', models.CharField(blank=True, max_length=200)),
-                ('text', models.TextField(blank=True, help_text='the newer words, or the reaction')),
-                ('state', models.CharField(blank=True, help_text="a receipt's: sent, delivered, read, failed", max_length=20)),
-                ('problem', models.CharField(blank=True, max_length=200)),
-                ('payload', models.JSONField(blank=True, default=dict)),
-                ('message', models.JSONField(blank=True, default=dict, help_text='what a message of its own would be made of, if it must be one')),
-                ('said_at', models.DateTimeField(blank=True, null=True)),
-                ('received_at', models.DateTimeField(default=core.clock.now)),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, max_length=30)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='updates', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(help_text="the provider's id of this news", max_length=200)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("edit", "Edited"),
+                            ("delete", "Taken back"),
+                            ("reaction", "Reaction"),
+                            ("receipt", "Receipt for a message of ours"),
+                            ("notice", "About the account"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "target",
+                    models.CharField(
+                        blank=True, help_text="the provider's id of the message", max_length=200
+                    ),
+                ),
+                ("sender", models.CharField(blank=True, max_length=200)),
+                ("text", models.TextField(blank=True, help_text="the newer words, or the reaction")),
+                (
+                    "state",
+                    models.CharField(
+                        blank=True, help_text="a receipt's: sent, delivered, read, failed", max_length=20
+                    ),
+                ),
+                ("problem", models.CharField(blank=True, max_length=200)),
+                ("payload", models.JSONField(blank=True, default=dict)),
+                (
+                    "message",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="what a message of its own would be made of, if it must be one",
+                    ),
+                ),
+                ("said_at", models.DateTimeField(blank=True, null=True)),
+                ("received_at", models.DateTimeField(default=core.clock.now)),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                ("outcome", models.CharField(blank=True, max_length=30)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="updates",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-received_at', '-pk'),
-                'indexes': [models.Index(fields=['source', 'target'], name='channel_update_target'), models.Index(condition=models.Q(('settled_at__isnull', True)), fields=['due_at'], name='channel_update_due')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='channel_update_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['edit', 'delete', 'reaction', 'receipt', 'notice'])), name='channel_update_kind_known')],
+                "ordering": ("-received_at", "-pk"),
+                "indexes": [
+                    models.Index(fields=["source", "target"], name="channel_update_target"),
+                    models.Index(
+                        condition=models.Q(("settled_at__isnull", True)),
+                        fields=["due_at"],
+                        name="channel_update_due",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("source", "external_id"), name="channel_update_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["edit", "delete", "reaction", "receipt", "notice"])),
+                        name="channel_update_kind_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ContactAddress',
+            name="ContactAddress",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('phone', 'Phone number'), ('slack', 'Slack user'), ('teams', 'Teams user')], max_length=8)),
-                ('address', models.CharField(help_text="phone: digits with country code; Slack: team/user; Teams: the user's object id. A signal's page shows it as its sender", max_length=200)),
-                ('verified_at', models.DateTimeField(blank=True, help_text='empty: not believed yet', null=True)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contact_addresses', to=settings.AUTH_USER_MODEL)),
-                ('verified_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("phone", "Phone number"), ("slack", "Slack user"), ("teams", "Teams user")],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "address",
+                    models.CharField(
+                        help_text="phone: digits with country code; Slack: team/user; Teams: the user's object id. A signal's page shows it as its sender",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "verified_at",
+                    models.DateTimeField(blank=True, help_text="empty: not believed yet", null=True),
+                ),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contact_addresses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "verified_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'contact addresses',
-                'ordering': ('user', 'kind'),
-                'constraints': [models.UniqueConstraint(fields=('kind', 'address'), name='contact_address_one_person'), models.CheckConstraint(condition=models.Q(('kind__in', ['phone', 'slack', 'teams'])), name='contact_kind_known')],
+                "verbose_name_plural": "contact addresses",
+                "ordering": ("user", "kind"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "address"), name="contact_address_one_person"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["phone", "slack", "teams"])),
+                        name="contact_kind_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SentMessage',
+            name="SentMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(blank=True, help_text='empty: the channel names no message it was told at once', max_length=200)),
-                ('what', models.CharField(blank=True, max_length=20)),
-                ('at', models.DateTimeField(default=core.clock.now)),
-                ('exception', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sent_messages', to='exceptions_app.exceptionrecord')),
-                ('signal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='answered_by', to='exceptions_app.signal')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sent_messages', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "message_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="empty: the channel names no message it was told at once",
+                        max_length=200,
+                    ),
+                ),
+                ("what", models.CharField(blank=True, max_length=20)),
+                ("at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "exception",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sent_messages",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="answered_by",
+                        to="exceptions_app.signal",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sent_messages",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-at', '-pk'),
-                'indexes': [models.Index(fields=['message_id'], name='sent_message_id')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('message_id', ''), _negated=True), fields=('source', 'message_id'), name='sent_message_once')],
+                "ordering": ("-at", "-pk"),
+                "indexes": [models.Index(fields=["message_id"], name="sent_message_id")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("message_id", ""), _negated=True),
+                        fields=("source", "message_id"),
+                        name="sent_message_once",
+                    )
+                ],
             },
         ),
     ]

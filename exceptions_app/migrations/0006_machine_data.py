@@ -7,71 +7,236 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0005_messengers'),
-        ('plant_app', '0002_printed_codes'),
+        ("exceptions_app", "0005_messengers"),
+        ("plant_app", "0002_printed_codes"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BridgeNode',
+            name="BridgeNode",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='topic, group/node, or server', max_length=400)),
-                ('owner', models.CharField(blank=True, help_text='worker that holds it', max_length=80)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0)),
-                ('online', models.BooleanField(default=False)),
-                ('seq', models.SmallIntegerField(default=-1)),
-                ('bd_seq', models.BigIntegerField(default=-1)),
-                ('birth', models.JSONField(blank=True, default=dict)),
-                ('state', models.JSONField(blank=True, default=dict)),
-                ('counters', models.JSONField(blank=True, default=dict)),
-                ('fault', models.CharField(blank=True, help_text='last message that could not be read', max_length=300)),
-                ('fault_at', models.DateTimeField(blank=True, null=True)),
-                ('heard_at', models.DateTimeField(blank=True, null=True)),
-                ('stored_at', models.DateTimeField(default=core.clock.now)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='nodes', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(help_text="topic, group/node, or server", max_length=400)),
+                ("owner", models.CharField(blank=True, help_text="worker that holds it", max_length=80)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0)),
+                ("online", models.BooleanField(default=False)),
+                ("seq", models.SmallIntegerField(default=-1)),
+                ("bd_seq", models.BigIntegerField(default=-1)),
+                ("birth", models.JSONField(blank=True, default=dict)),
+                ("state", models.JSONField(blank=True, default=dict)),
+                ("counters", models.JSONField(blank=True, default=dict)),
+                (
+                    "fault",
+                    models.CharField(
+                        blank=True, help_text="last message that could not be read", max_length=300
+                    ),
+                ),
+                ("fault_at", models.DateTimeField(blank=True, null=True)),
+                ("heard_at", models.DateTimeField(blank=True, null=True)),
+                ("stored_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="nodes",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('source', 'key'),
-                'indexes': [models.Index(fields=['source', 'lease_until'], name='bridge_node_lease')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'key'), name='bridge_node_once')],
+                "ordering": ("source", "key"),
+                "indexes": [models.Index(fields=["source", "lease_until"], name="bridge_node_lease")],
+                "constraints": [models.UniqueConstraint(fields=("source", "key"), name="bridge_node_once")],
             },
         ),
         migrations.CreateModel(
-            name='MachineSignal',
+            name="MachineSignal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(help_text='short name, unique within the source', max_length=40)),
-                ('topic', models.CharField(help_text='JSON: the topic. Sparkplug: group/node or group/node/device. OPC UA and MTConnect: as their guide says. A level may be {unit}, {any_name} or +.', max_length=200)),
-                ('metric', models.CharField(blank=True, help_text="Sparkplug: the metric's name. JSON: dotted path of the value", max_length=200)),
-                ('time_path', models.CharField(blank=True, help_text="JSON: dotted path of the source's time; empty: time of arrival", max_length=100)),
-                ('quality_path', models.CharField(blank=True, help_text='JSON: dotted path of the quality', max_length=100)),
-                ('kind', models.CharField(choices=[('bool', 'Yes or no'), ('state', 'Named state'), ('number', 'Number')], default='bool', max_length=8)),
-                ('operator', models.CharField(choices=[('is', 'is'), ('is_not', 'is not'), ('above', 'is above'), ('below', 'is below')], default='is', max_length=8)),
-                ('operand', models.CharField(help_text='true, false, a number, or states parted by commas: STOPPED, FAULT', max_length=200)),
-                ('deadband', models.FloatField(default=0, help_text='number: how far back it must come to count as back')),
-                ('on_delay', models.FloatField(default=10, help_text='seconds it must last before it is told')),
-                ('off_delay', models.FloatField(default=10, help_text='seconds it must be gone before that is told')),
-                ('reopen_within', models.FloatField(default=120, help_text='seconds in which it coming back is the same stop')),
-                ('silence_after', models.FloatField(default=0, help_text='seconds without any value before “no data” is told; 0: never')),
-                ('reorder_within', models.FloatField(default=0.25, help_text='seconds a value waits for an earlier one')),
-                ('chatter_count', models.PositiveSmallIntegerField(default=5, help_text='stops in the time below that make it a bad sensor; 0: never')),
-                ('chatter_minutes', models.FloatField(default=10)),
-                ('shelve_minutes', models.FloatField(default=60, help_text='how long a bad sensor is not listened to')),
-                ('text', models.CharField(blank=True, help_text='what the exception says; {unit}, {value} and {signal} are filled in', max_length=200)),
-                ('active', models.BooleanField(default=True)),
-                ('changed_at', models.DateTimeField(default=core.clock.now)),
-                ('exception_type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.exceptiontype')),
-                ('reason', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.reasoncode')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='machine_signals', to='exceptions_app.source')),
-                ('work_unit', models.ForeignKey(blank=True, help_text='empty: the {unit} level of the topic names it', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='machine_signals', to='plant_app.workunit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.SlugField(help_text="short name, unique within the source", max_length=40)),
+                (
+                    "topic",
+                    models.CharField(
+                        help_text="JSON: the topic. Sparkplug: group/node or group/node/device. OPC UA and MTConnect: as their guide says. A level may be {unit}, {any_name} or +.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "metric",
+                    models.CharField(
+                        blank=True,
+                        help_text="Sparkplug: the metric's name. JSON: dotted path of the value",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "time_path",
+                    models.CharField(
+                        blank=True,
+                        help_text="JSON: dotted path of the source's time; empty: time of arrival",
+                        max_length=100,
+                    ),
+                ),
+                (
+                    "quality_path",
+                    models.CharField(
+                        blank=True, help_text="JSON: dotted path of the quality", max_length=100
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("bool", "Yes or no"), ("state", "Named state"), ("number", "Number")],
+                        default="bool",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "operator",
+                    models.CharField(
+                        choices=[
+                            ("is", "is"),
+                            ("is_not", "is not"),
+                            ("above", "is above"),
+                            ("below", "is below"),
+                        ],
+                        default="is",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "operand",
+                    models.CharField(
+                        help_text="true, false, a number, or states parted by commas: STOPPED, FAULT",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "deadband",
+                    models.FloatField(
+                        default=0, help_text="number: how far back it must come to count as back"
+                    ),
+                ),
+                (
+                    "on_delay",
+                    models.FloatField(default=10, help_text="seconds it must last before it is told"),
+                ),
+                (
+                    "off_delay",
+                    models.FloatField(default=10, help_text="seconds it must be gone before that is told"),
+                ),
+                (
+                    "reopen_within",
+                    models.FloatField(
+                        default=120, help_text="seconds in which it coming back is the same stop"
+                    ),
+                ),
+                (
+                    "silence_after",
+                    models.FloatField(
+                        default=0, help_text="seconds without any value before “no data” is told; 0: never"
+                    ),
+                ),
+                (
+                    "reorder_within",
+                    models.FloatField(default=0.25, help_text="seconds a value waits for an earlier one"),
+                ),
+                (
+                    "chatter_count",
+                    models.PositiveSmallIntegerField(
+                        default=5, help_text="stops in the time below that make it a bad sensor; 0: never"
+                    ),
+                ),
+                ("chatter_minutes", models.FloatField(default=10)),
+                (
+                    "shelve_minutes",
+                    models.FloatField(default=60, help_text="how long a bad sensor is not listened to"),
+                ),
+                (
+                    "text",
+                    models.CharField(
+                        blank=True,
+                        help_text="what the exception says; {unit}, {value} and {signal} are filled in",
+                        max_length=200,
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                ("changed_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "exception_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.exceptiontype",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.reasoncode",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="machine_signals",
+                        to="exceptions_app.source",
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="empty: the {unit} level of the topic names it",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="machine_signals",
+                        to="plant_app.workunit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('source', 'code'),
-                'constraints': [models.UniqueConstraint(fields=('source', 'code'), name='machine_signal_code'), models.CheckConstraint(condition=models.Q(('kind__in', ['bool', 'state', 'number']), ('operator__in', ['is', 'is_not', 'above', 'below'])), name='machine_signal_choices_known'), models.CheckConstraint(condition=models.Q(('deadband__gte', 0), ('off_delay__gte', 0), ('on_delay__gte', 0), ('reopen_within__gte', 0), ('chatter_minutes__gt', 0), ('reorder_within__gte', 0), ('shelve_minutes__gt', 0), ('silence_after__gte', 0)), name='machine_signal_times_positive')],
+                "ordering": ("source", "code"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("source", "code"), name="machine_signal_code"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind__in", ["bool", "state", "number"]),
+                            ("operator__in", ["is", "is_not", "above", "below"]),
+                        ),
+                        name="machine_signal_choices_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("deadband__gte", 0),
+                            ("off_delay__gte", 0),
+                            ("on_delay__gte", 0),
+                            ("reopen_within__gte", 0),
+                            ("chatter_minutes__gt", 0),
+                            ("reorder_within__gte", 0),
+                            ("shelve_minutes__gt", 0),
+                            ("silence_after__gte", 0),
+                        ),
+                        name="machine_signal_times_positive",
+                    ),
+                ],
             },
         ),
     ]

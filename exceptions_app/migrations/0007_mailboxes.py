@@ -7,34 +7,73 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0006_machine_data'),
+        ("exceptions_app", "0006_machine_data"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Mailbox',
+            name="Mailbox",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid_validity', models.PositiveBigIntegerField(default=0, help_text="the server's number of this numbering")),
-                ('last_uid', models.PositiveBigIntegerField(default=0, help_text='every mail up to this one is stored')),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('lease', models.CharField(blank=True, max_length=40)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='failed ones in a row')),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('failing_since', models.DateTimeField(blank=True, null=True)),
-                ('read_at', models.DateTimeField(blank=True, help_text='last looked into without an error', null=True)),
-                ('warning', models.CharField(blank=True, help_text='mails are stored, but not moved', max_length=300)),
-                ('stored', models.PositiveBigIntegerField(default=0, help_text='mails taken in')),
-                ('oversized', models.PositiveIntegerField(default=0, help_text='of these, kept only in part: too large')),
-                ('source', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='mailbox', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid_validity",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="the server's number of this numbering"
+                    ),
+                ),
+                (
+                    "last_uid",
+                    models.PositiveBigIntegerField(
+                        default=0, help_text="every mail up to this one is stored"
+                    ),
+                ),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("lease", models.CharField(blank=True, max_length=40)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, help_text="failed ones in a row")),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                (
+                    "read_at",
+                    models.DateTimeField(
+                        blank=True, help_text="last looked into without an error", null=True
+                    ),
+                ),
+                (
+                    "warning",
+                    models.CharField(blank=True, help_text="mails are stored, but not moved", max_length=300),
+                ),
+                ("stored", models.PositiveBigIntegerField(default=0, help_text="mails taken in")),
+                (
+                    "oversized",
+                    models.PositiveIntegerField(
+                        default=0, help_text="of these, kept only in part: too large"
+                    ),
+                ),
+                (
+                    "source",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mailbox",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'mailboxes',
-                'indexes': [models.Index(fields=['due_at'], name='mailbox_due')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('lease', ''), ('lease_until__isnull', False), _connector='OR'), name='mailbox_lease_ends')],
+                "verbose_name_plural": "mailboxes",
+                "indexes": [models.Index(fields=["due_at"], name="mailbox_due")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("lease", ""), ("lease_until__isnull", False), _connector="OR"),
+                        name="mailbox_lease_ends",
+                    )
+                ],
             },
         ),
     ]

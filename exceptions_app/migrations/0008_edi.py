@@ -10,108 +10,242 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0007_mailboxes'),
+        ("exceptions_app", "0007_mailboxes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EdiInterchange',
+            name="EdiInterchange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=120)),
-                ('syntax', models.CharField(blank=True, max_length=10)),
-                ('partner', models.CharField(blank=True, help_text="sender's interchange id, as sent", max_length=40)),
-                ('control', models.CharField(blank=True, max_length=40)),
-                ('digest', models.CharField(help_text='SHA-256 of the text', max_length=64)),
-                ('via', models.CharField(help_text='file, http', max_length=10)),
-                ('name', models.CharField(blank=True, help_text='file name', max_length=150)),
-                ('received_at', models.DateTimeField(db_index=True, default=core.clock.now)),
-                ('taken', models.PositiveIntegerField(default=0, help_text='messages taken')),
-                ('refused', models.PositiveIntegerField(default=0, help_text='messages refused; a refused whole counts as one')),
-                ('faults', models.JSONField(blank=True, default=list)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edi_interchanges', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=120)),
+                ("syntax", models.CharField(blank=True, max_length=10)),
+                (
+                    "partner",
+                    models.CharField(blank=True, help_text="sender's interchange id, as sent", max_length=40),
+                ),
+                ("control", models.CharField(blank=True, max_length=40)),
+                ("digest", models.CharField(help_text="SHA-256 of the text", max_length=64)),
+                ("via", models.CharField(help_text="file, http", max_length=10)),
+                ("name", models.CharField(blank=True, help_text="file name", max_length=150)),
+                ("received_at", models.DateTimeField(db_index=True, default=core.clock.now)),
+                ("taken", models.PositiveIntegerField(default=0, help_text="messages taken")),
+                (
+                    "refused",
+                    models.PositiveIntegerField(
+                        default=0, help_text="messages refused; a refused whole counts as one"
+                    ),
+                ),
+                ("faults", models.JSONField(blank=True, default=list)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edi_interchanges",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'EDI interchange',
-                'ordering': ('-received_at', '-pk'),
+                "verbose_name": "EDI interchange",
+                "ordering": ("-received_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='EdiDocument',
+            name="EdiDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=120)),
-                ('kind', models.CharField(help_text='997, TA1, CONTRL, 855, 865, ORDRSP', max_length=10)),
-                ('syntax', models.CharField(max_length=10)),
-                ('partner', models.CharField(help_text="receiver's interchange id", max_length=40)),
-                ('control', models.PositiveIntegerField()),
-                ('about', models.CharField(blank=True, help_text="the customer's order, or the interchange", max_length=60)),
-                ('summary', models.CharField(blank=True, max_length=120)),
-                ('body', models.TextField()),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('state', models.CharField(choices=[('queued', 'Waiting to be sent'), ('sent', 'Sent'), ('failed', 'Could not be sent')], default='queued', max_length=8)),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_to', models.CharField(blank=True, help_text='file, address, or the HTTP answer', max_length=300)),
-                ('sends', models.PositiveSmallIntegerField(default=0, help_text='how often it was handed over')),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('exception', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='edi_documents', to='exceptions_app.exceptionrecord')),
-                ('resent_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edi_documents', to='exceptions_app.source')),
-                ('interchange', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='exceptions_app.ediinterchange')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=120)),
+                ("kind", models.CharField(help_text="997, TA1, CONTRL, 855, 865, ORDRSP", max_length=10)),
+                ("syntax", models.CharField(max_length=10)),
+                ("partner", models.CharField(help_text="receiver's interchange id", max_length=40)),
+                ("control", models.PositiveIntegerField()),
+                (
+                    "about",
+                    models.CharField(
+                        blank=True, help_text="the customer's order, or the interchange", max_length=60
+                    ),
+                ),
+                ("summary", models.CharField(blank=True, max_length=120)),
+                ("body", models.TextField()),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting to be sent"),
+                            ("sent", "Sent"),
+                            ("failed", "Could not be sent"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "sent_to",
+                    models.CharField(
+                        blank=True, help_text="file, address, or the HTTP answer", max_length=300
+                    ),
+                ),
+                (
+                    "sends",
+                    models.PositiveSmallIntegerField(default=0, help_text="how often it was handed over"),
+                ),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "exception",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edi_documents",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "resent_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edi_documents",
+                        to="exceptions_app.source",
+                    ),
+                ),
+                (
+                    "interchange",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="exceptions_app.ediinterchange",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'EDI document',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name": "EDI document",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='EdiCounter',
+            name="EdiCounter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('partner', models.CharField(max_length=40)),
-                ('last', models.PositiveIntegerField(default=0)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edi_counters', to='exceptions_app.source')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("partner", models.CharField(max_length=40)),
+                ("last", models.PositiveIntegerField(default=0)),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edi_counters",
+                        to="exceptions_app.source",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('source', 'partner'), name='edi_counter_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("source", "partner"), name="edi_counter_once")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='ediinterchange',
-            constraint=models.UniqueConstraint(fields=('source', 'key'), name='edi_interchange_once'),
+            model_name="ediinterchange",
+            constraint=models.UniqueConstraint(fields=("source", "key"), name="edi_interchange_once"),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ediinterchange',
-            trigger=pgtrigger.compiler.Trigger(name='edi_interchange_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='2481ff915a47062e0ca4c6299302b80366acee01', operation='UPDATE OR DELETE', pgid='pgtrigger_edi_interchange_fixed_95fca', table='exceptions_app_ediinterchange', when='BEFORE')),
+            model_name="ediinterchange",
+            trigger=pgtrigger.compiler.Trigger(
+                name="edi_interchange_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="2481ff915a47062e0ca4c6299302b80366acee01",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_edi_interchange_fixed_95fca",
+                    table="exceptions_app_ediinterchange",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='edidocument',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['due_at'], name='edi_document_due'),
+            model_name="edidocument",
+            index=models.Index(
+                condition=models.Q(("state", "queued")), fields=["due_at"], name="edi_document_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edidocument',
-            constraint=models.UniqueConstraint(fields=('source', 'key'), name='edi_document_once'),
+            model_name="edidocument",
+            constraint=models.UniqueConstraint(fields=("source", "key"), name="edi_document_once"),
         ),
         migrations.AddConstraint(
-            model_name='edidocument',
-            constraint=models.UniqueConstraint(fields=('source', 'partner', 'control'), name='edi_control_once'),
+            model_name="edidocument",
+            constraint=models.UniqueConstraint(
+                fields=("source", "partner", "control"), name="edi_control_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='edidocument',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'sent', 'failed'])), name='edi_document_state_known'),
+            model_name="edidocument",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "sent", "failed"])),
+                name="edi_document_state_known",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='edidocument',
-            trigger=pgtrigger.compiler.Trigger(name='edi_document_never_deleted', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='f7f4ffb65b718bb6cb5440c1cba82ba182774b14', operation='DELETE', pgid='pgtrigger_edi_document_never_deleted_a9b30', table='exceptions_app_edidocument', when='BEFORE')),
+            model_name="edidocument",
+            trigger=pgtrigger.compiler.Trigger(
+                name="edi_document_never_deleted",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="f7f4ffb65b718bb6cb5440c1cba82ba182774b14",
+                    operation="DELETE",
+                    pgid="pgtrigger_edi_document_never_deleted_a9b30",
+                    table="exceptions_app_edidocument",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='edidocument',
-            trigger=pgtrigger.compiler.Trigger(name='edi_document_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."source_id" IS DISTINCT FROM (NEW."source_id") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."partner" IS DISTINCT FROM (NEW."partner") OR OLD."control" IS DISTINCT FROM (NEW."control") OR OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."interchange_id" IS DISTINCT FROM (NEW."interchange_id") OR OLD."exception_id" IS DISTINCT FROM (NEW."exception_id"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='5f8de1516314a1bd8d250bb22a50fc7f0a4d7268', operation='UPDATE', pgid='pgtrigger_edi_document_fixed_694b2', table='exceptions_app_edidocument', when='BEFORE')),
+            model_name="edidocument",
+            trigger=pgtrigger.compiler.Trigger(
+                name="edi_document_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."source_id" IS DISTINCT FROM (NEW."source_id") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."partner" IS DISTINCT FROM (NEW."partner") OR OLD."control" IS DISTINCT FROM (NEW."control") OR OLD."body" IS DISTINCT FROM (NEW."body") OR OLD."interchange_id" IS DISTINCT FROM (NEW."interchange_id") OR OLD."exception_id" IS DISTINCT FROM (NEW."exception_id"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="5f8de1516314a1bd8d250bb22a50fc7f0a4d7268",
+                    operation="UPDATE",
+                    pgid="pgtrigger_edi_document_fixed_694b2",
+                    table="exceptions_app_edidocument",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

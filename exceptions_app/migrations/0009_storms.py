@@ -8,83 +8,248 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0008_edi'),
-        ('plant_app', '0002_printed_codes'),
+        ("exceptions_app", "0008_edi"),
+        ("plant_app", "0002_printed_codes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Shelf',
+            name="Shelf",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('signal_name', models.CharField(blank=True, help_text='one machine signal, by its name', max_length=120)),
-                ('people_too', models.BooleanField(default=False, help_text='also holds back what people report')),
-                ('reason', models.CharField(max_length=300)),
-                ('author_text', models.CharField(blank=True, help_text='who, where that is no person', max_length=80)),
-                ('starts_at', models.DateTimeField(default=core.clock.now)),
-                ('ends_at', models.DateTimeField()),
-                ('lifted_at', models.DateTimeField(blank=True, null=True)),
-                ('area', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='plant_app.area')),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to=settings.AUTH_USER_MODEL)),
-                ('lifted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='plant_app.site')),
-                ('source', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='exceptions_app.source')),
-                ('type', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='plant_app.exceptiontype')),
-                ('work_centre', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='plant_app.workcentre')),
-                ('work_unit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shelves', to='plant_app.workunit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "signal_name",
+                    models.CharField(blank=True, help_text="one machine signal, by its name", max_length=120),
+                ),
+                (
+                    "people_too",
+                    models.BooleanField(default=False, help_text="also holds back what people report"),
+                ),
+                ("reason", models.CharField(max_length=300)),
+                (
+                    "author_text",
+                    models.CharField(blank=True, help_text="who, where that is no person", max_length=80),
+                ),
+                ("starts_at", models.DateTimeField(default=core.clock.now)),
+                ("ends_at", models.DateTimeField()),
+                ("lifted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "area",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="plant_app.area",
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lifted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="plant_app.site",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="exceptions_app.source",
+                    ),
+                ),
+                (
+                    "type",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="plant_app.exceptiontype",
+                    ),
+                ),
+                (
+                    "work_centre",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="plant_app.workcentre",
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shelves",
+                        to="plant_app.workunit",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'shelves',
-                'ordering': ('-starts_at', '-pk'),
+                "verbose_name_plural": "shelves",
+                "ordering": ("-starts_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='HeldSignal',
+            name="HeldSignal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('by', models.CharField(choices=[('shelf', 'Shelved'), ('parent', 'Under a greater stop'), ('planned', 'Planned stop')], max_length=8)),
-                ('correlation_key', models.CharField(blank=True, max_length=200)),
-                ('held_at', models.DateTimeField(default=core.clock.now)),
-                ('over_at', models.DateTimeField(blank=True, help_text='the condition ended while it was held', null=True)),
-                ('released_at', models.DateTimeField(blank=True, help_text='let through, to be read again', null=True)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='held', to='exceptions_app.exceptionrecord')),
-                ('signal', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='held', to='exceptions_app.signal')),
-                ('work_unit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='held_signals', to='plant_app.workunit')),
-                ('shelf', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='held', to='exceptions_app.shelf')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "by",
+                    models.CharField(
+                        choices=[
+                            ("shelf", "Shelved"),
+                            ("parent", "Under a greater stop"),
+                            ("planned", "Planned stop"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("correlation_key", models.CharField(blank=True, max_length=200)),
+                ("held_at", models.DateTimeField(default=core.clock.now)),
+                (
+                    "over_at",
+                    models.DateTimeField(
+                        blank=True, help_text="the condition ended while it was held", null=True
+                    ),
+                ),
+                (
+                    "released_at",
+                    models.DateTimeField(blank=True, help_text="let through, to be read again", null=True),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="held",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="held",
+                        to="exceptions_app.signal",
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="held_signals",
+                        to="plant_app.workunit",
+                    ),
+                ),
+                (
+                    "shelf",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="held",
+                        to="exceptions_app.shelf",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-held_at', '-pk'),
+                "ordering": ("-held_at", "-pk"),
             },
         ),
         migrations.AddIndex(
-            model_name='shelf',
-            index=models.Index(condition=models.Q(('lifted_at', None)), fields=['site', 'ends_at'], name='shelf_standing'),
+            model_name="shelf",
+            index=models.Index(
+                condition=models.Q(("lifted_at", None)), fields=["site", "ends_at"], name="shelf_standing"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shelf',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='shelf_ends_after_start'),
+            model_name="shelf",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="shelf_ends_after_start"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shelf',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='shelf_has_reason'),
+            model_name="shelf",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="shelf_has_reason"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shelf',
-            constraint=models.CheckConstraint(condition=models.Q(('author__isnull', False), models.Q(('author_text', ''), _negated=True), _connector='OR'), name='shelf_has_author'),
+            model_name="shelf",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("author__isnull", False), models.Q(("author_text", ""), _negated=True), _connector="OR"
+                ),
+                name="shelf_has_author",
+            ),
         ),
         migrations.AddIndex(
-            model_name='heldsignal',
-            index=models.Index(condition=models.Q(('over_at', None), ('released_at', None)), fields=['held_at'], name='held_standing'),
+            model_name="heldsignal",
+            index=models.Index(
+                condition=models.Q(("over_at", None), ("released_at", None)),
+                fields=["held_at"],
+                name="held_standing",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='heldsignal',
-            constraint=models.CheckConstraint(condition=models.Q(('by__in', ['shelf', 'parent', 'planned'])), name='held_by_known'),
+            model_name="heldsignal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("by__in", ["shelf", "parent", "planned"])), name="held_by_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='heldsignal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('by', 'shelf'), ('shelf__isnull', False)), models.Q(('by', 'parent'), ('parent__isnull', False)), models.Q(('by', 'planned'), ('work_unit__isnull', False)), _connector='OR'), name='held_by_something'),
+            model_name="heldsignal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("by", "shelf"), ("shelf__isnull", False)),
+                    models.Q(("by", "parent"), ("parent__isnull", False)),
+                    models.Q(("by", "planned"), ("work_unit__isnull", False)),
+                    _connector="OR",
+                ),
+                name="held_by_something",
+            ),
         ),
     ]

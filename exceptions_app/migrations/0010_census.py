@@ -9,109 +9,196 @@ import exceptions_app.models.census
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0009_storms'),
-        ('plant_app', '0002_printed_codes'),
+        ("exceptions_app", "0009_storms"),
+        ("plant_app", "0002_printed_codes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Census',
+            name="Census",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('status', models.CharField(choices=[('draft', 'Files are being added'), ('waiting', 'Waiting to be read'), ('reading', 'Being read'), ('done', 'Counted'), ('failed', 'Could not be read')], default='draft', max_length=8)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('read', models.PositiveIntegerField(default=0)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('typical', models.JSONField(blank=True, default=dict)),
-                ('figures', models.JSONField(blank=True, default=dict)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('words_deleted_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='censuses', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='censuses', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Files are being added"),
+                            ("waiting", "Waiting to be read"),
+                            ("reading", "Being read"),
+                            ("done", "Counted"),
+                            ("failed", "Could not be read"),
+                        ],
+                        default="draft",
+                        max_length=8,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("read", models.PositiveIntegerField(default=0)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("typical", models.JSONField(blank=True, default=dict)),
+                ("figures", models.JSONField(blank=True, default=dict)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("words_deleted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="censuses",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="censuses",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'censuses',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name_plural": "censuses",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='CensusFile',
+            name="CensusFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=150)),
-                ('kind', models.CharField(choices=[('chat', 'WhatsApp chat'), ('mail', 'Mailbox (mbox)'), ('table', 'List (CSV, XLSX)')], max_length=5)),
-                ('file', models.FileField(max_length=200, upload_to=exceptions_app.models.census.census_path)),
-                ('size', models.PositiveIntegerField(default=0)),
-                ('sha256', models.CharField(max_length=64)),
-                ('columns', models.JSONField(blank=True, default=dict)),
-                ('parsed', models.BooleanField(default=False)),
-                ('entries', models.PositiveIntegerField(default=0)),
-                ('skipped', models.PositiveIntegerField(default=0)),
-                ('problems', models.JSONField(blank=True, default=list)),
-                ('census', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='exceptions_app.census')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=150)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("chat", "WhatsApp chat"),
+                            ("mail", "Mailbox (mbox)"),
+                            ("table", "List (CSV, XLSX)"),
+                        ],
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "file",
+                    models.FileField(max_length=200, upload_to=exceptions_app.models.census.census_path),
+                ),
+                ("size", models.PositiveIntegerField(default=0)),
+                ("sha256", models.CharField(max_length=64)),
+                ("columns", models.JSONField(blank=True, default=dict)),
+                ("parsed", models.BooleanField(default=False)),
+                ("entries", models.PositiveIntegerField(default=0)),
+                ("skipped", models.PositiveIntegerField(default=0)),
+                ("problems", models.JSONField(blank=True, default=list)),
+                (
+                    "census",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="files",
+                        to="exceptions_app.census",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.CreateModel(
-            name='CensusEntry',
+            name="CensusEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('line', models.PositiveIntegerField()),
-                ('at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('minutes', models.FloatField(blank=True, null=True)),
-                ('sender', models.CharField(blank=True, max_length=120)),
-                ('thread', models.CharField(blank=True, max_length=200)),
-                ('text', models.TextField(blank=True)),
-                ('given', models.JSONField(blank=True, default=dict, help_text='answers the source gives by name')),
-                ('done', models.BooleanField(default=False)),
-                ('type_code', models.CharField(blank=True, max_length=30)),
-                ('intent', models.CharField(blank=True, max_length=12)),
-                ('confidence', models.FloatField(default=0)),
-                ('unsure', models.BooleanField(default=False)),
-                ('key', models.CharField(blank=True, max_length=200)),
-                ('unit', models.CharField(blank=True, max_length=40)),
-                ('words', models.CharField(blank=True, max_length=120)),
-                ('fields', models.JSONField(blank=True, default=list)),
-                ('census', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='exceptions_app.census')),
-                ('file', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='exceptions_app.censusfile')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("line", models.PositiveIntegerField()),
+                ("at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("minutes", models.FloatField(blank=True, null=True)),
+                ("sender", models.CharField(blank=True, max_length=120)),
+                ("thread", models.CharField(blank=True, max_length=200)),
+                ("text", models.TextField(blank=True)),
+                (
+                    "given",
+                    models.JSONField(blank=True, default=dict, help_text="answers the source gives by name"),
+                ),
+                ("done", models.BooleanField(default=False)),
+                ("type_code", models.CharField(blank=True, max_length=30)),
+                ("intent", models.CharField(blank=True, max_length=12)),
+                ("confidence", models.FloatField(default=0)),
+                ("unsure", models.BooleanField(default=False)),
+                ("key", models.CharField(blank=True, max_length=200)),
+                ("unit", models.CharField(blank=True, max_length=40)),
+                ("words", models.CharField(blank=True, max_length=120)),
+                ("fields", models.JSONField(blank=True, default=list)),
+                (
+                    "census",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="entries",
+                        to="exceptions_app.census",
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rows",
+                        to="exceptions_app.censusfile",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'census entries',
-                'ordering': ('census', 'pk'),
+                "verbose_name_plural": "census entries",
+                "ordering": ("census", "pk"),
             },
         ),
         migrations.AddIndex(
-            model_name='census',
-            index=models.Index(condition=models.Q(('status__in', ('waiting', 'reading'))), fields=['due_at'], name='census_due'),
+            model_name="census",
+            index=models.Index(
+                condition=models.Q(("status__in", ("waiting", "reading"))),
+                fields=["due_at"],
+                name="census_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='census',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'waiting', 'reading', 'done', 'failed'])), name='census_status_known'),
+            model_name="census",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["draft", "waiting", "reading", "done", "failed"])),
+                name="census_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='censusfile',
-            constraint=models.UniqueConstraint(fields=('census', 'sha256'), name='census_file_once'),
+            model_name="censusfile",
+            constraint=models.UniqueConstraint(fields=("census", "sha256"), name="census_file_once"),
         ),
         migrations.AddConstraint(
-            model_name='censusfile',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['chat', 'mail', 'table'])), name='census_file_kind_known'),
+            model_name="censusfile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["chat", "mail", "table"])), name="census_file_kind_known"
+            ),
         ),
         migrations.AddIndex(
-            model_name='censusentry',
-            index=models.Index(condition=models.Q(('done', False)), fields=['census'], name='census_unread'),
+            model_name="censusentry",
+            index=models.Index(condition=models.Q(("done", False)), fields=["census"], name="census_unread"),
         ),
         migrations.AddIndex(
-            model_name='censusentry',
-            index=models.Index(fields=['census', 'type_code', '-confidence'], name='census_by_type'),
+            model_name="censusentry",
+            index=models.Index(fields=["census", "type_code", "-confidence"], name="census_by_type"),
         ),
     ]

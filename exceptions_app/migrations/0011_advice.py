@@ -8,65 +8,159 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0010_census'),
-        ('plant_app', '0002_printed_codes'),
+        ("exceptions_app", "0010_census"),
+        ("plant_app", "0002_printed_codes"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LanguageModel',
+            name="LanguageModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('active', models.BooleanField(default=False)),
-                ('url', models.CharField(help_text='for example http://model-server.plant.example:8000/v1', max_length=300)),
-                ('model', models.CharField(help_text="the model's name on that server", max_length=100)),
-                ('key', models.CharField(blank=True, help_text='sent as bearer token', max_length=300)),
-                ('answer_format', models.CharField(choices=[('json_schema', 'by a JSON schema it enforces'), ('json_object', 'any JSON; the schema is described in words')], default='json_schema', max_length=12)),
-                ('below', models.FloatField(default=0.8, help_text='asked about readings less sure than this', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(1)])),
-                ('timeout_seconds', models.PositiveSmallIntegerField(default=20, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(60)])),
-                ('most_a_day', models.PositiveIntegerField(default=500, help_text='questions a day, all channels together')),
-                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='language_models', to='plant_app.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("active", models.BooleanField(default=False)),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="for example http://model-server.plant.example:8000/v1", max_length=300
+                    ),
+                ),
+                ("model", models.CharField(help_text="the model's name on that server", max_length=100)),
+                ("key", models.CharField(blank=True, help_text="sent as bearer token", max_length=300)),
+                (
+                    "answer_format",
+                    models.CharField(
+                        choices=[
+                            ("json_schema", "by a JSON schema it enforces"),
+                            ("json_object", "any JSON; the schema is described in words"),
+                        ],
+                        default="json_schema",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "below",
+                    models.FloatField(
+                        default=0.8,
+                        help_text="asked about readings less sure than this",
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(1),
+                        ],
+                    ),
+                ),
+                (
+                    "timeout_seconds",
+                    models.PositiveSmallIntegerField(
+                        default=20,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
+                    ),
+                ),
+                (
+                    "most_a_day",
+                    models.PositiveIntegerField(
+                        default=500, help_text="questions a day, all channels together"
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="language_models",
+                        to="plant_app.site",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReadingAdvice',
+            name="ReadingAdvice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('waiting', 'Waiting to be asked'), ('given', 'Advice given'), ('refused', 'The answer does not count'), ('failed', 'No answer')], default='waiting', max_length=8)),
-                ('asked_of', models.CharField(blank=True, help_text='model that answered', max_length=100)),
-                ('verdict', models.CharField(blank=True, max_length=8)),
-                ('type_code', models.CharField(blank=True, max_length=30)),
-                ('words', models.CharField(blank=True, max_length=200)),
-                ('links', models.JSONField(blank=True, default=dict)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(default=core.clock.now)),
-                ('created_at', models.DateTimeField(default=core.clock.now)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('language_model', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='advices', to='exceptions_app.languagemodel')),
-                ('signal', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='advice', to='exceptions_app.signal')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting to be asked"),
+                            ("given", "Advice given"),
+                            ("refused", "The answer does not count"),
+                            ("failed", "No answer"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("asked_of", models.CharField(blank=True, help_text="model that answered", max_length=100)),
+                ("verdict", models.CharField(blank=True, max_length=8)),
+                ("type_code", models.CharField(blank=True, max_length=30)),
+                ("words", models.CharField(blank=True, max_length=200)),
+                ("links", models.JSONField(blank=True, default=dict)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(default=core.clock.now)),
+                ("created_at", models.DateTimeField(default=core.clock.now)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "language_model",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="advices",
+                        to="exceptions_app.languagemodel",
+                    ),
+                ),
+                (
+                    "signal",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="advice",
+                        to="exceptions_app.signal",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'reading advice',
-                'ordering': ('-created_at', '-pk'),
+                "verbose_name_plural": "reading advice",
+                "ordering": ("-created_at", "-pk"),
             },
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.UniqueConstraint(fields=('site',), name='one_language_model_per_site', nulls_distinct=False),
+            model_name="languagemodel",
+            constraint=models.UniqueConstraint(
+                fields=("site",), name="one_language_model_per_site", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='languagemodel',
-            constraint=models.CheckConstraint(condition=models.Q(('answer_format__in', ['json_schema', 'json_object'])), name='answer_format_known'),
+            model_name="languagemodel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("answer_format__in", ["json_schema", "json_object"])),
+                name="answer_format_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='readingadvice',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['due_at'], name='advice_due'),
+            model_name="readingadvice",
+            index=models.Index(
+                condition=models.Q(("status", "waiting")), fields=["due_at"], name="advice_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='readingadvice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'given', 'refused', 'failed'])), name='advice_status_known'),
+            model_name="readingadvice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["waiting", "given", "refused", "failed"])),
+                name="advice_status_known",
+            ),
         ),
     ]

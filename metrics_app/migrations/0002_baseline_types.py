@@ -4,20 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('metrics_app', '0001_initial'),
+        ("metrics_app", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='baseline',
-            name='origin_ref',
-            field=models.CharField(blank=True, help_text='the census it was counted by', max_length=80),
+            model_name="baseline",
+            name="origin_ref",
+            field=models.CharField(blank=True, help_text="the census it was counted by", max_length=80),
         ),
         migrations.AddField(
-            model_name='baseline',
-            name='types',
-            field=models.JSONField(blank=True, default=dict, help_text='type -> {per_month, hours_per_month}, where a census counted them'),
+            model_name="baseline",
+            name="types",
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="type -> {per_month, hours_per_month}, where a census counted them",
+            ),
         ),
     ]

@@ -129,7 +129,10 @@ def test_a_split_is_undone_with_every_signal_as_it_counted_before(plant: KolbeMi
     assert second is not None
     before = list(one.readings.order_by("pk").values_list("pk", "opened", "outcome"))
     fresh = decisions.split(
-        exception_id=one.pk, signal_ids=[second.signal_id], actor=planner(plant), reason="the valve is another matter"
+        exception_id=one.pk,
+        signal_ids=[second.signal_id],
+        actor=planner(plant),
+        reason="the valve is another matter",
     )
     assert (one.readings.count(), fresh.readings.count()) == (1, 1)
     assert decisions.split_from(fresh) == one

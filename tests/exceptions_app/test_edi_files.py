@@ -313,4 +313,3 @@ def test_only_who_proves_himself_is_heard(source: Source) -> None:
     assert post(text, **signed).json()["replayed"] is True
     assert post(text + " ", **signed).status_code == 401
     assert Client().post("/hooks/edi/nobody/", b"", content_type="application/edifact").status_code == 404
-

@@ -108,7 +108,7 @@ def test_a_mail_says_what_stands_above_the_goodbye() -> None:
     assert reading.quantity is None
     left = without(MAIL, strip(MAIL).all)
     assert len(left) == len(MAIL)
-    assert left.split() == "press 4 Press 4 is down again, hydraulic leak.".split()
+    assert left.split() == ["press", "4", "Press", "4", "is", "down", "again,", "hydraulic", "leak."]
 
 
 def test_a_message_that_is_all_quote_is_read_as_it_is() -> None:

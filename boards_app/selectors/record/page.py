@@ -90,7 +90,17 @@ def rights_of(exception: ExceptionRecord, user: User) -> dict[str, bool]:
     }  # fmt: skip
     may["more"] = any(
         may[name]
-        for name in ("correct", "reroute", "clear", "resolve", "cancel", "restore", "reopen", "merge", "shelve")
+        for name in (
+            "correct",
+            "reroute",
+            "clear",
+            "resolve",
+            "cancel",
+            "restore",
+            "reopen",
+            "merge",
+            "shelve",
+        )
     )
     return may
 

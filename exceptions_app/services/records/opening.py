@@ -383,7 +383,11 @@ def _further_links(exception: ExceptionRecord) -> None:
     under = covering(stopped) if stopped is not None else None
     if under is not None:
         ExceptionLink.objects.create(
-            exception=exception, target="exception", target_id=under.pk, label=under.ref, effect="under this stop"
+            exception=exception,
+            target="exception",
+            target_id=under.pk,
+            label=under.ref,
+            effect="under this stop",
         )
     if exception.type.code != "order_change" or exception.sales_line is None:
         return

@@ -45,7 +45,9 @@ class Command(BaseCommand):
         load_default_playbooks()
         load_default_sources()
         ensure_edi_source(
-            site=Site.objects.order_by("pk")[0], folder=str(settings.EXECLAYER_HOME / "edi"), partners=EDI_PARTNERS
+            site=Site.objects.order_by("pk")[0],
+            folder=str(settings.EXECLAYER_HOME / "edi"),
+            partners=EDI_PARTNERS,
         )
         ensure_demo_connections(tryton=None if settings.ERP == "none" else {})
         if options["credentials"] is not None:
