@@ -106,10 +106,16 @@ def _question(signal: Signal, found: Understood) -> Opened:
         details["customer_po"] = found.document.number
     return open_or_join(
         Report(
-            signal=signal, type=type_ or unsorted_type(), links=links, text=signal.text, details=details,
+            signal=signal, type=type_ or unsorted_type(), links=links, text=_asked(signal, reasons), details=details,
             confidence=0.0, triage=True, triage_reasons=tuple(reasons),
         )
     )  # fmt: skip
+
+
+def _asked(signal: Signal, reasons: list[str]) -> str:
+    """What a list says of a message that can only be asked about; its segments stand in the signal."""
+    said = f": {reasons[0]}" if reasons else ""
+    return f"EDI from {signal.reporter_text or signal.sender or signal.source}{said}"
 
 
 def _part(signal: Signal, view: LineView, place: int) -> Signal:
