@@ -76,10 +76,7 @@ def train(
     sharpness = _sharpness(scores, target[whole])
     guess = scores.argmax(axis=1)
     final = _fit(table, target, weight)
-    version = hashlib.sha256(
-        "\n".join(f"{one.label}\t{one.weight}\t{one.text}" for one in sentences).encode()
-        + packs_version.encode()
-    ).hexdigest()[:8]
+    version = version_of(sentences, packs_version)
     return Trained(
         data=packed(
             version=version, labels=LABELS, grams=grams, idf=idf, weights=final.coef_.T, bias=final.intercept_,
@@ -92,6 +89,12 @@ def train(
         macro_f1=float(f1_score(target[whole], guess, average="macro")),
         log_loss=_loss(sharpness, scores, target[whole]),
     )  # fmt: skip
+
+
+def version_of(sentences: Sequence[Sentence], packs_version: str = "") -> str:
+    """The version a model trained from these sentences carries."""
+    lines = "\n".join(f"{one.label}\t{one.weight}\t{one.text}" for one in sentences)
+    return hashlib.sha256(lines.encode() + packs_version.encode()).hexdigest()[:8]
 
 
 def _fold(group: str) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -124,7 +125,7 @@ def load(data: bytes) -> TypeModel:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as parts:
             return TypeModel({name: parts[name] for name in parts.files})
-    except (OSError, KeyError, EOFError) as error:
+    except (OSError, KeyError, EOFError, ValueError, BadZipFile) as error:
         raise ValueError(f"no type model: {error}") from error
 
 
