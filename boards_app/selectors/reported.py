@@ -43,7 +43,7 @@ METHODS: Final = {
     "code": "by its code", "code_loose": "by its code, loosely written", "number": "by its number alone",
     "alias": "by what the plant calls it", "name": "by its name", "cue": "by a cue word", "pattern": "by its shape",
     "rule": "worked out from the words", "context": "from where it came", "form": "answered in a form",
-    "api": "sent as a field", "model": "by likeness to earlier messages", "llm": "by the language model",
+    "api": "sent as a field", "model": "by likeness to earlier messages", "tail": "by the end of its number",
 }  # fmt: skip
 MOST_READ = 12
 _ICONS = {

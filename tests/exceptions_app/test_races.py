@@ -162,3 +162,40 @@ def test_answering_and_escalating_at_once_never_block_each_other(committed_plant
     at_once(work)
 
     assert set(ExceptionRecord.objects.values_list("status", flat=True)) == {"acknowledged"}
+
+
+def test_who_is_told_of_a_record_somebody_works_on_is_marked_without_waiting_for_it(
+    committed_plant: KolbeMini,
+) -> None:
+    # given two records, one of them held by somebody who has not finished
+    source = services.source_of(kind="api", site=committed_plant.rhf)
+    for number, unit in enumerate(("PRS-04", "CNC-05")):
+        received = services.receive_signal(
+            source=source,
+            external_id=f"told-{number}",
+            fields={"type": "machine_downtime", "work_unit": unit},
+        )
+        services.read_signal(signal_id=received.signal.pk)
+    held, free = ExceptionRecord.objects.order_by("pk")
+    everybody = set(Response.objects.values_list("pk", flat=True))
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            services.locked(held.pk)
+            # when everybody is marked as told by somebody else
+            done = pool.submit(_in_own_connection, lambda: services.mark_many_told(response_ids=everybody))
+            marked = done.result(timeout=60)
+        # then the free one is done at once, and the held one is left for later
+        assert marked == set(free.responses.values_list("pk", flat=True))
+        rest = pool.submit(
+            _in_own_connection, lambda: services.mark_many_told(response_ids=everybody - marked)
+        )
+        assert rest.result(timeout=60) == everybody - marked
+    assert not Response.objects.filter(told_at=None).exists()
+
+
+def _in_own_connection(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connections.close_all()
