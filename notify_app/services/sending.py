@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F
 from django.template.loader import render_to_string
 
 from core import clock, due
@@ -21,8 +21,9 @@ from notify_app.services.telling import record_told, take_tellings
 
 BATCH = 20
 MOST_ATTEMPTS = 8
-# A sender that died holding a notice gives it back after this.
-LEASE = timedelta(minutes=2)
+# A sender that died holding a notice gives it back after this; a living one begins no mail it may not finish in time.
+LEASE = timedelta(seconds=40)
+ENOUGH_FOR_ONE = timedelta(seconds=20)
 IN_HAND = (NoticeStatus.QUEUED, NoticeStatus.SENDING)
 
 
@@ -42,10 +43,12 @@ def send_due(*, limit: int = 500) -> int:
     sent = 0
     while sent < limit:
         batch = _claim(min(BATCH, limit - sent))
-        if not batch:
+        tries = _hand_over([[notice] for notice in batch]) if batch else []
+        _record_all(tries)
+        _give_back(batch[len(tries) :])
+        if not tries:
             break
-        _record_all(_hand_over([[notice] for notice in batch]))
-        sent += len(batch)
+        sent += len(tries)
     while sent < limit and (held := claim_digest(lease_until=clock.now() + LEASE)):
         _record_all(_hand_over([held]))
         sent += len(held)
@@ -70,7 +73,10 @@ def _claim(limit: int) -> list[Notice]:
 
 
 def _hand_over(parcels: Sequence[list[Notice]]) -> list[Handed]:
-    """One mail a parcel, one connection for all; a refusal of one message leaves the others alone."""
+    """One mail a parcel, one connection for all; a refusal of one message leaves the others alone.
+
+    Returns a result for each notice tried, in order; what the lease left no time for is missing.
+    """
     connection = get_connection()
     everything = [notice for parcel in parcels for notice in parcel]
     try:
@@ -82,6 +88,8 @@ def _hand_over(parcels: Sequence[list[Notice]]) -> list[Handed]:
     try:
         for parcel in parcels:
             started, refused = clock.now(), None
+            if started > parcel[0].due_at - ENOUGH_FOR_ONE:
+                break
             try:
                 connection.send_messages([_message(parcel[0]) if len(parcel) == 1 else _digest(parcel)])
             except SMTPRecipientsRefused as error:
@@ -92,6 +100,13 @@ def _hand_over(parcels: Sequence[list[Notice]]) -> list[Handed]:
     finally:
         connection.close()
     return results
+
+
+def _give_back(notices: Sequence[Notice]) -> None:
+    """Let others take what a slow mail server left no time for; it does not count as a try."""
+    Notice.objects.filter(pk__in=[notice.pk for notice in notices], status=NoticeStatus.SENDING).update(
+        status=NoticeStatus.QUEUED, attempts=F("attempts") - 1, due_at=clock.now()
+    )
 
 
 def _message(notice: Notice) -> EmailMultiAlternatives:

@@ -12,6 +12,7 @@ from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, Response, Telling
 from notify_app import services
 from notify_app.models import DeliveryAttempt, Notice, Preference
+from notify_app.services import sending
 from plant_app.models import User
 from tests.decisions_app.conftest import Report, response_of
 from tests.notify_app.conftest import Mailbox
@@ -130,6 +131,37 @@ def test_a_mail_server_that_is_away_delays_and_loses_nothing(
     assert Notice.objects.filter(channel="in_app", status="delivered").count() == waiting.count()
     assert all(notice.due_at > clock.now() for notice in waiting)
     assert Response.objects.filter(required=True, told_at__isnull=True).count() == 0
+
+
+def test_a_slow_mail_server_is_given_no_more_than_the_lease_allows(
+    plant: KolbeMini, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given several mails in one batch, and a mail server that takes eleven seconds for each
+    began = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: began + timedelta(seconds=11 * len(mailbox.mails)))
+    received = exceptions.receive_signal(
+        source=exceptions.source_of(kind="station", site=plant.rhf),
+        external_id="slow",
+        text=DOWN,
+        reporter=plant.people["piotr.nowak"],
+        site=plant.rhf,
+    )
+    exceptions.read_signal(signal_id=received.signal.pk)
+    sending.take_tellings()
+    batch = sending._claim(20)
+    assert len(batch) == 3
+    # when they are handed over
+    tries = sending._hand_over([[notice] for notice in batch])
+    # then no mail is begun that may outlast the lease, for its next holder would send it again
+    assert len(tries) == len(mailbox.mails) == 2
+    # and the rest goes to whoever comes next, not counted as a try
+    sending._record_all(tries)
+    sending._give_back(batch[2:])
+    rest = Notice.objects.filter(channel="email", status="queued", attempts=0)
+    assert {notice.pk for notice in rest} == {notice.pk for notice in batch[2:]}
+    services.send_due()
+    assert len(mailbox.mails) == len({mail["Message-ID"] for mail in mailbox.mails}) == len(batch)
+    assert set(Notice.objects.filter(channel="email").values_list("status", "attempts")) == {("sent", 1)}
 
 
 def test_an_answer_before_the_notice_makes_it_needless(plant: KolbeMini, mailbox: Mailbox) -> None:
