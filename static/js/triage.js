@@ -158,6 +158,8 @@ function goOn(ref) {
   panel().querySelector("[data-item]")?.removeAttribute("data-live");
   row?.remove();
   if (next?.matches("[data-row]")) next.focus({ preventScroll: true });
+  // done with the last one: what the panel still shows is its state before, and must not be answered should it come back
+  else if (panel().querySelector("[data-item]")?.dataset.item === ref) panel().replaceChildren();
 }
 
 document.addEventListener("sorted", (event) => {
@@ -175,7 +177,7 @@ document.addEventListener("sorted", (event) => {
   void last.offsetWidth; // the line that runs out begins anew
   last.hidden = false;
   clearTimeout(hider);
-  hider = setTimeout(hideLast, UNDO_FOR);
+  hider = setTimeout(hideLast, Number(last.dataset.stays) || UNDO_FOR);
 });
 document.addEventListener("submit", (event) => {
   const back = event.target.closest?.("[data-last-undo]");

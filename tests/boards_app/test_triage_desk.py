@@ -246,6 +246,8 @@ def test_the_desk_is_worked_from_the_keyboard(
     first = aside(lambda: say(TWO))
     second = aside(lambda: say(LEAK))
     desk = open_page("ingrid.vogel", "/triage/")
+    # on a busy machine a step may outlast the ten seconds in which the last act can be taken back
+    desk.evaluate("document.getElementById('last').dataset.stays = '120000'")
     item = desk.locator("#panel [data-item]")
     expect(item).to_have_attribute("data-item", first.ref)
     # the words of a field say what was read, how, and how surely, when the keyboard reaches them
