@@ -68,12 +68,17 @@ def times(minutes: int, factor: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a ladder as configured: at `factor` times the acknowledge limit, or at fixed `minutes`."""
+    """One step of a ladder as configured: at `factor` times the acknowledge limit, or at fixed `minutes`.
+
+    It is told again `repeats` times, every `repeat_minutes`, while nobody acknowledges.
+    """
 
     level: int
     roles: tuple[str, ...]
     factor: Decimal | None
     minutes: int | None = None
+    repeats: int = 0
+    repeat_minutes: int = 0
 
     def after(self, acknowledge: int) -> int:
         """Minutes after the opening at which the step is told, unless somebody has acknowledged."""
@@ -89,13 +94,28 @@ class Level:
     level: int
     roles: tuple[str, ...]
     after_minutes: int
+    repeats: int = 0
+    repeat_minutes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        return {"level": self.level, "roles": list(self.roles), "after_minutes": self.after_minutes}
+        found: dict[str, Any] = {
+            "level": self.level,
+            "roles": list(self.roles),
+            "after_minutes": self.after_minutes,
+        }
+        if self.repeats:
+            found |= {"repeats": self.repeats, "repeat_minutes": self.repeat_minutes}
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Level":
-        return cls(data["level"], tuple(data["roles"]), data["after_minutes"])
+        return cls(
+            data["level"],
+            tuple(data["roles"]),
+            data["after_minutes"],
+            data.get("repeats", 0),
+            data.get("repeat_minutes", 0),
+        )
 
 
 def climb(
@@ -129,7 +149,15 @@ def climb(
             roles = (owner_role,) if first <= routed_level else _once(owner_role, *step.roles)
         elif early_level is not None and step.level <= early_level:
             after = min(after, times(acknowledge, early_factor))
-        levels.append(Level(level=step.level, roles=roles, after_minutes=after))
+        levels.append(
+            Level(
+                level=step.level,
+                roles=roles,
+                after_minutes=after,
+                repeats=step.repeats,
+                repeat_minutes=step.repeat_minutes,
+            )
+        )
     return tuple(levels)
 
 

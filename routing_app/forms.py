@@ -39,7 +39,7 @@ class LadderStepForm(forms.ModelForm):
 
     class Meta:
         model = LadderStep
-        fields = ("level", "roles", "factor", "minutes")
+        fields = ("level", "roles", "factor", "minutes", "repeats", "repeat_minutes")
 
 
 def options_of(fact: Fact) -> list[tuple[str, str]]:

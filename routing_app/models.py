@@ -86,6 +86,12 @@ class LadderStep(models.Model):
     minutes = models.PositiveIntegerField(
         "or after minutes", null=True, blank=True, help_text="fixed, whatever the limit"
     )
+    repeats = models.PositiveSmallIntegerField(
+        "told again, times", default=0, help_text="while nobody acknowledges"
+    )
+    repeat_minutes = models.PositiveSmallIntegerField(
+        "every, minutes", default=5, validators=[MinValueValidator(1)]
+    )
 
     class Meta:
         ordering = ("ladder", "level")

@@ -162,6 +162,11 @@ class LadderSpec:
                     "roles": list(step.roles),
                     "factor": None if step.factor is None else str(step.factor),
                     "minutes": step.minutes,
+                    **(
+                        {"repeats": step.repeats, "repeat_minutes": step.repeat_minutes}
+                        if step.repeats
+                        else {}
+                    ),
                 }
                 for step in self.steps
             ],
@@ -178,6 +183,8 @@ class LadderSpec:
                     tuple(step["roles"]),
                     None if step.get("factor") is None else Decimal(str(step["factor"])),
                     step.get("minutes"),
+                    step.get("repeats", 0),
+                    step.get("repeat_minutes", 0),
                 )
                 for step in data["steps"]
             ),

@@ -134,6 +134,8 @@ def draft_spec() -> RulesetSpec:
                         tuple(step.roles),
                         None if step.factor is None else step.factor.normalize(),
                         step.minutes,
+                        step.repeats,
+                        step.repeat_minutes if step.repeats else 0,
                     )
                     for step in ladder.steps.all()
                 ),

@@ -16,7 +16,7 @@ class TypeForm(forms.ModelForm):
         model = models.ExceptionType
         fields = (
             "code", "name", "icon", "default_severity", "owner_function", "triage_role", "form", "reopen_minutes",
-            "is_full_pack", "active", "position",
+            "lapse_minutes", "is_full_pack", "active", "position",
         )  # fmt: skip
 
     def clean_form(self) -> Any:

@@ -33,6 +33,11 @@ class ExceptionType(models.Model):
     reopen_minutes = models.PositiveIntegerField(
         default=120, help_text="a return within this reopens the record"
     )
+    lapse_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="an acknowledgement nobody acts on lapses after this; empty: four times the decide limit; 0: never",
+    )
     is_full_pack = models.BooleanField(default=False)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)

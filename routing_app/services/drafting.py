@@ -167,7 +167,13 @@ def _write_ladder(spec: LadderSpec) -> Ladder:
         LadderStep.objects.update_or_create(
             ladder=ladder,
             level=step.level,
-            defaults={"roles": list(step.roles), "factor": step.factor, "minutes": step.minutes},
+            defaults={
+                "roles": list(step.roles),
+                "factor": step.factor,
+                "minutes": step.minutes,
+                "repeats": step.repeats,
+                "repeat_minutes": step.repeat_minutes or 5,
+            },
         )
     ladder.steps.exclude(level__in=[step.level for step in spec.steps]).delete()
     return ladder
