@@ -46,6 +46,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "rule.test": frozenset({PLANNER, ADMINISTRATOR}),
     "rule.edit": frozenset({ADMINISTRATOR}),
     "report.view": _EVERYBODY - {OPERATOR},
+    "adoption.view": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
+    "adoption.set": frozenset({ADMINISTRATOR}),
     "census.run": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
     "report.freeze": frozenset({LEADER, ADMINISTRATOR}),
 }

@@ -4,6 +4,7 @@ One module per room; import from here.
 """
 
 from plant_app.models.access import AccessGrant, AccessRole, ApiToken, Badge, Device, IdempotencyKey
+from plant_app.models.adoption import LEVELS, AdoptionStep, Capability, Level
 from plant_app.models.catalogue import ExceptionType, ReasonCode, Severity, TypeFunction
 from plant_app.models.codes import UnitCode
 from plant_app.models.items import (
@@ -59,13 +60,16 @@ from plant_app.models.people import (
 from plant_app.models.places import Area, Enterprise, Site, WorkCentre, WorkUnit
 
 __all__ = [
+    "LEVELS",
     "Absence",
     "AccessGrant",
     "AccessRole",
+    "AdoptionStep",
     "ApiToken",
     "Area",
     "Badge",
     "BomLine",
+    "Capability",
     "Constraint",
     "ConstraintKind",
     "Customer",
@@ -81,6 +85,7 @@ __all__ = [
     "Item",
     "ItemAlternate",
     "ItemGroup",
+    "Level",
     "Lot",
     "MasterChange",
     "MaterialNeed",

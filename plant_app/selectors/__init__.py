@@ -1,6 +1,7 @@
 """Reads of the plant for every app above: who is on duty, what is in force, what runs, who may."""
 
 from plant_app.selectors.access import Reader, can, forget_grants, roles_of, visible_site_ids, visible_sites
+from plant_app.selectors.adoption import Standing, level_of, standing_of
 from plant_app.selectors.confirmation import ConfirmationDue, confirmation_due
 from plant_app.selectors.duty import (
     DutyBook,
@@ -47,6 +48,7 @@ __all__ = [
     "Reader",
     "ShiftBook",
     "ShiftNow",
+    "Standing",
     "Stock",
     "StockPlace",
     "Via",
@@ -66,6 +68,7 @@ __all__ = [
     "effective_stock_by_place",
     "effective_value",
     "forget_grants",
+    "level_of",
     "master_rows",
     "master_version",
     "open_constraints",
@@ -77,6 +80,7 @@ __all__ = [
     "running_operation",
     "running_operations",
     "shift_of",
+    "standing_of",
     "states_between",
     "visible_site_ids",
     "visible_sites",

@@ -14,6 +14,7 @@ from plant_app.services.access import (
     revoke_token,
     token_for,
 )
+from plant_app.services.adoption import set_level
 from plant_app.services.catalogue import load_catalogue, load_functions
 from plant_app.services.codes import (
     address_of,
@@ -76,6 +77,7 @@ __all__ = [
     "revoke_codes",
     "revoke_device",
     "revoke_token",
+    "set_level",
     "set_unit_state",
     "settle_overlay",
     "settle_stock_overlay",
