@@ -30,6 +30,9 @@ TITLE_WORDS = (
     "unit", "centre", "place", "order", "item", "lot", "customer", "po", "to_unit", "substitute", "quantity",
 )  # fmt: skip
 
+# What a message to the customer may name besides: its own order, never a supplier, a person or a machine.
+MESSAGE_WORDS = ("line", "old_date", "new_date", "next_update", "reason_words", "uom")
+
 INPUT_KINDS: dict[str, str] = {
     "datetime": "a moment",
     "minutes": "a duration in minutes",

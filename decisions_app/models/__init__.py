@@ -1,17 +1,34 @@
-"""Playbooks and what comes of them: decisions, tasks, their postings, and talk. Import from here."""
+"""Playbooks and what comes of them: decisions, approvals, tasks, their postings, and talk. Import from here."""
 
-from decisions_app.models.decisions import Comment, Decision, PostingLink, Task, TaskStatus
-from decisions_app.models.playbooks import Clears, Option, OptionPosting, OptionTask, Playbook, Trigger
+from decisions_app.models.approvals import Approval, ApprovalStatus, ApprovalWhy, RootCause
+from decisions_app.models.decisions import CheckResult, Comment, Decision, PostingLink, Task, TaskStatus
+from decisions_app.models.playbooks import (
+    Clears,
+    MoneyLimit,
+    Option,
+    OptionPosting,
+    OptionTask,
+    Playbook,
+    RootCauseCategory,
+    Trigger,
+)
 
 __all__ = [
+    "Approval",
+    "ApprovalStatus",
+    "ApprovalWhy",
+    "CheckResult",
     "Clears",
     "Comment",
     "Decision",
+    "MoneyLimit",
     "Option",
     "OptionPosting",
     "OptionTask",
     "Playbook",
     "PostingLink",
+    "RootCause",
+    "RootCauseCategory",
     "Task",
     "TaskStatus",
     "Trigger",

@@ -30,7 +30,15 @@ class Decision(models.Model):
     )
     decided_at = models.DateTimeField(default=clock.now)
     reason = models.CharField(max_length=300, blank=True)
-    emergency = models.BooleanField(default=False, help_text="taken a level below its limit; to be ratified")
+    emergency = models.BooleanField(
+        default=False, help_text="taken beyond its limit or before everybody answered; ratified afterwards"
+    )
+    terms = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="the option as it was: version, effects and postings of the playbook",
+    )
+    message = models.TextField(max_length=1000, blank=True, help_text="what the customer is told of it")
     reversed_at = models.DateTimeField(null=True, blank=True)
     reversed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -56,6 +64,12 @@ class Decision(models.Model):
         """Not reversed."""
         return self.reversed_at is None
 
+    @property
+    def effects(self) -> list[str]:
+        """The plant effects it was taken with, whatever the playbook says by now."""
+        found = self.terms.get("effects")
+        return list(self.option.effects if found is None else found)
+
 
 class TaskStatus(models.TextChoices):
     """Where a task stands."""
@@ -63,6 +77,13 @@ class TaskStatus(models.TextChoices):
     OPEN = "open", "Open"
     DONE = "done", "Done"
     CANCELLED = "cancelled", "Cancelled"
+
+
+class CheckResult(models.TextChoices):
+    """Whether a follow-up did what it was for."""
+
+    EFFECTIVE = "effective", "It did not come back"
+    FAILED = "failed", "It came back"
 
 
 class Task(models.Model):
@@ -92,15 +113,31 @@ class Task(models.Model):
     )
     note = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=clock.now)
+    check_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="a follow-up is looked at again so many days after it was done"
+    )
+    check_due_at = models.DateTimeField(null=True, blank=True)
+    check_result = models.CharField(max_length=10, choices=CheckResult.choices, blank=True)
+    check_words = models.CharField(max_length=200, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    reopened = models.PositiveSmallIntegerField(
+        default=0, help_text="how often a failed check opened it again"
+    )
 
     class Meta:
         ordering = ("due_at", "pk")
         constraints = [
             models.CheckConstraint(condition=Q(status__in=TaskStatus.values), name="task_status_known"),
+            models.CheckConstraint(
+                condition=Q(check_days__isnull=True) | Q(blocking=False), name="only_follow_ups_are_checked"
+            ),
         ]
         indexes = [
             models.Index(fields=["function", "status"]),
             models.Index(fields=["due_at"], condition=Q(status="open"), name="task_open_due"),
+            models.Index(
+                fields=["check_due_at"], condition=Q(status="done", check_result=""), name="task_check_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,9 @@ Data an administrator edits. Words that name code (a posting template, a plant e
 from the catalogues in `decisions_app.catalogue` and are checked on saving.
 """
 
+import re
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,7 +14,9 @@ from django.db import models
 from django.db.models import Q
 
 from decisions_app import catalogue
-from plant_app.models import Duty, ExceptionType, Function
+from plant_app.models import Duty, ExceptionType, Function, Severity, Site
+
+_NAME = re.compile(r"\{(\w+)\}")
 
 
 class Clears(models.TextChoices):
@@ -41,6 +45,11 @@ class Playbook(models.Model):
         default=60, help_text="assumed duration until somebody states one"
     )
     clears = models.CharField(max_length=10, choices=Clears.choices, default=Clears.PERSON)
+    version = models.PositiveIntegerField(
+        default=1,
+        editable=False,
+        help_text="raised by every change; a decision keeps the one it was taken with",
+    )
 
     class Meta:
         ordering = ("type__position",)
@@ -61,6 +70,22 @@ class Option(models.Model):
     when = models.CharField(max_length=200, blank=True, help_text="the situation it fits")
     position = models.PositiveSmallIntegerField(default=0)
     deciders = models.JSONField(default=list, help_text="duties that may decide it")
+    limits = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='money limits that differ from the site\'s, by duty: {"technician": "0"}',
+    )
+    approvals = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='second persons: [{"role": "cs_lead", "above": "500", "severity": ["critical"], "minutes": 60}]',
+    )
+    message = models.TextField(
+        max_length=1000,
+        blank=True,
+        help_text="what the customer is told; names in braces are filled in, [square brackets] are left out where "
+        "nothing fills them",
+    )
     inputs = models.JSONField(default=list, blank=True)
     effects = models.JSONField(default=list, blank=True, help_text="plant effects on deciding, by name")
     expedited = models.BooleanField(default=False, help_text="not counted in the response window")
@@ -78,9 +103,19 @@ class Option(models.Model):
 
     def clean(self) -> None:
         _check_effects("effects", self.effects)
-        if not isinstance(self.deciders, list) or not set(self.deciders) <= set(Duty.values):
-            raise ValidationError({"deciders": f"A list of duties: {', '.join(Duty.values)}"})
+        if not isinstance(self.deciders, list) or not set(map(str, self.deciders)) <= set(Duty.values):
+            raise _wrong("deciders", "unknown_role", f"A list of duties: {', '.join(Duty.values)}")
         _check_inputs("inputs", self.inputs)
+        check_limits("limits", self.limits)
+        check_approvals("approvals", self.approvals)
+        names = {str(entry.get("name")) for entry in self.inputs}
+        unknown = (
+            message_names(self.message) - set(catalogue.TITLE_WORDS) - set(catalogue.MESSAGE_WORDS) - names
+        )
+        if unknown:
+            raise _wrong(
+                "message", "unknown_word", f"Nothing fills {', '.join(sorted(unknown))} in the message"
+            )
 
 
 class OptionTask(models.Model):
@@ -95,6 +130,11 @@ class OptionTask(models.Model):
     due_input = models.CharField(max_length=30, blank=True, help_text="a date-time input it is due at")
     due_offset = models.PositiveIntegerField(default=0, help_text="minutes after that input")
     blocking = models.BooleanField(default=True, help_text="the exception can't be resolved before")
+    check_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="follow-ups: so many days after it is done, did the same thing come back?",
+    )
     clears = models.BooleanField(default=False, help_text="doing it ends the condition")
     asks = models.JSONField(default=list, blank=True, help_text="what the doer enters, shaped like inputs")
     only_if = models.CharField(max_length=40, blank=True, help_text="input that must be true, or name=value")
@@ -115,12 +155,16 @@ class OptionTask(models.Model):
             self.title.format(**dict.fromkeys(catalogue.TITLE_WORDS, ""))
         except (KeyError, IndexError, ValueError, AttributeError):
             known = ", ".join(f"{{{name}}}" for name in catalogue.TITLE_WORDS)
-            raise ValidationError({"title": f"A title may name {known}"}) from None
+            raise _wrong("title", "unknown_word", f"A title may name {known}") from None
         inputs = {str(entry.get("name")): entry.get("kind") for entry in self.option.inputs}
         if self.due_input and inputs.get(self.due_input) != "datetime":
-            raise ValidationError({"due_input": f"No date-time input: {self.due_input}"})
+            raise _wrong("due_input", "unknown_input", f"No date-time input: {self.due_input}")
         if self.only_if and self.only_if.partition("=")[0] not in inputs:
-            raise ValidationError({"only_if": f"No such input: {self.only_if}"})
+            raise _wrong("only_if", "unknown_input", f"No such input: {self.only_if}")
+        if self.check_days is not None and self.blocking:
+            raise _wrong(
+                "check_days", "not_a_follow_up", "Only a follow-up, which blocks nothing, is checked later"
+            )
 
 
 class OptionPosting(models.Model):
@@ -152,24 +196,140 @@ class OptionPosting(models.Model):
 
     def clean(self) -> None:
         if self.template not in catalogue.TEMPLATES:
-            raise ValidationError({"template": f"Unknown posting template: {self.template}"})
+            raise _wrong("template", "unknown_template", f"Unknown posting template: {self.template}")
+        if not isinstance(self.settings, dict):
+            raise _wrong("settings", "settings", "Settings are names with values")
+        if self.settings.get("basis", "real") not in ("real", "statistical"):
+            raise _wrong("settings", "settings", "A cost is real or statistical")
+        if self.trigger == Trigger.TASK and self.option is not None and self.option.pk is not None:
+            codes = set(self.option.tasks.values_list("code", flat=True))
+            if codes and self.task_code not in codes:
+                raise _wrong("task_code", "unknown_task", f"The option hands out no task {self.task_code}")
+
+
+class MoneyLimit(models.Model):
+    """What one decision of a duty may cost, at a site or, without one, everywhere. Shipped limits hold without a row."""
+
+    duty = models.CharField(max_length=30, choices=Duty.choices)
+    site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.CASCADE, related_name="money_limits"
+    )
+    amount = models.DecimalField(
+        max_digits=15,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="site's currency; empty: without limit",
+    )
+
+    class Meta:
+        ordering = ("duty", "site")
+        constraints = [
+            models.UniqueConstraint(fields=["duty", "site"], name="money_limit_once", nulls_distinct=False),
+            models.CheckConstraint(
+                condition=Q(amount__isnull=True) | Q(amount__gte=0), name="money_limit_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_duty_display()}: {'no limit' if self.amount is None else self.amount}"
+
+
+class RootCauseCategory(models.Model):
+    """A kind of root cause people choose from, for one type of exception or, without one, for all."""
+
+    type = models.ForeignKey(
+        ExceptionType, null=True, blank=True, on_delete=models.CASCADE, related_name="root_causes"
+    )
+    code = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    active = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("type__position", "position", "name")
+        verbose_name_plural = "root cause categories"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["type", "code"], name="root_cause_once_per_type", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _wrong(field: str, code: str, words: str) -> ValidationError:
+    """A refusal with its code, `playbooks.<code>`, on its field."""
+    return ValidationError({field: ValidationError(words, code=f"playbooks.{code}")})
+
+
+def message_names(text: str) -> set[str]:
+    """The names in braces a customer message fills in."""
+    return set(_NAME.findall(text))
+
+
+def check_limits(field: str, limits: Any) -> None:
+    """Money by duty, each zero or more."""
+    if not isinstance(limits, dict) or not set(limits) <= set(Duty.values):
+        raise _wrong(field, "unknown_role", f"Amounts by duty: {', '.join(Duty.values)}")
+    for duty, amount in limits.items():
+        _money(field, amount, f"the limit of {duty}")
+
+
+def check_approvals(field: str, entries: Any) -> None:
+    """Each names a duty; `above` is money, `severity` a list, `minutes` how long it may take."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _wrong(field, "approvals", "A list of approvals, each with its role")
+    for entry in entries:
+        if entry.get("role") not in Duty.values:
+            raise _wrong(
+                field, "unknown_role", f"Nobody is called {entry.get('role')}; a role of the duties is"
+            )
+        unknown = sorted(set(entry) - {"role", "above", "severity", "minutes"})
+        if unknown:
+            raise _wrong(field, "approvals", f"An approval knows no {', '.join(unknown)}")
+        _money(field, entry.get("above", "0"), "the amount above which it is asked")
+        severities = entry.get("severity", [])
+        if not isinstance(severities, list) or not set(map(str, severities)) <= set(Severity.values):
+            raise _wrong(field, "approvals", f"Severities are {', '.join(Severity.values)}")
+        minutes = entry.get("minutes", 60)
+        if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= 14400:
+            raise _wrong(field, "approvals", "Minutes are a whole number from 1 to 14400")
+    roles = [entry["role"] for entry in entries]
+    if len(set(roles)) != len(roles):
+        raise _wrong(field, "approvals", "Each role approves once")
+
+
+def _money(field: str, raw: Any, what: str) -> None:
+    try:
+        amount = Decimal(str(raw))
+    except InvalidOperation:
+        raise _wrong(field, "amount", f"{raw} is no amount for {what}") from None
+    if not amount.is_finite() or amount < 0:
+        raise _wrong(field, "amount", f"{raw} is no amount for {what}")
 
 
 def _check_effects(field: str, names: Any) -> None:
     if not isinstance(names, list):
-        raise ValidationError({field: "A list of plant effects"})
+        raise _wrong(field, "effects", "A list of plant effects")
     unknown = sorted({str(name) for name in names} - set(catalogue.EFFECTS))
     if unknown:
-        raise ValidationError({field: f"Unknown plant effects: {', '.join(unknown)}"})
+        raise _wrong(field, "unknown_effect", f"Unknown plant effects: {', '.join(unknown)}")
 
 
 def _check_inputs(field: str, entries: Any) -> None:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValidationError({field: "A list of inputs, each with name, label and kind"})
+        raise _wrong(field, "inputs", "A list of inputs, each with name, label and kind")
     names = [str(entry.get("name") or "") for entry in entries]
     if "" in names or len(set(names)) != len(names):
-        raise ValidationError({field: "Every input has a name of its own"})
+        raise _wrong(field, "inputs", "Every input has a name of its own")
     kinds: Iterable[str] = {str(entry.get("kind") or "text") for entry in entries}
     unknown = sorted(set(kinds) - set(catalogue.INPUT_KINDS))
     if unknown:
-        raise ValidationError({field: f"Unknown kinds: {', '.join(unknown)}"})
+        raise _wrong(field, "unknown_kind", f"Unknown kinds: {', '.join(unknown)}")
+    bare = [
+        str(entry["name"]) for entry in entries if entry.get("kind") == "choice" and not entry.get("choices")
+    ]
+    if bare:
+        raise _wrong(field, "inputs", f"Say what can be chosen: {', '.join(bare)}")
