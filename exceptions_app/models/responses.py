@@ -47,6 +47,11 @@ class Response(models.Model):
     status = models.CharField(max_length=14, choices=ResponseStatus.choices, default=ResponseStatus.DUE)
     why = models.CharField(max_length=160, blank=True, help_text="the rule or person that made it affected")
 
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="who asked for it; empty: computed from the rules",
+    )  # fmt: skip
+
     due_at = models.DateTimeField(help_text="due to be told: the response's clock begins here")
     limit_minutes = models.PositiveIntegerField(default=60)
     acknowledge_due_at = models.DateTimeField(null=True, blank=True)
