@@ -177,6 +177,19 @@ class ExceptionRecord(models.Model):
         null=True, blank=True, help_text="the best standard response lapses then"
     )
     window_reason = models.CharField(max_length=160, blank=True)
+    window_check_at = models.DateTimeField(
+        null=True, blank=True, help_text="window and urgency are looked at again then; empty: at once"
+    )
+    delay_cost = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True,
+        help_text="what a minute of delay costs, in the site's currency; empty: unknown",
+    )  # fmt: skip
+    delay_cost_source = models.CharField(
+        max_length=160, blank=True, help_text="how it was reckoned, or what is missing"
+    )
+    drill = models.BooleanField(
+        default=False, help_text="a fire drill: people are told and answer, nothing else happens"
+    )
     next_step = models.CharField(max_length=160, default="")
 
     reroute_count = models.PositiveSmallIntegerField(default=0)
@@ -218,6 +231,11 @@ class ExceptionRecord(models.Model):
                 fields=["next_escalation_at"],
                 condition=Q(next_escalation_at__isnull=False),
                 name="exception_escalation_due",
+            ),
+            models.Index(
+                fields=["window_check_at"],
+                condition=Q(status__in=CORRELATES),
+                name="exception_window_due",
             ),
         ]
         triggers: ClassVar = [

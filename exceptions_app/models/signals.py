@@ -54,6 +54,7 @@ class Source(models.Model):
     mapping = models.JSONField(default=dict, blank=True)
     trusted = models.BooleanField(default=True)
     active = models.BooleanField(default=True)
+    drill = models.BooleanField(default=False, help_text="what comes from here is a fire drill")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
