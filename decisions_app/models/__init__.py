@@ -12,6 +12,7 @@ from decisions_app.models.playbooks import (
     RootCauseCategory,
     Trigger,
 )
+from decisions_app.models.windows import WindowRequest
 
 __all__ = [
     "Approval",
@@ -32,4 +33,5 @@ __all__ = [
     "Task",
     "TaskStatus",
     "Trigger",
+    "WindowRequest",
 ]
