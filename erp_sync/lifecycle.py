@@ -27,6 +27,7 @@ class HeldReason(StrEnum):
     DRIFTED = "drifted"
     MAPPING_MISSING = "mapping_missing"
     CIRCUIT_OPEN = "circuit_open"
+    MANUAL = "manual"
 
 
 MOVES: dict[Status, tuple[Status, ...]] = {
@@ -51,6 +52,8 @@ SETTLED: frozenset[Status] = frozenset({Status.CONFIRMED, Status.LOCAL, Status.C
 MOVING: frozenset[Status] = frozenset({Status.QUEUED, Status.SENDING, Status.UNKNOWN})
 # Only a person gets these on.
 DEAD: frozenset[Status] = frozenset({Status.REJECTED, Status.HELD})
+# Held without a fault: the one goes on by itself, the other is keyed by a person because the plant wants it so.
+NO_FAULT: frozenset[HeldReason] = frozenset({HeldReason.CIRCUIT_OPEN, HeldReason.MANUAL})
 # Begun in an ERP, outcome not known yet: no sibling of the same chain may go beside them.
 IN_FLIGHT: frozenset[Status] = frozenset({Status.SENDING, Status.UNKNOWN})
 

@@ -23,6 +23,11 @@ def pull_due() -> None:
 
 
 @shared_task
+def find_keyed() -> None:
+    beat("erp.by_hand", found=services.find_keyed())
+
+
+@shared_task
 def reconcile() -> None:
     runs = services.reconcile_all()
     beat("erp.reconciliation", runs=len(runs))

@@ -65,6 +65,7 @@ WAKES: dict[str, Job] = {
 SWEEPS: dict[str, Job] = {
     "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
     "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
+    "by_hand": Job("erp_sync.tasks.find_keyed", WORK, 60),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
     "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),

@@ -132,7 +132,7 @@ def as_row(posting: Posting) -> Row:
 def is_dead(posting: Posting) -> bool:
     """Only a person gets it on."""
     return posting.status == lifecycle.Status.REJECTED or (
-        posting.status == lifecycle.Status.HELD and posting.held_reason != lifecycle.HeldReason.CIRCUIT_OPEN
+        posting.status == lifecycle.Status.HELD and posting.held_reason not in lifecycle.NO_FAULT
     )
 
 

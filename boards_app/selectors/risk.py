@@ -11,6 +11,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Count, Min, Q
 
+from erp_sync.lifecycle import NO_FAULT
 from erp_sync.models import Posting
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import SalesOrderLine
@@ -80,7 +81,7 @@ class Books:
 
 def books_of(rows: Iterable[ExceptionRecord]) -> dict[int, Books]:
     """How far ERP is behind, by exception id; exceptions with nothing open are left out. One query."""
-    refused = Q(status="rejected") | Q(status="held") & ~Q(held_reason="circuit_open")
+    refused = Q(status="rejected") | Q(status="held") & ~Q(held_reason__in=NO_FAULT)
     found = (
         Posting.objects.filter(link__exception__in=[row.pk for row in rows], settled_at=None)
         .values("link__exception")

@@ -83,9 +83,9 @@ def _draw_meaning(posting: Posting, exception: ExceptionRecord | None) -> None:
     if posting.kind == "confirmation" and posting.status == "cancelled":
         take_back_confirmed(posting)
     original = posting.reversal_of
-    if original is not None and original.kind == "confirmation" and posting.status == "confirmed":
+    if original is not None and original.kind == "confirmation" and posting.in_erp:
         take_back_confirmed(original)
-    if exception is not None and posting.status == "confirmed" and posting.kind.startswith("change."):
+    if exception is not None and posting.in_erp and posting.kind.startswith("change."):
         _settle_value(posting, exception)
 
 
@@ -120,6 +120,8 @@ def _words(posting: Posting) -> str:
     name = KIND_NAMES.get(posting.kind, posting.kind)
     if posting.status == "confirmed":
         return f"ERP took it: {name} {posting.erp_number}"[:300]
+    if posting.in_erp:
+        return f"{name} is in ERP, {posting.local_reason}: {posting.erp_number}"[:300]
     if posting.status == "local":
         return f"{name}, kept here: {posting.local_reason}"[:300]
     return f"{name} called off"[:300]

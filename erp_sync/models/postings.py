@@ -23,8 +23,10 @@ HELD_CHOICES = [
     (lifecycle.HeldReason.DRIFTED.value, "ERP has changed since"),
     (lifecycle.HeldReason.MAPPING_MISSING.value, "A code has no ERP counterpart"),
     (lifecycle.HeldReason.CIRCUIT_OPEN.value, "ERP does not answer"),
+    (lifecycle.HeldReason.MANUAL.value, "To be keyed by hand"),
 ]
 KIND_CHOICES = list(KIND_NAMES.items())
+_NO_FAULT = sorted(reason.value for reason in lifecycle.NO_FAULT)
 _SETTLED = sorted(status.value for status in lifecycle.SETTLED)
 
 
@@ -36,11 +38,15 @@ class PostingQuerySet(models.QuerySet["Posting"]):
         return self.exclude(status__in=_SETTLED)
 
     def dead(self) -> "PostingQuerySet":
-        """Only a person gets these on. A circuit that is open heals by itself and is not counted here."""
+        """Something is wrong, and only a person gets these on."""
         return self.filter(
             Q(status=lifecycle.Status.REJECTED)
-            | Q(status=lifecycle.Status.HELD) & ~Q(held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
+            | Q(status=lifecycle.Status.HELD) & ~Q(held_reason__in=_NO_FAULT)
         )
+
+    def by_hand(self) -> "PostingQuerySet":
+        """A person keys these into ERP, because write-back is not switched on further."""
+        return self.filter(status=lifecycle.Status.HELD, held_reason=lifecycle.HeldReason.MANUAL)
 
     def live(self) -> "PostingQuerySet":
         """Without the books of a rehearsed past."""
@@ -101,7 +107,9 @@ class Posting(models.Model):
     )
 
     erp_number = models.CharField(max_length=80, blank=True)
-    erp_confirmed_at = models.DateTimeField(null=True, blank=True)
+    erp_confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when ERP took it; of one keyed by hand, when it was keyed"
+    )
     settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
     handled_at = models.DateTimeField(
         null=True, blank=True, help_text="what its settling meant has been done"
@@ -181,6 +189,13 @@ class Posting(models.Model):
         """Nothing more will happen to it."""
         return self.settled_at is not None
 
+    @property
+    def in_erp(self) -> bool:
+        """ERP has it, taken from us or keyed by hand."""
+        return self.status == lifecycle.Status.CONFIRMED or (
+            self.status == lifecycle.Status.LOCAL and self.erp_confirmed_at is not None
+        )
+
 
 class AttemptAction(models.TextChoices):
     """What a try was."""
@@ -251,6 +266,7 @@ class PostingEdit(models.Model):
         EDIT = "edit", "Changed and sent again"
         CANCEL = "cancel", "Cancelled"
         MARK_LOCAL = "mark_local", "Settled by hand"
+        KEYED = "keyed", "Keyed into ERP by hand"
         NOTE_NUMBER = "note_number", "ERP number noted"
         WITHDRAW = "withdraw", "Taken back"
 

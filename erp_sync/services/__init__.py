@@ -4,6 +4,7 @@
 work off tables and must run outside any transaction.
 """
 
+from erp_sync.services.by_hand import find_keyed, note_keyed
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
 from erp_sync.services.operating import (
@@ -30,10 +31,12 @@ __all__ = [
     "connection_for",
     "edit_and_retry",
     "ensure_demo_connections",
+    "find_keyed",
     "find_posting",
     "handle_settled",
     "mark_handled",
     "mark_local",
+    "note_keyed",
     "note_number",
     "posting_key",
     "pull_due",

@@ -42,6 +42,8 @@ def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None
     up at once (never sent blindly). Locks it. Raises TransitionRefused in any other status."""
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "sent again", Status.REJECTED, Status.HELD, Status.QUEUED, Status.UNKNOWN)
+    if posting.connection_id is None:
+        raise TransitionRefused("erp.no_connection", "No ERP is connected to send it to.", "Key it by hand.")
     note_edit(posting, Verb.RETRY, actor, reason)
     if posting.status == Status.UNKNOWN:
         # A look-up under way keeps its claim; it answers by itself.
@@ -64,8 +66,9 @@ def edit_and_retry(
 ) -> Posting:
     """Change what is sent and send it under the same business key. Locks the posting.
 
-    One waiting for approval goes on waiting. Raises InvalidInput for a payload that can't be posted, a missing reason
-    or a changed identity (site, work order, what it reverses); TransitionRefused once it may have been sent.
+    One waiting for approval, or for somebody to key it, goes on waiting. Raises InvalidInput for a payload that can't be
+    posted, a missing reason or a changed identity (site, work order, what it reverses); TransitionRefused once it may
+    have been sent.
     """
     _need_reason(reason)
     posting = lock(posting_id, version=version)
@@ -94,6 +97,8 @@ def edit_and_retry(
     note_edit(posting, Verb.EDIT, actor, reason, before=before, after=after)
     if posting.status == Status.APPROVAL:
         return move(posting, Status.APPROVAL, **fields)
+    if posting.held_reason == lifecycle.HeldReason.MANUAL:
+        return move(posting, Status.HELD, error_code="", error_message="", **fields)
     move(posting, Status.QUEUED, due_at=clock.now(), **fields)
     wake("postings")
     return posting

@@ -21,9 +21,13 @@ from erp_sync import canonical, lifecycle
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import capability_of, connection_for, live_connection_for
-from plant_app.models import Site, User
+from plant_app.models import Capability, Level, Site, User
+from plant_app.selectors import level_of
 
 NO_ERP = "no ERP connected"
+SWITCHED_OFF = "write-back is switched off here"
+#: How often ERP is asked whether it has found its way there by hand.
+LOOK_EVERY = timedelta(minutes=5)
 TEXT_LIMIT = 40
 LOCAL_REASON_LIMIT = 300
 #: A ledger posting is confirmed this long after it was queued, at least and at most; the key decides.
@@ -49,6 +53,8 @@ def queue_posting(
     justification: str = "",
     local_reason: str = "",
     keep_invalid: bool = False,
+    exception_type: int | None = None,
+    by_hand: bool = False,
 ) -> Posting:
     """Intend one ERP transaction; it is sent after commit, in its chain's order.
 
@@ -57,6 +63,10 @@ def queue_posting(
     `chain` is the work order whose postings keep their order (empty: none). Without a connection for the site, where
     the connected ERP has no place for the kind, or with a `local_reason` of the caller's, the posting settles at once
     as `local`, saying why.
+
+    How far write-back is switched on for the site and `exception_type` (its id; None: none) decides what becomes of
+    it: off settles it as local, manual (or `by_hand`) holds it for a person to key, approval waits for one, live sends.
+    What goes to the ledger is not asked.
 
     Raises InvalidInput `erp.payload_invalid` with every problem of the payload. With `keep_invalid` (what the floor did
     must not be refused because ERP would not take it) such a payload is kept as it is and ends `rejected`, the problems
@@ -74,13 +84,14 @@ def queue_posting(
             raise
         clean, wrong = {"site": site.code, **payload}, error.message
     target = connection or connection_for(site)
+    level = _level(site, target, exception_type, by_hand=by_hand)
     now = clock.now()
     posting = Posting(
         connection=target,
         site=site,
         business_key=key,
         kind=kind,
-        status=lifecycle.Status.APPROVAL.value if needs_approval else lifecycle.Status.QUEUED.value,
+        status=_first_status(needs_approval=needs_approval or level == Level.APPROVAL),
         status_at=now,
         payload=clean,
         text=text[:TEXT_LIMIT],
@@ -95,8 +106,13 @@ def queue_posting(
         created_at=now,
         due_at=now,
     )
-    why_local = (local_reason or _why_local(posting))[:LOCAL_REASON_LIMIT]
-    if why_local:
+    why_local = (local_reason or _why_local(posting, level))[:LOCAL_REASON_LIMIT]
+    if level == Level.MANUAL and not local_reason:
+        posting.status = lifecycle.Status.HELD.value
+        posting.held_reason = lifecycle.HeldReason.MANUAL.value
+        posting.due_at = now + LOOK_EVERY
+        posting.error_code, posting.error_message = ("erp.payload_invalid", wrong) if wrong else ("", "")
+    elif why_local:
         posting.status = lifecycle.Status.LOCAL.value
         posting.local_reason = f"{why_local}. {wrong}".strip(". ")[:LOCAL_REASON_LIMIT]
         posting.settled_at = now
@@ -158,8 +174,21 @@ def announce(posting: Posting) -> None:
     hint(f"site.{posting.site_id}", kind="posting", origin=posting.origin_ref, status=posting.status)
 
 
-def _why_local(posting: Posting) -> str:
+def _level(site: Site, target: ErpConnection | None, exception_type: int | None, *, by_hand: bool) -> Level:
+    """How far write-back goes for one posting. At most one query."""
+    if target is not None and target.is_ledger:
+        return Level.LIVE
+    return Level.MANUAL if by_hand else level_of(site, Capability.WRITE_BACK, exception_type)
+
+
+def _first_status(*, needs_approval: bool) -> str:
+    return lifecycle.Status.APPROVAL.value if needs_approval else lifecycle.Status.QUEUED.value
+
+
+def _why_local(posting: Posting, level: Level) -> str:
     """Why no ERP will get this posting; empty when one will. A ledger stands in for the site's own ERP."""
+    if level == Level.OFF:
+        return SWITCHED_OFF
     if posting.connection is None:
         return NO_ERP
     asked = posting.connection

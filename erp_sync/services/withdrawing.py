@@ -24,9 +24,9 @@ def withdraw(*, posting_id: int, reason: str, actor: User | None = None, reason_
     """Take a posting back. Locks it. Safe to repeat: the second call changes nothing.
 
     Not sent yet: it is cancelled, and returned. Confirmed: a reversal is queued in its chain, and returned; where the
-    posting was local, the reversal is local too and reminds a person. Being sent or unclear: it is marked, and once
-    the ERP's answer is known it is reversed or cancelled by itself; it is never sent again. A cancelled posting and a
-    reversal that took effect stay as they are.
+    posting was local, the reversal is local too and reminds a person; what was keyed by hand is taken back by hand.
+    Being sent or unclear: it is marked, and once the ERP's answer is known it is reversed or cancelled by itself; it is
+    never sent again. A cancelled posting and a reversal that took effect stay as they are.
     """
     posting = lock(posting_id)
     if posting.status == Status.CANCELLED or (posting.kind == REVERSAL and posting.settled):
@@ -56,7 +56,8 @@ def complete_withdrawal(posting: Posting) -> Posting:
 def _reverse(posting: Posting) -> Posting:
     edit = posting.edits.filter(verb=PostingEdit.Verb.WITHDRAW).select_related("actor").order_by("pk").first()
     reason_code = posting.withdrawn_code or posting.reason_code or DEFAULT_REASON_CODE
-    by_hand = posting.status == Status.LOCAL
+    keyed = posting.status == Status.LOCAL and posting.erp_confirmed_at is not None
+    kept_here = posting.status == Status.LOCAL and not keyed
     return queue_posting(
         kind=REVERSAL,
         site=posting.site,
@@ -77,5 +78,6 @@ def _reverse(posting: Posting) -> Posting:
         reason_code=reason_code,
         connection=posting.connection,
         reversal_of=posting,
-        local_reason=f"as what it reverses: {posting.local_reason}" if by_hand else "",
+        local_reason=f"as what it reverses: {posting.local_reason}" if kept_here else "",
+        by_hand=keyed,
     )
