@@ -48,6 +48,7 @@ from plant_app.models.orders import (
 )
 from plant_app.models.people import (
     Absence,
+    AbsenceKind,
     Duty,
     DutyAssignment,
     Function,
@@ -58,10 +59,20 @@ from plant_app.models.people import (
     User,
 )
 from plant_app.models.places import Area, Enterprise, Site, WorkCentre, WorkUnit
+from plant_app.models.roster import (
+    Closed,
+    Holiday,
+    PresenceChange,
+    PresenceKind,
+    ShiftSwap,
+    SwapStatus,
+    TeamRotation,
+)
 
 __all__ = [
     "LEVELS",
     "Absence",
+    "AbsenceKind",
     "AccessGrant",
     "AccessRole",
     "AdoptionStep",
@@ -70,6 +81,7 @@ __all__ = [
     "Badge",
     "BomLine",
     "Capability",
+    "Closed",
     "Constraint",
     "ConstraintKind",
     "Customer",
@@ -81,6 +93,7 @@ __all__ = [
     "Enterprise",
     "ExceptionType",
     "Function",
+    "Holiday",
     "IdempotencyKey",
     "Item",
     "ItemAlternate",
@@ -95,6 +108,8 @@ __all__ = [
     "OperationStatus",
     "Overlay",
     "PlannedOperation",
+    "PresenceChange",
+    "PresenceKind",
     "ProgressReport",
     "PurchaseOrder",
     "PurchaseOrderLine",
@@ -105,6 +120,7 @@ __all__ = [
     "SalesOrderLine",
     "Severity",
     "Shift",
+    "ShiftSwap",
     "Site",
     "Skill",
     "StockLayer",
@@ -112,7 +128,9 @@ __all__ = [
     "StockRow",
     "StockStatus",
     "Supplier",
+    "SwapStatus",
     "Team",
+    "TeamRotation",
     "TypeFunction",
     "UnitCode",
     "UnitState",

@@ -137,6 +137,10 @@ class DutyAssignment(models.Model):
         Shift, null=True, blank=True, on_delete=models.CASCADE, related_name="duty_assignments",
         help_text="empty: every shift (day staff use their calendar)",
     )  # fmt: skip
+    team = models.ForeignKey(
+        Team, null=True, blank=True, on_delete=models.CASCADE, related_name="duty_assignments",
+        help_text="works this team's rotation; the shift then stays empty",
+    )  # fmt: skip
     on_call = models.BooleanField(default=False, help_text="may be called when nobody is on shift")
     position = models.PositiveSmallIntegerField(default=0, help_text="lower is asked first")
 
@@ -144,6 +148,9 @@ class DutyAssignment(models.Model):
         ordering = ("site", "duty", "position", "pk")
         constraints = [
             models.CheckConstraint(condition=Q(duty__in=Duty.values), name="duty_assignment_duty_known"),
+            models.CheckConstraint(
+                condition=Q(shift__isnull=True) | Q(team__isnull=True), name="duty_by_shift_or_by_rotation"
+            ),
         ]
         indexes = [models.Index(fields=["site", "duty"])]
 
@@ -151,21 +158,37 @@ class DutyAssignment(models.Model):
         return f"{self.person}: {self.get_duty_display()}"
 
 
+class AbsenceKind(models.TextChoices):
+    """What the calendar knows of an absence; never why."""
+
+    AWAY = "away", "Away"
+    COVERED = "covered", "Covered"
+    SWAPPED = "swapped", "Shift swapped"
+    TAKEN = "taken", "Shift taken over"
+
+
 class Absence(models.Model):
-    """A person is not there. Why is nobody's business: health data is never stored."""
+    """A person is not there, and who stands in. Why is nobody's business: health data is never stored."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="absences")
     start = models.DateTimeField()
     end = models.DateTimeField()
     cover = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="covers")
     planned = models.BooleanField(default=True)
+    kind = models.CharField(max_length=8, choices=AbsenceKind.choices, default=AbsenceKind.AWAY)
+    made_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         ordering = ("-start",)
         constraints = [
-            models.CheckConstraint(condition=Q(end__gt=F("start")), name="absence_ends_after_start")
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="absence_ends_after_start"),
+            models.CheckConstraint(condition=Q(kind__in=AbsenceKind.values), name="absence_kind_known"),
+            models.CheckConstraint(
+                condition=Q(cover__isnull=True) | ~Q(cover=F("person")), name="nobody_covers_themselves"
+            ),
         ]
+        indexes = [models.Index(fields=["person", "end"], name="absence_of_person")]
 
     def __str__(self) -> str:
         return f"{self.person} absent {self.start:%Y-%m-%d %H:%M}"

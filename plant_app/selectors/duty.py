@@ -11,10 +11,24 @@ from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q
 
 from plant_app import shift_times
-from plant_app.models import Absence, Area, Duty, DutyAssignment, Function, Shift, Site, User, WorkCentre
+from plant_app.models import (
+    Absence,
+    Area,
+    Closed,
+    Duty,
+    DutyAssignment,
+    Function,
+    Holiday,
+    Shift,
+    Site,
+    TeamRotation,
+    User,
+    WorkCentre,
+)
 
 
 @dataclass(frozen=True)
@@ -36,12 +50,30 @@ class ShiftBook:
 
     @classmethod
     def of(cls, site: Site) -> Self:
-        """Read the book of `site`: one query."""
-        return cls(site, list(Shift.objects.filter(site=site)))
+        """Read the book of `site` with its holidays: one query."""
+        office = ExpressionWrapper(OuterRef("office"), output_field=BooleanField())
+        closed = Holiday.objects.filter(site=OuterRef("site")).filter(Q(closes=Closed.ALL) | Q(office))
+        return cls(
+            site, list(Shift.objects.filter(site=site).annotate(closed=ArraySubquery(closed.values("day"))))
+        )
 
     def runs(self, shift: Shift, at: datetime) -> shift_times.Span | None:
         """The occurrence of `shift` that `at` lies in, if any."""
-        return shift_times.covering(_pattern(shift), self.zone, at)
+        return shift_times.covering(pattern_of(shift), self.zone, at)
+
+    def on(self, shift: Shift, day: date) -> shift_times.Span | None:
+        """The occurrence of `shift` that begins on local `day`, if any."""
+        return shift_times.occurrence(pattern_of(shift), self.zone, day)
+
+    def last_change(self, at: datetime) -> datetime | None:
+        """The latest moment until `at` at which a shift or the office began or ended."""
+        return shift_times.last_change([pattern_of(shift) for shift in self.shifts], self.zone, at)
+
+    def office(self) -> shift_times.Calendar:
+        """When the site's offices are open; always where it has no office calendar."""
+        return shift_times.Calendar(
+            self.zone, tuple(pattern_of(shift) for shift in self.shifts if shift.office)
+        )
 
     def at(self, moment: datetime) -> ShiftNow | None:
         """The shift of `moment`; where two overlap at handover, the one that began later. Office hours never count."""
@@ -58,13 +90,15 @@ class ShiftBook:
     def next_start(self, moment: datetime) -> datetime | None:
         """When the next shift begins after `moment`; None when none does within a week."""
         span = shift_times.following(
-            [_pattern(shift) for shift in self.shifts if not shift.office], self.zone, moment
+            [pattern_of(shift) for shift in self.shifts if not shift.office], self.zone, moment
         )
         return span.start if span else None
 
 
-def _pattern(shift: Shift) -> shift_times.Pattern:
-    return shift_times.Pattern(shift.start, shift.end, frozenset(shift.weekdays))
+def pattern_of(shift: Shift) -> shift_times.Pattern:
+    """The pattern of a shift row; its holidays are known where a `ShiftBook` read it."""
+    closed = vars(shift).get("closed") or ()
+    return shift_times.Pattern(shift.start, shift.end, frozenset(shift.weekdays), frozenset(closed))
 
 
 def current_shift(site: Site, at: datetime) -> ShiftNow | None:
@@ -108,13 +142,8 @@ class DutyBook:
         work_centre: WorkCentre | None = None,
     ) -> None:
         self.rows = sorted(rows, key=lambda row: (_distance(row, area, work_centre), row.position, row.pk))
-        patterns = {shift.pk: shift for shift in shifts.shifts}
-        running = {pk: shifts.runs(shift, at) is not None for pk, shift in patterns.items()}
-        self._on_shift = {
-            row.pk
-            for row in self.rows
-            if (running[row.shift_id] if row.shift_id is not None else not row.on_call)
-        }
+        running = {shift.pk: (shift, span) for shift in shifts.shifts if (span := shifts.runs(shift, at))}
+        self._on_shift = {row.pk for row in self.rows if _works(row, running)}
         self._absent = _absences({row.person_id for row in self.rows}, at) if self.rows else {}
 
     @classmethod
@@ -133,7 +162,7 @@ class DutyBook:
             area = work_centre.area
         rows = DutyAssignment.objects.filter(
             site=site, duty__in=list(duties), person__is_active=True
-        ).select_related("person")
+        ).select_related("person", "team__rotation")
         if area is not None:
             rows = rows.filter(Q(area=None) | Q(area=area))
         if work_centre is not None:
@@ -191,6 +220,24 @@ def duty_holders(
     """As `duty_roster`, only the persons."""
     roster = duty_roster(site=site, duty=duty, at=at, function=function, area=area, work_centre=work_centre)
     return [holder.person for holder in roster]
+
+
+def _works(row: DutyAssignment, running: dict[int, tuple[Shift, shift_times.Span]]) -> bool:
+    """Whether an assignment is on shift, given the shifts that run."""
+    if row.shift_id is not None:
+        return row.shift_id in running
+    rotation = rotation_of(row)
+    if rotation is None:
+        return not row.on_call and row.team_id is None
+    return any(
+        shift_times.rotation_code(rotation.cycle, rotation.starts_on, span.day) == shift.code
+        for shift, span in running.values()
+    )
+
+
+def rotation_of(row: DutyAssignment) -> TeamRotation | None:
+    """The rotation an assignment follows, if its team has one."""
+    return getattr(row.team, "rotation", None) if row.team is not None else None
 
 
 def _distance(row: DutyAssignment, area: Area | None, work_centre: WorkCentre | None) -> int:
