@@ -1,7 +1,8 @@
-"""Arithmetic of escalation: which level of a frozen ladder is due, and when the next one is.
+"""Arithmetic of escalation: which level of a frozen ladder is due, when the next one is, who is reminded when.
 
-Pure. A ladder is the list a response froze: [{level, roles, after_minutes}], minutes from its own start. True due times
-never move: after an outage the level that is due by now is told once, the ones passed over are named.
+Pure. A ladder is the list a response froze: [{level, roles, after_minutes, repeats?, repeat_minutes?}], minutes from
+its own start. True due times never move: after an outage the level that is due by now is told once, the ones passed
+over are named; the same holds for reminders and repeats.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,11 @@ from typing import Any, Final
 
 # A person who answers in the last second must not find a superior already told.
 GRACE: Final = timedelta(seconds=10)
+# Whoever is asked is reminded when this much of the limit has gone by; too short a limit reminds at its end only.
+REMIND_AT_SHARE: Final = 0.75
+SHORTEST_REMINDED: Final = 4
+# An acknowledgement nobody acts on lapses after so many decide limits, where the type names no minutes of its own.
+LAPSE_DECIDES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,26 @@ def one_up(ladder: Sequence[Mapping[str, Any]], level: int) -> Mapping[str, Any]
 def rest_of(ladder: Sequence[Mapping[str, Any]], *, role: str, level: int) -> list[dict[str, Any]]:
     """The ladder a fresh response climbs after a decline: `role` at once, then the levels above in their old rhythm."""
     above = sorted((e for e in ladder if int(e["level"]) > level), key=lambda entry: int(entry["level"]))
-    base = next((int(e["after_minutes"]) for e in ladder if int(e["level"]) == level), 0)
-    rest = [{"level": level, "roles": [role], "after_minutes": 0}]
+    own = next((e for e in ladder if int(e["level"]) == level), {})
+    base = int(own.get("after_minutes", 0))
+    rest = [{"level": level, "roles": [role], "after_minutes": 0, **_again(own)}]
     rest += [
         {
             "level": int(e["level"]),
             "roles": list(e["roles"]),
             "after_minutes": max(0, int(e["after_minutes"]) - base),
+            **_again(e),
         }
         for e in above
     ]
     return rest
+
+
+def _again(entry: Mapping[str, Any]) -> dict[str, int]:
+    """How often a level is told again, where it is."""
+    if not entry.get("repeats"):
+        return {}
+    return {"repeats": int(entry["repeats"]), "repeat_minutes": int(entry["repeat_minutes"])}
 
 
 def plain(*, role: str, lead: str, limit_minutes: int, manager: str = "area_manager") -> list[dict[str, Any]]:
@@ -100,3 +115,75 @@ def next_multiple(start: datetime, minutes: int, now: datetime) -> datetime:
         minutes = 1
     passed = max(0, int((now - start) / timedelta(minutes=minutes)))
     return start + timedelta(minutes=minutes * (passed + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """What reminding and repeating ask for now.
+
+    `remind` says that whoever is asked is reminded, `late` that their limit has gone by; `repeat` that the reached
+    level is told again. `reminders` and `repeats` are the counts to keep, `next_at` when to look again.
+    """
+
+    remind: bool
+    late: bool
+    repeat: bool
+    reminders: int
+    repeats: int
+    next_at: datetime | None
+
+
+def nudge(
+    ladder: Sequence[Mapping[str, Any]], *, start: datetime, limit_minutes: int, level: int, reminders: int,
+    repeats: int, now: datetime,
+) -> Nudge:  # fmt: skip
+    """What is due at `now` besides climbing: one reminder before the limit, one at its end, the level's repeats.
+
+    `reminders` (0 to 2) and `repeats` are how many were told or passed over. Of several that are due, as after an
+    outage, the last counts and the others are passed over.
+    """
+    moments = {2: start + timedelta(minutes=limit_minutes) + GRACE}
+    if limit_minutes >= SHORTEST_REMINDED:
+        moments[1] = start + timedelta(minutes=limit_minutes) * REMIND_AT_SHARE
+    due = [number for number, at in moments.items() if at <= now]
+    done = max([reminders, *due])
+    told = max([repeats, *(number for number, at in _repeats(ladder, start, level) if at <= now)])
+    later = [at for number, at in moments.items() if number > done]
+    later += [at for number, at in _repeats(ladder, start, level) if number > told]
+    return Nudge(
+        remind=done > reminders, late=done > reminders and done == 2, repeat=told > repeats, reminders=done,
+        repeats=told, next_at=min(later, default=None),
+    )  # fmt: skip
+
+
+def _repeats(ladder: Sequence[Mapping[str, Any]], start: datetime, level: int) -> list[tuple[int, datetime]]:
+    """The moments the reached level is told again, numbered from 1."""
+    entry = next((e for e in ladder if int(e["level"]) == level), None)
+    if entry is None or not entry.get("repeats"):
+        return []
+    first = next(step.due_at for step in steps_of(ladder, start) if step.level == level)
+    apart = timedelta(minutes=max(1, int(entry["repeat_minutes"])))
+    return [(number, first + number * apart) for number in range(1, int(entry["repeats"]) + 1)]
+
+
+def lapse(minutes: int | None, since: datetime) -> tuple[datetime | None, datetime | None]:
+    """When to remind of an acknowledgement of `since` nobody acts on, and when it lapses; (None, None): never.
+
+    The reminder comes a quarter before the end, at least a minute.
+    """
+    if not minutes:
+        return None, None
+    end = since + timedelta(minutes=minutes)
+    return end - max(timedelta(minutes=1), timedelta(minutes=minutes) / 4), end
+
+
+def waited(minutes: int) -> str:
+    """How long something has waited, as people say it: 45 min, 3 h 20 min, 2 days 4 h."""
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    said = f"{days} day{'s' if days > 1 else ''}"
+    return f"{said} {hours} h" if hours else said

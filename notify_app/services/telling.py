@@ -78,7 +78,8 @@ def _not_needed(telling: Telling) -> str:
     response = telling.response
     if response is None or telling.reason in NEEDED_ANYWAY:
         return ""
-    if response.status in ANSWERED:
+    idle = telling.reason == "reminder" and response.lapses_at is not None
+    if response.status in ANSWERED and not idle:
         return "already answered"
     if response.status == ResponseStatus.DECLINED:
         return "declined"

@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from core import clock
 from core.errors import NotFound, StaleVersion, TransitionRefused
 from exceptions_app import lifecycle
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord, Response, Telling
+from exceptions_app.rules import ladder as ladders
 from exceptions_app.rules.steps import Standing, Waiting, next_step
 from exceptions_app.services.records.story import record_event
 from plant_app.models import Duty, ReasonCode, User
@@ -108,13 +111,27 @@ def move(
         changed.add(field)
     if end in (Status.RESOLVED, Status.CLOSED, Status.CANCELLED):
         stop_ladders(exception=exception)
+    elif end == Status.DECIDED:
+        exception.responses.filter(lapses_at__isnull=False).update(lapses_at=None, remind_at=None)
+    elif end == Status.ACKNOWLEDGED and start in (Status.DECIDED, Status.CANCELLED):
+        _watch_again(exception)
     keep(exception, *changed)
     return exception
 
 
+def _watch_again(exception: ExceptionRecord) -> None:
+    """Undecided again: the owner's acknowledgement may lapse again, counted from now."""
+    remind_at, lapses_at = ladders.lapse(exception.limits.get("lapse"), clock.now())
+    exception.responses.filter(is_owner=True, acknowledged_at__isnull=False).update(
+        remind_at=remind_at, lapses_at=lapses_at, lapse_reminded_at=None
+    )
+
+
 def stop_ladders(*, exception: ExceptionRecord) -> None:
-    """No further level and no first telling for what is over. Harmless when nothing is running."""
-    exception.responses.filter(next_level_at__isnull=False).update(next_level_at=None)
+    """No further level, reminder or first telling for what is over. Harmless when nothing is running."""
+    exception.responses.filter(
+        Q(next_level_at__isnull=False) | Q(remind_at__isnull=False) | Q(lapses_at__isnull=False)
+    ).update(next_level_at=None, remind_at=None, lapses_at=None)
     drop_tellings(exception, because=exception.status)
 
 

@@ -30,6 +30,8 @@ from plant_app.models import AccessRole, DutyAssignment, User
 from plant_app.selectors import roles_of
 
 _ORDER = [status.value for status in ResponseStatus]
+# An acknowledgement here promises that somebody sorts it or decides, and lapses when nobody does.
+_UNDECIDED = (Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED)
 _FREE_HANDS = frozenset({AccessRole.PLANNER.value, AccessRole.ADMINISTRATOR.value})
 
 
@@ -105,7 +107,10 @@ def _acknowledge(
     response.told_at = response.told_at or now
     response.seen_at = response.seen_at or now
     response.eta_at = eta or response.eta_at
-    response.next_level_at = None
+    response.next_level_at = response.remind_at = None
+    if response.is_owner and exception.status in _UNDECIDED:
+        response.lapse_reminded_at = None
+        response.remind_at, response.lapses_at = ladders.lapse(exception.limits.get("lapse"), now)
     response.save()
     drop_tellings(exception, because="acknowledged", response=response)
     late = bool(response.acknowledge_due_at and now > response.acknowledge_due_at)
@@ -177,6 +182,7 @@ def _step(
         return response
     if forward:
         response.status = to
+        response.remind_at = response.lapses_at = None
     setattr(response, stamp, getattr(response, stamp) or clock.now())
     response.save()
     record_event(
@@ -294,7 +300,8 @@ def pass_on(
     now = presence.at
     if old is not None:
         old.status, old.declined_at, old.decline_reason = ResponseStatus.DECLINED, now, reason[:160]
-        owned, old.is_owner, old.next_level_at = owned or old.is_owner, False, None
+        owned, old.is_owner = owned or old.is_owner, False
+        old.next_level_at = old.remind_at = old.lapses_at = None
         old.save()
         drop_tellings(exception, because="passed on", response=old)
     rows = first_tellings(fresh, presence=presence, reason=TellingReason.REROUTE, without=without)

@@ -110,7 +110,7 @@ def apply_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") -
             tellings = [one for one in tellings if one.response is not response]
         else:
             for name in ("role", "person", "ladder", "ladder_code", "limit_minutes", "level", "next_level_at",
-                         "due_at", "acknowledge_due_at"):  # fmt: skip
+                         "remind_at", "reminders", "repeats_told", "due_at", "acknowledge_due_at"):  # fmt: skip
                 setattr(known, name, getattr(response, name))
             if same_person:
                 tellings = [
@@ -124,10 +124,11 @@ def apply_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") -
                 one.response = known
         planned.append(known)
     for released in existing.values():
-        if released.answered:
+        if released.answered or released.added_by_id is not None:
             continue
         released.required, released.next_level_at, released.acknowledge_due_at = False, None, None
-        released.save(update_fields=["required", "next_level_at", "acknowledge_due_at"])
+        released.remind_at = None
+        released.save(update_fields=["required", "next_level_at", "remind_at", "acknowledge_due_at"])
     Telling.objects.bulk_create(tellings)
     layout.responses, layout.tellings = planned, tellings
     wake("notices")

@@ -1,11 +1,12 @@
 """Escalation: a sweep over due columns, never a timer of its own.
 
-A response nobody acknowledged climbs its frozen ladder; an acknowledged exception nobody decided goes one level up, and
-again every decide limit. Due times stay true through an outage: on return the level that is due by then is told once,
-with the true age. Exceptions others are working on are skipped and found by the next sweep.
+A response nobody acknowledged climbs its frozen ladder and its person is reminded; an acknowledged exception nobody
+decided goes one level up, and again every decide limit; an acknowledgement nobody acts on lapses. Due times stay true
+through an outage: on return the level that is due by then is told once, with the true age.
+Exceptions others are working on are skipped and found by the next sweep.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -20,9 +21,16 @@ from exceptions_app.services.records.moves import keep
 from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.layout import TOLD_PER_ROLE, role_words, telling
 from exceptions_app.services.responses.presence import Presence
+from exceptions_app.services.responses.reminding import lapse, minutes_since, remind
 from exceptions_app.services.responses.tell import staff_held
 
 _WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, ResponseStatus.SEEN)
+
+
+def _response_due(now: datetime) -> Q:
+    waits = Q(status__in=_WAITING, required=True) & (Q(next_level_at__lte=now) | Q(remind_at__lte=now))
+    idle = Q(is_owner=True, lapses_at__isnull=False) & (Q(lapses_at__lte=now) | Q(remind_at__lte=now))
+    return waits | idle
 
 
 def escalate_due(*, limit: int = 100) -> int:
@@ -41,9 +49,7 @@ def escalate_due(*, limit: int = 100) -> int:
 
 
 def _due(now: datetime) -> QuerySet[ExceptionRecord]:
-    late = Response.objects.filter(
-        exception=OuterRef("pk"), next_level_at__lte=now, status__in=_WAITING, required=True
-    )
+    late = Response.objects.filter(exception=OuterRef("pk")).filter(_response_due(now))
     return ExceptionRecord.objects.filter(status__in=CORRELATES).filter(
         Exists(late) | Q(next_escalation_at__lte=now)
     )
@@ -64,13 +70,22 @@ def _escalate(exception_id: int) -> bool:
     rows: list[Telling] = []
     changed: set[str] = set()
     for response in (
-        exception.responses.filter(next_level_at__lte=now, status__in=_WAITING, required=True)
+        exception.responses.filter(_response_due(now))
         .select_related("function", "site", "person")
         .order_by("pk")
     ):
         response.exception = exception
+        if response.answered:
+            reminders = lapse(exception, response, now)
+            changed |= {"next_step"} if reminders is None or reminders else set()
+            rows += reminders or []
+            continue
         told, lapsed = _climb(exception, response, presence, now)
         rows += told
+        if response.remind_at is not None and response.remind_at <= now:
+            rows += remind(
+                exception, response, presence, now, {row.person_id for row in told if row.person_id}
+            )
         if response.is_owner and lapsed:
             exception.lapsed_levels += lapsed
             changed.add("lapsed_levels")
@@ -94,8 +109,8 @@ def _climb(
         response.next_level_at = due.next_at
         response.save(update_fields=["next_level_at"])
         return [], 0
-    age = int((now - response.due_at) / timedelta(minutes=1))
-    text = f"{response.function.name} has not acknowledged for {age} min"
+    age = minutes_since(response.due_at, now)
+    text = f"{response.function.name} has not acknowledged for {ladders.waited(age)}"
     rows: list[Telling] = []
     reached = due.tell.level
     lapsed = 1 + len(due.passed)
@@ -114,7 +129,14 @@ def _climb(
     response.next_level_at = ladders.climb(
         response.ladder, start=response.due_at, level=reached, now=now
     ).next_at
-    response.save(update_fields=["level", "next_level_at"])
+    # What of this level's repeats has gone by is not made up for.
+    again = ladders.nudge(
+        response.ladder, start=response.due_at, limit_minutes=response.limit_minutes, level=reached,
+        reminders=response.reminders, repeats=0, now=now,
+    )  # fmt: skip
+    response.repeats_told = again.repeats
+    response.remind_at = now if again.remind else again.next_at
+    response.save(update_fields=["level", "next_level_at", "remind_at", "repeats_told"])
     record_event(
         exception=exception, kind=EventKind.ESCALATED, actor_text="ladder", via="system",
         text=f"{text}: level {reached}, {', '.join(named) or 'nobody on duty'}",
@@ -175,8 +197,9 @@ def _undecided(
     if rung is None:
         return []
     start = exception.acknowledged_at or exception.captured_at
-    age = int((now - start) / timedelta(minutes=1))
-    text = f"Undecided for {age} min" if exception.status != Status.TRIAGE else f"Unsorted for {age} min"
+    age = minutes_since(start, now)
+    said = ladders.waited(age)
+    text = f"Undecided for {said}" if exception.status != Status.TRIAGE else f"Unsorted for {said}"
     level = int(rung["level"])
     rows: list[Telling] = []
     while True:

@@ -55,7 +55,7 @@ def lay_out(
     affected is not known yet.
     """
     at = presence.at
-    limits = outcome.limits.as_dict()
+    limits = {**outcome.limits.as_dict(), "lapse": lapse_limit(exception, outcome.limits.decide)}
     owner_role = role or outcome.owner_role
     owner_function = functions[
         outcome.owner_function if not role else function_of(role, outcome.owner_function)
@@ -124,6 +124,12 @@ def lay_out(
     return layout
 
 
+def lapse_limit(exception: ExceptionRecord, decide: int) -> int:
+    """Minutes after which an acknowledgement nobody acts on lapses, frozen with the other limits; 0 never."""
+    own = exception.type.lapse_minutes
+    return ladders.LAPSE_DECIDES * decide if own is None else own
+
+
 def _wanted(outcome: Outcome) -> set[str]:
     """Duties an opening asks about: whoever answers here, and the ladder's levels at minute 0."""
     roles = {one.role or DUTY_OF.get(one.function, "") for one in outcome.functions}
@@ -190,10 +196,12 @@ def telling(
 
 
 def first_tellings(
-    response: Response, *, presence: Presence, reason: str = TellingReason.FIRST, without: Iterable[int] = ()
-) -> list[Telling]:
+    response: Response, *, presence: Presence, reason: str = TellingReason.FIRST, without: Iterable[int] = (),
+    text: str = "",
+) -> list[Telling]:  # fmt: skip
     """Everybody to be told when a response begins: its person, the ladder's levels at minute 0, and, where nobody
-    holds the role, the next levels until somebody is found. Sets the response's level and when the next is due.
+    holds the role, the next levels until somebody is found. Sets the response's level, when the next is due and when
+    its person is reminded. `text` is said to its person.
     """
     exception, at = response.exception, presence.at
     without = set(without)
@@ -209,7 +217,7 @@ def first_tellings(
             role=response.role,
             person=response.person,
             at=at,
-            text="" if response.person_id else f"Nobody on duty as {role_words(response.role)}",
+            text=text if response.person_id else f"Nobody on duty as {role_words(response.role)}",
         )
     ]
     found = response.person_id is not None
@@ -250,13 +258,23 @@ def first_tellings(
                 )
             found = found or bool(people)
         reached = int(rung["level"])
-    response.level = reached
-    response.next_level_at = (
-        ladders.climb(response.ladder, start=response.due_at, level=reached, now=clock.now()).next_at
-        if response.required
-        else None
-    )
+    start_climbing(response, reached, clock.now())
     return rows
+
+
+def start_climbing(response: Response, level: int, now: datetime) -> None:
+    """Stand on `level` of the ladder, in memory: when the next level, the reminder and the repeat are due."""
+    response.level, response.reminders, response.repeats_told = level, 0, 0
+    response.next_level_at = response.remind_at = None
+    if not response.required:
+        return
+    response.next_level_at = ladders.climb(
+        response.ladder, start=response.due_at, level=level, now=now
+    ).next_at
+    response.remind_at = ladders.nudge(
+        response.ladder, start=response.due_at, limit_minutes=response.limit_minutes, level=level, reminders=0,
+        repeats=0, now=response.due_at,
+    ).next_at  # fmt: skip
 
 
 def role_words(role: str) -> str:

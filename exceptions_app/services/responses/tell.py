@@ -13,9 +13,10 @@ from core import clock
 from core.wake import wake
 from exceptions_app.models import ExceptionRecord, Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.models.records import CORRELATES
+from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep, locked
 from exceptions_app.services.records.story import announce
-from exceptions_app.services.responses.layout import first_tellings, telling
+from exceptions_app.services.responses.layout import first_tellings, start_climbing, telling
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import Duty, Function, User
 from routing_app.words import DUTY_OF
@@ -74,9 +75,11 @@ def tell(
     return row
 
 
-def begin_again(*, exception: ExceptionRecord, reason: str = TellingReason.CHANGE) -> Response:
+def begin_again(
+    *, exception: ExceptionRecord, reason: str = TellingReason.CHANGE, text: str = ""
+) -> Response:
     """Start the owner's response over: due to be told now, its own clock and ladder from the beginning, to whoever
-    holds the duty now (the same person if still there). Wakes the notifying layer.
+    holds the duty now (the same person if still there), in the words `text`. Wakes the notifying layer.
     """
     now = clock.now()
     response = exception.responses.select_related("function", "site", "person").get(is_owner=True)
@@ -90,10 +93,11 @@ def begin_again(*, exception: ExceptionRecord, reason: str = TellingReason.CHANG
     response.due_at, response.acknowledge_due_at = now, now + timedelta(minutes=response.limit_minutes)
     response.told_at = response.delivered_at = response.seen_at = response.acknowledged_at = None
     response.acknowledged_by = None
+    response.lapses_at = response.lapse_reminded_at = None
     response.on_the_way_at = response.eta_at = response.arrived_at = response.acting_at = response.done_at = (
         None
     )
-    rows = first_tellings(response, presence=presence, reason=reason)
+    rows = first_tellings(response, presence=presence, reason=reason, text=text)
     response.save()
     Telling.objects.bulk_create(rows)
     if exception.owner_id != response.person_id:
@@ -107,8 +111,9 @@ def begin_again(*, exception: ExceptionRecord, reason: str = TellingReason.CHANG
 def staff_held(*, limit: int = 20) -> int:
     """Tell whoever has come on duty since of what nobody was there for; returns how many found a person.
 
-    The first telling of a response brings its person along, the owner's also the exception's owner. A held telling is
-    looked at every five minutes. Locks the exceptions, skipping those others work on.
+    The first telling of a response brings its person along, the owner's also the exception's owner. Where nobody at all
+    had been told, the response's clock and ladder begin only now. A held telling is looked at every five minutes.
+    Locks the exceptions, skipping those others work on.
     """
     now = clock.now()
     held = list(
@@ -135,6 +140,8 @@ def staff_held(*, limit: int = 20) -> int:
 
 def _staff(row: Telling, exception: ExceptionRecord, now: datetime) -> int:
     """Look once for the person a held telling waits for; returns 1 when found."""
+    if row.dropped not in ("", NOBODY):
+        return 0
     response = row.response
     if response is None or exception.status not in CORRELATES or response.answered:
         _settle(row, "over before anybody came on duty", now)
@@ -145,9 +152,12 @@ def _staff(row: Telling, exception: ExceptionRecord, now: datetime) -> int:
         return 0
     _settle(row, "told once somebody was on duty", now)
     minutes = int((now - response.due_at) / timedelta(minutes=1))
+    response.exception = exception
+    if not response.tellings.filter(person__isnull=False).exists():
+        _start_clock(row, response, exception, now)
     telling(
         exception=exception, response=response, reason=row.reason, level=row.level, role=row.role, person=person,
-        at=now, text=f"You came on duty; it waits for {minutes} min",
+        at=now, text=f"You came on duty; it waits for {ladders.waited(minutes)}",
     ).save()  # fmt: skip
     if response.person_id is None and row.role == response.role:
         response.person = person
@@ -157,6 +167,24 @@ def _staff(row: Telling, exception: ExceptionRecord, now: datetime) -> int:
             keep(exception, "owner")
     announce(exception, kind="told", people=[person.pk])
     return 1
+
+
+def _start_clock(row: Telling, response: Response, exception: ExceptionRecord, now: datetime) -> None:
+    """The first one of a response to be told at all: its limit counts from here, and higher levels wait their turn."""
+    response.due_at = now
+    if response.required:
+        response.acknowledge_due_at = now + timedelta(minutes=response.limit_minutes)
+    start_climbing(response, row.level, now)
+    response.save(
+        update_fields=["due_at", "acknowledge_due_at", "level", "next_level_at", "remind_at", "reminders",
+                       "repeats_told"]
+    )  # fmt: skip
+    Telling.objects.filter(response=response, person=None, level__gt=row.level).filter(
+        Q(dropped="") | Q(dropped=NOBODY)
+    ).update(dropped="a lower level is asked first", taken_at=now)
+    if response.is_owner:
+        exception.acknowledge_due_at = response.acknowledge_due_at
+        keep(exception, "acknowledge_due_at")
 
 
 def _settle(row: Telling, words: str, now: datetime) -> None:
