@@ -2,6 +2,7 @@
 
 from decisions_app.models.approvals import Approval, ApprovalStatus, ApprovalWhy, RootCause
 from decisions_app.models.decisions import CheckResult, Comment, Decision, PostingLink, Task, TaskStatus
+from decisions_app.models.handover import HandoverSheet
 from decisions_app.models.playbooks import (
     Clears,
     MoneyLimit,
@@ -22,6 +23,7 @@ __all__ = [
     "Clears",
     "Comment",
     "Decision",
+    "HandoverSheet",
     "MoneyLimit",
     "Option",
     "OptionPosting",

@@ -299,6 +299,7 @@ class EventKind(models.TextChoices):
     FINISHED = "finished", "Finished their part"
     DECLINED = "declined", "Declined"
     TAKEN_OVER = "taken_over", "Taken over"
+    SHIFT_CHANGED = "shift_changed", "Passed on at shift change"
     FUNCTION_ADDED = "function_added", "Function added"
     FUNCTION_CHANGED = "function_changed", "Function asked otherwise"
     FUNCTION_REMOVED = "function_removed", "Function taken off"

@@ -67,6 +67,9 @@ class Response(models.Model):
     arrived_at = models.DateTimeField(null=True, blank=True)
     acting_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
+    presence_at = models.DateTimeField(
+        null=True, blank=True, help_text="the shift change at which its person was last looked at"
+    )
     remind_at = models.DateTimeField(
         null=True, blank=True, help_text="whoever is asked is reminded then, or the level told again"
     )
@@ -131,6 +134,7 @@ class TellingReason(models.TextChoices):
     LADDER = "ladder", "Told at the start by the ladder"
     UNDECIDED = "undecided", "Undecided at its limit"
     REROUTE = "reroute", "Passed on"
+    SHIFT = "shift", "Shift change"
     REMINDER = "reminder", "Reminder"
     INFORM = "inform", "For information"
     CHANGE = "change", "Something changed"
