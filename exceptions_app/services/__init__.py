@@ -73,7 +73,15 @@ from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.records.story import announce, groups_of, record_event
 from exceptions_app.services.records.suppression import lift_shelf, release_held, shelve
 from exceptions_app.services.records.triage import correct, open_from_signals
-from exceptions_app.services.records.urgency import reconsider, set_limits, set_urgency, set_window
+from exceptions_app.services.records.urgency import (
+    ask_window,
+    look_again,
+    reconsider,
+    set_delay_cost,
+    set_limits,
+    set_urgency,
+    set_window,
+)
 from exceptions_app.services.responses.answers import (
     acknowledge,
     acknowledge_by_deciding,
@@ -85,7 +93,13 @@ from exceptions_app.services.responses.answers import (
     may_answer,
     on_my_way,
 )
-from exceptions_app.services.responses.board import add_function, reroute, take_over
+from exceptions_app.services.responses.asking import (
+    add_function,
+    ask_newly_affected,
+    remove_function,
+    set_required,
+)
+from exceptions_app.services.responses.board import reroute, take_over
 from exceptions_app.services.responses.escalation import escalate_due
 from exceptions_app.services.responses.progress import (
     mark_delivered,
@@ -118,6 +132,8 @@ __all__ = [
     "answer_at_once",
     "answer_by_edi",
     "arrived",
+    "ask_newly_affected",
+    "ask_window",
     "begin_census",
     "correct",
     "decline",
@@ -138,6 +154,7 @@ __all__ = [
     "lift_shelf",
     "load_default_sources",
     "locked",
+    "look_again",
     "mail_headers",
     "mail_reader",
     "mark_cleared",
@@ -170,6 +187,7 @@ __all__ = [
     "release_held",
     "release_key",
     "remember_sent",
+    "remove_function",
     "reopen_record",
     "reroute",
     "resend_edi",
@@ -177,9 +195,11 @@ __all__ = [
     "send_edi",
     "set_acceptance",
     "set_census_columns",
+    "set_delay_cost",
     "set_limits",
     "set_next_step",
     "set_reason",
+    "set_required",
     "set_typical_minutes",
     "set_urgency",
     "set_window",

@@ -1,104 +1,23 @@
-"""Who is on a case: add a function, hand the case to another, take a response over.
+"""Who has a case: hand it to another owner, take a response over.
 
-Done by people with a reason. Every verb locks the exception; a required function added later makes it unaligned again.
+Done by people with a reason. Every verb locks the exception. Which functions are asked at all lies in `asking`.
 """
 
 from django.db import transaction
 
 from core import clock
-from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
-from core.wake import wake
-from exceptions_app.lifecycle import CORRELATES
-from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus, Telling
+from core.errors import InvalidInput, NotAllowed, NotFound
+from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus
 from exceptions_app.rules import ladder as ladders
-from exceptions_app.services.records.moves import drop_tellings, keep, locked
+from exceptions_app.services.records.moves import drop_tellings, keep
 from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.answers import may_answer, pass_on
-from exceptions_app.services.responses.layout import affected_response, first_tellings, fresh_response
+from exceptions_app.services.responses.asking import function_called, open_record
+from exceptions_app.services.responses.layout import fresh_response
 from exceptions_app.services.responses.presence import Presence
-from plant_app.models import Duty, DutyAssignment, Function, User
+from plant_app.models import Duty, DutyAssignment, User
 from plant_app.selectors import can
-from routing_app.clocks import LAST_RESORT_OTHER
 from routing_app.words import DUTY_OF, LEAD_OF
-
-
-def _function(code: str) -> Function:
-    found = Function.objects.filter(code=code).first()
-    if found is None:
-        raise InvalidInput("exceptions.unknown_function", f"There is no function {code}.")
-    return found
-
-
-def _open(exception_id: int, expected_version: int | None = None) -> ExceptionRecord:
-    exception = locked(exception_id, expected_version)
-    if exception.status not in CORRELATES:
-        raise TransitionRefused(
-            "exceptions.over", f"{exception.ref} is {exception.status}.", "Reopen it first."
-        )
-    return exception
-
-
-def _other_limit(exception: ExceptionRecord) -> int:
-    """What the other functions of this exception were given, in minutes; the band's default where none was."""
-    known = (
-        exception.responses.filter(is_owner=False, required=True)
-        .values_list("limit_minutes", flat=True)
-        .first()
-    )
-    return known or LAST_RESORT_OTHER[exception.urgency]
-
-
-@transaction.atomic
-def add_function(
-    *, exception_id: int, function_code: str, required: bool, actor: User, why: str, via: str = "desk"
-) -> Response:
-    """Ask one more function, whose clock begins now. A required one makes an aligned exception unaligned.
-
-    One that is there already is returned, made required where it was only informed. NotAllowed `exceptions.not_allowed`
-    unless the actor may re-route here; InvalidInput `exceptions.unknown_function`, TransitionRefused `exceptions.over`.
-    Locks the exception.
-    """
-    exception = _open(exception_id)
-    if not can(actor, "exception.reroute", exception.site_id):
-        raise NotAllowed("exceptions.not_allowed", "You may not add functions here.", "Ask a planner.")
-    function = _function(function_code)
-    presence = Presence.of(exception, clock.now())
-    known = (
-        exception.responses.exclude(status=ResponseStatus.DECLINED)
-        .select_related("function", "site", "person")
-        .filter(function=function, site=exception.site)
-        .first()
-    )
-    if known is not None and (known.required or not required):
-        return known
-    response = affected_response(
-        exception=exception, function=function, site=exception.site, role="", required=required,
-        limit=_other_limit(exception), at=presence.at, why=f"{actor}: {why}",
-    )  # fmt: skip
-    if known is not None:
-        known.exception = exception
-        known.required, known.why, known.ladder = True, response.why, response.ladder
-        known.due_at, known.acknowledge_due_at = response.due_at, response.acknowledge_due_at
-        known.limit_minutes = response.limit_minutes
-        response = known
-    else:
-        response.person = presence.choose(response.role, function=function) or presence.choose(response.role)
-    rows = [] if response.answered else first_tellings(response, presence=presence)
-    response.save()
-    Telling.objects.bulk_create(rows)
-    changed = set()
-    if required and not response.answered and exception.aligned_at is not None:
-        exception.aligned_at = None
-        changed.add("aligned_at")
-    keep(exception, *changed)
-    record_event(
-        exception=exception, kind=EventKind.FUNCTION_ADDED, actor=actor, via=via,
-        text=f"{function.name} {'must acknowledge' if required else 'is informed'}: {why}",
-        data={"response": response.pk, "function": function.code, "required": required},
-    )  # fmt: skip
-    announce(exception, kind=EventKind.FUNCTION_ADDED, people=[row.person_id for row in rows])
-    wake("notices")
-    return response
 
 
 @transaction.atomic
@@ -116,8 +35,8 @@ def reroute(
     reason = reason.strip()
     if not reason:
         raise InvalidInput("exceptions.reason_missing", "Say why, so that the next owner knows.")
-    exception = _open(exception_id, expected_version)
-    function = _function(function_code)
+    exception = open_record(exception_id, expected_version)
+    function = function_called(function_code)
     role = role or DUTY_OF.get(function.code, Duty.SHIFT_SUPERVISOR)
     if role not in Duty.values:
         raise InvalidInput("exceptions.unknown_role", f"There is no duty {role}.")
@@ -186,7 +105,7 @@ def take_over(*, response_id: int, actor: User, via: str = "inbox") -> Response:
     found = Response.objects.filter(pk=response_id).values_list("exception_id", flat=True).first()
     if found is None:
         raise NotFound("exceptions.response_not_found", "There is no such response.")
-    exception = _open(found)
+    exception = open_record(found)
     response = Response.objects.select_related("function", "site", "person").get(pk=response_id)
     response.exception = exception
     if not may_answer(response, actor):
