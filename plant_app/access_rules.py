@@ -17,6 +17,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "plant.view": _EVERYBODY,
     "plant.edit": frozenset({ADMINISTRATOR}),
     "people.view": _EVERYBODY - {INTEGRATOR},
+    "roster.edit": frozenset({PLANNER, ADMINISTRATOR}),
+    "handover.sign": _DESK | {LEADER},
     "device.pair": frozenset({ADMINISTRATOR}),
     "token.issue": frozenset({ADMINISTRATOR}),
     "signal.report": _EVERYBODY,

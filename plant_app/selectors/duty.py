@@ -4,7 +4,7 @@ Answers with persons and with how each came to be asked (on shift, as cover, on 
 what happens when nobody is there, is decided above.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -71,8 +71,12 @@ class ShiftBook:
 
     def office(self) -> shift_times.Calendar:
         """When the site's offices are open; always where it has no office calendar."""
+        return self.calendar({shift.pk for shift in self.shifts if shift.office})
+
+    def calendar(self, shift_ids: Collection[int]) -> shift_times.Calendar:
+        """When any of these shifts runs; always where there is none."""
         return shift_times.Calendar(
-            self.zone, tuple(pattern_of(shift) for shift in self.shifts if shift.office)
+            self.zone, tuple(pattern_of(shift) for shift in self.shifts if shift.pk in shift_ids)
         )
 
     def at(self, moment: datetime) -> ShiftNow | None:
@@ -143,7 +147,7 @@ class DutyBook:
     ) -> None:
         self.rows = sorted(rows, key=lambda row: (_distance(row, area, work_centre), row.position, row.pk))
         running = {shift.pk: (shift, span) for shift in shifts.shifts if (span := shifts.runs(shift, at))}
-        self._on_shift = {row.pk for row in self.rows if _works(row, running)}
+        self.on_shift = {row.pk for row in self.rows if _works(row, running)}
         self._absent = _absences({row.person_id for row in self.rows}, at) if self.rows else {}
 
     @classmethod
@@ -171,17 +175,21 @@ class DutyBook:
             rows = rows.filter(Q(work_centre=None) | Q(work_centre__area=area))
         return cls(list(rows), shifts or ShiftBook.of(site), at, area, work_centre)
 
-    def holders(self, duty: str, *, function_id: int | None = None) -> list[Holder]:
+    def holders(
+        self, duty: str, *, function_id: int | None = None, area_id: int | None = None, exactly: bool = False
+    ) -> list[Holder]:
         """Who holds `duty`, first to be asked first: those on shift, minus absences, plus their cover; when that leaves
-        nobody, whoever is on call.
+        nobody, whoever is on call. `exactly` narrows to assignments for this area (None: for the whole site).
         """
         rows = [
             row
             for row in self.rows
-            if row.duty == duty and (function_id is None or row.function_id == function_id)
+            if row.duty == duty
+            and (function_id is None or row.function_id == function_id)
+            and (not exactly or row.area_id == area_id)
         ]
-        on_shift = [row for row in rows if row.pk in self._on_shift]
-        on_call = [row for row in rows if row.on_call and row.pk not in self._on_shift]
+        on_shift = [row for row in rows if row.pk in self.on_shift]
+        on_call = [row for row in rows if row.on_call and row.pk not in self.on_shift]
         return _present(on_shift, self._absent, Via.SHIFT) or _present(on_call, self._absent, Via.ON_CALL)
 
 

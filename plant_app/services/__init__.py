@@ -42,6 +42,15 @@ from plant_app.services.overlay import (
 )
 from plant_app.services.plan import PlanRow, publish_plan
 from plant_app.services.progress import note_confirmed, report_progress, stop_operation
+from plant_app.services.roster import (
+    answer_swap,
+    ask_swap,
+    say_away,
+    say_back,
+    set_cover,
+    take_shift,
+    withdraw_swap,
+)
 
 __all__ = [
     "Answer",
@@ -49,7 +58,9 @@ __all__ = [
     "PlanRow",
     "PullResult",
     "address_of",
+    "answer_swap",
     "apply_pull",
+    "ask_swap",
     "check_badge",
     "clear_overlay",
     "clear_stock_overlay",
@@ -77,11 +88,16 @@ __all__ = [
     "revoke_codes",
     "revoke_device",
     "revoke_token",
+    "say_away",
+    "say_back",
+    "set_cover",
     "set_level",
     "set_unit_state",
     "settle_overlay",
     "settle_stock_overlay",
     "stop_operation",
+    "take_shift",
     "token_for",
     "token_of",
+    "withdraw_swap",
 ]
