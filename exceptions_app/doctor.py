@@ -10,8 +10,12 @@ from core.doctor import Finding, Level, check
 from exceptions_app import edi_doctor, machine_doctor, mail_doctor, messenger_doctor  # noqa: F401 - register their checks
 from exceptions_app.models import ExceptionRecord, ReadingStatus, Response, SignalReading, Source, Telling
 from exceptions_app.models.records import CORRELATES
+from exceptions_app.services.responses.escalation import response_due
+from exceptions_app.services.responses.watchdog import broken, overdue
 
 PATIENCE = timedelta(seconds=60)
+#: So many records a finding names.
+NAMED = 5
 SLACK = timedelta(minutes=2)
 
 
@@ -58,6 +62,33 @@ def records_without_response() -> Iterable[Finding]:
 
 
 @check
+def records_without_step() -> Iterable[Finding]:
+    """Every live record has one owner, a clock and a next step; the watchdog repairs what has not."""
+    found = list(broken().values_list("ref", flat=True)[:NAMED])
+    if found:
+        yield Finding(
+            "XL-E007", Level.ERROR, f"Live exceptions without one owner, a clock or a next step: {', '.join(found)}",
+            "The watchdog repairs them within a minute: check that beat and worker run. If they stay, re-route them.",
+            count=broken().count(),
+        )  # fmt: skip
+    else:
+        yield Finding("XL-E007", Level.OK, "Every live exception has one owner, a clock and a next step")
+
+
+@check
+def steps_overdue() -> Iterable[Finding]:
+    """A next step an hour over its limit is somebody's to look at."""
+    late = overdue(clock.now())
+    found = list(late[:NAMED])
+    if found:
+        named = "; ".join(f"{row.ref}, {row.next_step}" for row in found)
+        yield Finding(
+            "XL-E008", Level.WARNING, f"Next steps more than an hour over their limit: {named}",
+            "Act on them, pass them on, or end them; their people are told again every hour.", count=late.count(),
+        )  # fmt: skip
+
+
+@check
 def tellings_not_taken() -> Iterable[Finding]:
     """Due tellings become notices within seconds."""
     waiting = Telling.objects.filter(
@@ -75,16 +106,11 @@ def ladders_standing_still() -> Iterable[Finding]:
     """A due level is told by the next sweep."""
     late = ExceptionRecord.objects.filter(status__in=CORRELATES).filter(
         Q(next_escalation_at__lt=clock.now() - SLACK)
-        | Exists(
-            Response.objects.filter(
-                exception=OuterRef("pk"), next_level_at__lt=clock.now() - SLACK, required=True,
-                status__in=("due", "told", "delivered", "seen"),
-            )
-        )
+        | Exists(Response.objects.filter(response_due(clock.now() - SLACK), exception=OuterRef("pk")))
     ).count()  # fmt: skip
     if late:
         yield Finding(
-            "XL-E005", Level.ERROR, f"{late} exceptions have a ladder level due for more than two minutes",
+            "XL-E005", Level.ERROR, f"{late} exceptions have a ladder level or reminder due for more than two minutes",
             "Check that beat and the worker run; the sweep tells the right level once, with its true age.", count=late,
         )  # fmt: skip
 

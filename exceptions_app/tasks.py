@@ -47,6 +47,13 @@ def escalate_due() -> int:
     return services.escalate_due()
 
 
+@shared_task(name="exceptions_app.tasks.watch_records")
+def watch_records() -> int:
+    """Put right what stands still."""
+    found = services.watch()
+    return found.repaired + found.told
+
+
 @shared_task(name="exceptions_app.tasks.release_held")
 def release_held() -> int:
     """Let through what was held back and still stands."""

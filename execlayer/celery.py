@@ -48,6 +48,7 @@ WAKES: dict[str, Job] = {
     "notices": Job("notify_app.tasks.send_due", URGENT, 2),
     "escalation": Job("exceptions_app.tasks.escalate_due", URGENT, 3),
     "containment": Job("decisions_app.tasks.contain_due", URGENT, 3),
+    "windows": Job("decisions_app.tasks.refresh_windows", URGENT, 10),
     "postings": Job("erp_sync.tasks.send_due", WORK, 3),
     "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
     "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
@@ -59,6 +60,7 @@ WAKES: dict[str, Job] = {
     "replies": Job("notify_app.tasks.send_replies", URGENT, 3),
     "mailboxes": Job("exceptions_app.tasks.poll_mailboxes", WORK, 10),
     "edi_out": Job("exceptions_app.tasks.send_edi", WORK, 5),
+    "webhooks": Job("notify_app.tasks.send_webhooks", WORK, 2),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
 }
 # swept only
@@ -66,6 +68,7 @@ SWEEPS: dict[str, Job] = {
     "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
     "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
     "by_hand": Job("erp_sync.tasks.find_keyed", WORK, 60),
+    "watchdog": Job("exceptions_app.tasks.watch_records", URGENT, 60),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
     "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),

@@ -109,6 +109,7 @@ from exceptions_app.services.responses.progress import (
     mark_told,
 )
 from exceptions_app.services.responses.tell import staff_held, tell, tell_change
+from exceptions_app.services.responses.watchdog import watch
 
 __all__ = [
     "BODY_DIFFERS",
@@ -223,5 +224,6 @@ __all__ = [
     "use_shipped_reader",
     "want_advice",
     "wants_edi",
+    "watch",
     "withdraw_name",
 ]

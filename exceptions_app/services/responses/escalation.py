@@ -27,7 +27,8 @@ from exceptions_app.services.responses.tell import staff_held
 _WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, ResponseStatus.SEEN)
 
 
-def _response_due(now: datetime) -> Q:
+def response_due(now: datetime) -> Q:
+    """Responses a sweep at `now` has something to do for: a level, a reminder or repeat, a lapse."""
     waits = Q(status__in=_WAITING, required=True) & (Q(next_level_at__lte=now) | Q(remind_at__lte=now))
     idle = Q(is_owner=True, lapses_at__isnull=False) & (Q(lapses_at__lte=now) | Q(remind_at__lte=now))
     return waits | idle
@@ -49,7 +50,7 @@ def escalate_due(*, limit: int = 100) -> int:
 
 
 def _due(now: datetime) -> QuerySet[ExceptionRecord]:
-    late = Response.objects.filter(exception=OuterRef("pk")).filter(_response_due(now))
+    late = Response.objects.filter(exception=OuterRef("pk")).filter(response_due(now))
     return ExceptionRecord.objects.filter(status__in=CORRELATES).filter(
         Exists(late) | Q(next_escalation_at__lte=now)
     )
@@ -70,7 +71,7 @@ def _escalate(exception_id: int) -> bool:
     rows: list[Telling] = []
     changed: set[str] = set()
     for response in (
-        exception.responses.filter(_response_due(now))
+        exception.responses.filter(response_due(now))
         .select_related("function", "site", "person")
         .order_by("pk")
     ):
