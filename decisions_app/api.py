@@ -102,9 +102,17 @@ class OptionSerializer(serializers.Serializer[Any]):
     values = serializers.JSONField()
     lapses_at = serializers.DateTimeField(allow_null=True)
     lapse_why = serializers.CharField()
+    expedited = serializers.BooleanField(
+        source="option.expedited", help_text="buys time for money; not counted in the response window"
+    )
+    possible = serializers.BooleanField(help_text="false: cannot be done here at all, `lapse_why` says why")
     late_promises = serializers.SerializerMethodField()
     orders = serializers.ListField(child=serializers.CharField())
     cost = serializers.DecimalField(max_digits=15, decimal_places=2)
+    cost_parts = serializers.ListField(child=serializers.CharField())
+    cost_unknown = serializers.ListField(
+        child=serializers.CharField(), help_text="figures ERP does not give; not in `cost`"
+    )
     who = serializers.ListField(child=serializers.CharField())
     posts = serializers.ListField(child=serializers.CharField())
     allowed = serializers.BooleanField()

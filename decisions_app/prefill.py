@@ -98,7 +98,7 @@ def prefill(
         and exception.sales_line is not None
         and option.code in {"accept", "accept_with_change"}
     ):
-        values["commit_at"] = _asked_date(exception, exception.sales_line).isoformat()
+        values["commit_at"] = asked_date(exception, exception.sales_line).isoformat()
     if "valid_until" in names:
         values["valid_until"] = rounded(at + timedelta(hours=24)).isoformat()
     if "due" in names:
@@ -156,7 +156,7 @@ def _moment(exception: ExceptionRecord, name: str) -> datetime | None:
     return value if value.tzinfo is not None else value.replace(tzinfo=ZoneInfo(exception.site.timezone))
 
 
-def _asked_date(exception: ExceptionRecord, line: SalesOrderLine) -> datetime:
+def asked_date(exception: ExceptionRecord, line: SalesOrderLine) -> datetime:
     """The date the customer asks for, else the one promised."""
     asked = _moment(exception, "requested_date")
     if asked is None and str(exception.details.get("kind", "")).startswith("DATE"):

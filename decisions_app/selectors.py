@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
 from core import clock
 from core.errors import DomainError
 from decisions_app.deciders import check_decider, decision_cost, duties_here
-from decisions_app.inputs import amount, applies
-from decisions_app.lapses import lapse_of
-from decisions_app.models import Option, Task, TaskStatus
-from decisions_app.posting_templates import BUILDERS, Intended, Situation, expected_end, run_minutes
-from decisions_app.posting_templates.money import downtime_cost
-from decisions_app.posting_templates.situation import operation_of, promises_only, remaining, rest_of_route
+from decisions_app.forecast import Forecast, PromiseMove
+from decisions_app.inputs import applies, moment
+from decisions_app.lapses import lapse_of, outlook_of
+from decisions_app.models import Option, OptionTask, Task, TaskStatus, Trigger
+from decisions_app.outlook import Outlook
+from decisions_app.posting_templates import BUILDERS, Intended, Situation
+from decisions_app.posting_templates.situation import remaining
 from decisions_app.prefill import estimated_end, prefill
 from decisions_app.wording import fill, words_of
 from erp_sync.kinds import KIND_NAMES
 from exceptions_app.models import ExceptionRecord
-from plant_app.models import PlannedOperation, SalesOrderLine, User
-from plant_app.selectors.effective import effective_commit, overlays_in_force
-from plant_app.selectors.floor import downstream_sales_lines
+from plant_app.models import User
 
 KIND_WORDS = {
     "confirmation": "Confirm",
@@ -50,20 +50,6 @@ KIND_WORDS = {
 
 
 @dataclass(frozen=True)
-class PromiseMove:
-    """A promise and when it would be kept; `late` when after the commit."""
-
-    label: str
-    customer: str
-    commit_at: datetime
-    projected: datetime
-
-    @property
-    def late(self) -> bool:
-        return self.projected > self.commit_at
-
-
-@dataclass(frozen=True)
 class OptionView:
     """One column of the comparison."""
 
@@ -71,9 +57,12 @@ class OptionView:
     values: dict[str, Any]
     lapses_at: datetime | None
     lapse_why: str
+    possible: bool = True
     promises: list[PromiseMove] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     cost: Decimal = Decimal(0)
+    cost_parts: list[str] = field(default_factory=list)
+    cost_unknown: list[str] = field(default_factory=list)
     who: list[str] = field(default_factory=list)
     posts: list[str] = field(default_factory=list)
     allowed: bool = True
@@ -88,53 +77,53 @@ def options_for(
     exception: ExceptionRecord, user: User | None = None, at: datetime | None = None
 ) -> list[OptionView]:
     """Every active option of the exception's playbook with its estimated result, in playbook order."""
-    moment = at or clock.now()
+    seen = at or clock.now()
     playbook = getattr(exception.type, "playbook", None)
     if playbook is None:
         return []
-    lines = downstream_sales_lines(exception.work_order) if exception.work_order else []
-    if exception.sales_line is not None and exception.sales_line not in lines:
-        lines.append(exception.sales_line)
     # What every option asks again and the plant answers once.
-    overlays = overlays_in_force(lines)
     known = _Known(
-        lines=[(line, effective_commit(line, overlays)) for line in lines],
-        rest=rest_of_route(exception),
-        waits=operation_of(exception) is not None,
-        ends=estimated_end(exception, moment),
+        outlook=outlook_of(exception, seen),
+        ends=estimated_end(exception, seen),
         duties=duties_here(exception, user) if user is not None else None,
+        endings=[
+            posting.template
+            for posting in playbook.postings.filter(option__isnull=True, trigger=Trigger.CLEAR)
+        ],
     )
     options = playbook.options.filter(active=True).prefetch_related("tasks__function", "postings")
-    return [_view(option, exception, user, moment, known) for option in options]
+    return [_view(option, exception, user, seen, known) for option in options]
 
 
 @dataclass(frozen=True)
 class _Known:
-    lines: list[tuple[SalesOrderLine, datetime]]
-    rest: timedelta
-    waits: bool
+    outlook: Outlook
     ends: datetime
     duties: frozenset[str] | None
+    endings: list[str]
 
 
 def _view(
     option: Option, exception: ExceptionRecord, user: User | None, at: datetime, known: _Known
 ) -> OptionView:
     values = prefill(option, exception, at, ends=known.ends)
-    situation = Situation(exception=exception, at=at, values=values)
-    lapse = lapse_of(option, exception, at)
-    ready = _ready_at(situation, exception, known)
+    lapse = lapse_of(option, known.outlook)
+    ahead = Forecast(option, values, known.outlook, known.ends)
+    cost = ahead.cost()
     why_not = _refusal(option, exception, user, values, known)
     return OptionView(
         option=option,
         values=values,
         lapses_at=lapse.until,
         lapse_why=lapse.why,
-        promises=_promises(known.lines, ready),
-        orders=_displaced(option, exception, values, at, known.ends),
-        cost=_cost(option, exception, values, at, known.ends),
-        who=_who(option, exception, values),
-        posts=_posts(option, exception, values, at),
+        possible=lapse.possible,
+        promises=ahead.promises(),
+        orders=ahead.orders(),
+        cost=cost.total,
+        cost_parts=cost.parts,
+        cost_unknown=cost.unknown,
+        who=_who(option, exception, values, at),
+        posts=_posts(option, exception, values, at, known.endings),
         allowed=not why_not,
         why_not=why_not,
     )
@@ -159,91 +148,53 @@ def _refusal(
     return ""
 
 
-def _ready_at(situation: Situation, exception: ExceptionRecord, known: _Known) -> datetime | None:
-    """When the work order would be finished: this operation's end, then the rest of its route."""
-    end = expected_end(situation)
-    if end is None and not known.waits:
-        return None
-    if end is None:
-        end = known.ends + timedelta(minutes=float(run_minutes(exception)))
-    elif promises_only(situation):
-        return end
-    return end + known.rest
-
-
-def _promises(lines: list[tuple[SalesOrderLine, datetime]], ready: datetime | None) -> list[PromiseMove]:
-    return [
-        PromiseMove(
-            label=str(line), customer=line.order.customer.name, commit_at=commit, projected=ready or commit
-        )
-        for line, commit in lines
-    ]
-
-
-def _displaced(
-    option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime, ends: datetime
-) -> list[str]:
-    """Other orders that wait because of this option, with how long."""
-    unit_code = values.get("to_unit")
-    if unit_code:
-        minutes = amount(values, "setup") + run_minutes(
-            exception, str(unit_code), amount(values, "quantity") or None
-        )
-        waiting = PlannedOperation.objects.filter(work_unit__code=unit_code, start__gt=at)
-    elif option.code in {"repair_and_resume", "defer"} and exception.work_unit_id is not None:
-        minutes = Decimal(str((ends - at) / timedelta(minutes=1)))
-        waiting = PlannedOperation.objects.filter(work_unit_id=exception.work_unit_id, start__gt=at)
-    else:
-        return []
-    horizon = at + timedelta(minutes=float(minutes))
-    rows = (
-        waiting.filter(start__lt=horizon)
-        .exclude(operation=exception.operation)
-        .select_related("operation__work_order__item")
-        .order_by("start")[:3]
-    )
-    return [
-        f"{row.operation.work_order.number} {_span((horizon - row.start) / timedelta(minutes=1))} later"
-        for row in rows
-    ]
-
-
-def _span(minutes: float) -> str:
-    whole = max(1, round(minutes))
-    return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60:02d}"
-
-
-def _cost(
-    option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime, ends: datetime
-) -> Decimal:
-    total = decision_cost(option, exception, values)
-    templates = {posting.template for posting in option.postings.all()}
-    if "cost_downtime" in templates:
-        total += downtime_cost(exception, max(ends, at))
-    if exception.work_centre is not None and values.get("setup"):
-        total += amount(values, "setup") / 60 * exception.work_centre.cost_per_hour
-    return total.quantize(Decimal("0.01"))
-
-
-def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any]) -> list[str]:
-    words = words_of(exception, values)
-    return [
-        f"{task.function}: {fill(task.title, words)}"
+def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:
+    """Who has what to do by when, soonest first; what may wait until after is left out."""
+    words, zone = words_of(exception, values), ZoneInfo(exception.site.timezone)
+    tasks = [
+        (_due(task, values, at), task)
         for task in option.tasks.all()
         if task.blocking and applies(task.only_if, values)
     ]
+    return [
+        f"{task.function}: {fill(task.title, words)} by {_by(due, at, zone)}"
+        for due, task in sorted(tasks, key=lambda pair: pair[0])
+    ]
 
 
-def _posts(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:
-    """The option's postings in words, in the order they would leave."""
-    found = []
+def _due(task: OptionTask, values: dict[str, Any], at: datetime) -> datetime:
+    stated = moment(values, task.due_input) if task.due_input else None
+    if stated is not None:
+        return stated + timedelta(minutes=task.due_offset)
+    return at + timedelta(minutes=task.due_minutes)
+
+
+def _by(due: datetime, at: datetime, zone: ZoneInfo) -> str:
+    local = due.astimezone(zone)
+    return (
+        f"{local:%H:%M}"
+        if local.date() == at.astimezone(zone).date()
+        else f"{local:%a} {local.day} {local:%H:%M}"
+    )
+
+
+def _posts(
+    option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime, endings: list[str]
+) -> list[str]:
+    """The option's postings in words, in the order they would leave, then those of the condition's end."""
     guess = {**values, "good": values.get("good", "0")}
+    found = []
     for template in option.postings.all():
         situation = Situation(exception=exception, at=at, values=guess, settings=template.settings)
-        intended = BUILDERS[template.template](situation)
-        if intended is not None:
-            found.append(intended)
-    return [sentence(one) for one in in_order(found)]
+        found.append(BUILDERS[template.template](situation))
+    ending = Situation(exception=exception, at=at, values=guess)
+    last = [BUILDERS[name](ending) for name in endings]
+    return [
+        sentence(one)
+        for group in (in_order(one for one in found if one is not None), last)
+        for one in group
+        if one is not None
+    ]
 
 
 def in_order(intended: Iterable[Intended]) -> list[Intended]:

@@ -11,6 +11,12 @@ def contain_due() -> int:
     return services.contain_due()
 
 
+@shared_task(name="decisions_app.tasks.refresh_windows")
+def refresh_windows() -> int:
+    """Reckon response windows and urgency that are due."""
+    return services.refresh_due()
+
+
 @shared_task(name="decisions_app.tasks.handle_settled")
 def handle_settled() -> int:
     """Look at what ERP has settled."""

@@ -190,7 +190,11 @@ def expected_end(situation: Situation) -> datetime | None:
 
 def rest_of_route(exception: ExceptionRecord) -> timedelta:
     """Planned work of the operations after the one that waits."""
-    operation = operation_of(exception)
+    return rest_after(operation_of(exception))
+
+
+def rest_after(operation: Operation | None) -> timedelta:
+    """Planned work of an order's operations after this one."""
     if operation is None:
         return timedelta(0)
     order = operation.work_order

@@ -1,5 +1,13 @@
 """Every verb of decisions, from containment to closing; import from here."""
 
+from decisions_app.services.approvals import (
+    approvals_waiting_for,
+    approve,
+    ask_approval,
+    refuse_approval,
+    withdraw_approval,
+)
+from decisions_app.services.asked import remind_due
 from decisions_app.services.closing import clear, resolve, settle
 from decisions_app.services.containment import contain, contain_due
 from decisions_app.services.deciding import decide
@@ -11,10 +19,14 @@ from decisions_app.services.settled import handle_settled
 from decisions_app.services.talk import comment
 from decisions_app.services.tasks import add_task, take_task
 from decisions_app.services.undoing import cancel, reopen, restore, reverse_decision
-from decisions_app.services.windows import refresh
+from decisions_app.services.windows import ask_windows, refresh, refresh_due
 
 __all__ = [
     "add_task",
+    "approvals_waiting_for",
+    "approve",
+    "ask_approval",
+    "ask_windows",
     "cancel",
     "clear",
     "comment",
@@ -26,6 +38,9 @@ __all__ = [
     "load_default_playbooks",
     "merge",
     "refresh",
+    "refresh_due",
+    "refuse_approval",
+    "remind_due",
     "reopen",
     "report_progress",
     "resolve",
@@ -36,4 +51,5 @@ __all__ = [
     "split_from",
     "take_task",
     "undo_split",
+    "withdraw_approval",
 ]

@@ -7,6 +7,7 @@ from django.db import transaction
 from core import clock
 from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.hints import hint
+from decisions_app import services as decisions
 from plant_app.models import AccessRole, ConstraintKind, PlannedOperation, Site, User
 from plant_app.selectors.access import roles_of
 from plant_app.services import PlanRow, impose_constraint, publish_plan
@@ -86,6 +87,7 @@ def _publish(recommendation: Recommendation) -> None:
     publish_plan(
         site=recommendation.site, rows=numbered(rows), origin_ref=f"recommendation:{recommendation.pk}"
     )
+    decisions.ask_windows(site=recommendation.site)
 
 
 def _hold(recommendation: Recommendation) -> None:

@@ -19,8 +19,6 @@ from django.db.models import Max
 from core import clock, due
 from core.hints import hint
 from decisions_app import services as decisions
-from exceptions_app import services as exceptions
-from exceptions_app.models import ExceptionRecord
 from plant_app.models import PlannedOperation, ResequenceRequest, SalesOrderLine, Site
 from plant_app.selectors.effective import effective_commit
 from plant_app.services import PlanRow, publish_plan
@@ -59,7 +57,7 @@ def resequence_due(*, limit: int = 10) -> int:
             causes = list(dict.fromkeys(row.cause for row in rows))
             ResequenceRequest.objects.filter(pk__in=[row.pk for row in rows]).delete()
             propose(site=site, causes=causes)
-        refresh_windows(site=site)
+        decisions.refresh_due()
         done += 1
     return done
 
@@ -84,6 +82,7 @@ def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     else:
         _slide(snapshot, kept, version)
         _recommend(snapshot, slots, kept, version)
+    decisions.ask_windows(site=site)
     _trim(site)
     hint(f"site.{site.pk}", "sequence", kind="sequence", version=version.number)
     return version
@@ -359,21 +358,6 @@ def _promise_words(was_late: bool, is_late: bool, shift: float) -> str:
 def _fingerprint(changes: list[dict[str, Any]]) -> str:
     essence = sorted((change["operation"], change["to_unit"]) for change in changes)
     return hashlib.sha256(json.dumps(essence).encode()).hexdigest()
-
-
-def refresh_windows(*, site: Site) -> int:
-    """Recompute the response windows of the site's undecided exceptions after a new plan; returns how many.
-
-    One transaction per exception and never inside one that holds the site: whoever contains an exception locks the
-    exception first and the site second.
-    """
-    undecided = ExceptionRecord.objects.live().filter(site=site, decided_at__isnull=True)
-    count = 0
-    for pk in undecided.order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():
-            decisions.refresh(exception=exceptions.locked(pk), at=clock.now())
-        count += 1
-    return count
 
 
 def _trim(site: Site) -> None:

@@ -32,7 +32,7 @@ from exceptions_app.services.records.moves import (
 )
 from exceptions_app.services.records.reopening import reopen_record
 from exceptions_app.services.records.suppression import covering, hold_back
-from exceptions_app.services.records.urgency import reconsider
+from exceptions_app.services.records.urgency import ask_window, reconsider
 from exceptions_app.services.records.wishes import renew_wish
 from exceptions_app.services.responses.assign import plan_route, routed_event, write_route
 from exceptions_app.services.responses.tell import tell_change
@@ -207,6 +207,7 @@ def _join(exception: ExceptionRecord, report: Report) -> None:
         changed.add("reason")
     if changed:
         keep(exception, *changed)
+        ask_window(exception=exception)
     if news:
         worsen(exception)
     story.record_event(

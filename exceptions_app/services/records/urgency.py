@@ -5,10 +5,13 @@ The caller holds the exception's lock.
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from core import clock
+from core.wake import wake
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord
 from exceptions_app.models.records import CORRELATES
+from exceptions_app.services.records.around import look_around
 from exceptions_app.services.records.moves import keep
 from exceptions_app.services.records.story import record_event
 from plant_app.models import User
@@ -16,6 +19,9 @@ from routing_app.services import reevaluate
 
 # Smaller differences than this are the same moment told twice.
 SAME_MOMENT = timedelta(seconds=1)
+# Urgency is looked at again at least this often, and when the window gets this short: there its points rise.
+HOURLY = timedelta(hours=1)
+STEPS = tuple(timedelta(minutes=minutes) for minutes in (1440, 480, 240, 60, 15, 0))
 
 
 def set_urgency(
@@ -104,6 +110,7 @@ def set_window(
     """Write when the best standard response lapses, and let urgency follow; False when that was already known.
 
     Called on a locked exception when the plan or the options move the moment. An ended exception keeps its last window.
+    The version stays: a clock that moves is nothing a page could have overwritten.
     """
     if exception.status not in CORRELATES:
         return False
@@ -111,11 +118,59 @@ def set_window(
     if before == until or (before and until and abs(before - until) < SAME_MOMENT):
         return False
     exception.window_until, exception.window_reason = until, reason[:160]
-    keep(exception, "window_until", "window_reason")
+    exception.save(update_fields=["window_until", "window_reason"])
     record_event(
         exception=exception, kind=EventKind.WINDOW_CHANGED, actor_text=actor_text, via="system", text=reason,
         data={"from": before.isoformat() if before else None, "to": until.isoformat() if until else None},
     )  # fmt: skip
-    minutes = None if until is None else max(0.0, (until - moment) / timedelta(minutes=1))
-    reconsider(exception=exception, facts={"window_min": minutes})
+    reconsider(exception=exception, facts={"window_min": _minutes_left(until, moment)})
     return True
+
+
+def look_again(*, exception: ExceptionRecord, at: datetime | None = None) -> bool:
+    """Weigh a locked, open exception anew, as time alone has changed it; True when its urgency changed.
+
+    Facts that time moves (window, slack to the promise, run-out, answer due) go through the rules it opened with; a
+    running limit is only ever shortened. Says when to look again: in an hour, or when the window's points rise.
+    """
+    moment = at or clock.now()
+    if exception.status not in CORRELATES:
+        return False
+    around = look_around(exception, moment)
+    facts: dict[str, object] = {**around.facts, "window_min": _minutes_left(exception.window_until, moment)}
+    changed = reconsider(
+        exception=exception, facts={name: value for name, value in facts.items() if value is not None}
+    )
+    exception.window_check_at = next_look(exception.window_until, moment)
+    exception.save(update_fields=["window_check_at"])
+    return changed
+
+
+def next_look(until: datetime | None, at: datetime) -> datetime:
+    """When time alone may change the urgency: within the hour, sooner where the window reaches a step of its score."""
+    hour = at + HOURLY
+    if until is None:
+        return hour
+    return min([hour, *(until - step for step in STEPS if until - step > at)])
+
+
+def ask_window(*, exception: ExceptionRecord) -> None:
+    """What is known of a locked exception has changed: its window is reckoned anew within seconds."""
+    exception.window_check_at = None
+    exception.save(update_fields=["window_check_at"])
+    wake("windows")
+
+
+def set_delay_cost(*, exception: ExceptionRecord, per_minute: Decimal | None, source: str) -> bool:
+    """Keep what a minute of delay costs (site's currency; None: unknown) and how that was reckoned, on a locked
+    exception; False when that was already known. No event: it follows from what is known, nobody did it.
+    """
+    if (exception.delay_cost, exception.delay_cost_source) == (per_minute, source[:160]):
+        return False
+    exception.delay_cost, exception.delay_cost_source = per_minute, source[:160]
+    exception.save(update_fields=["delay_cost", "delay_cost_source"])
+    return True
+
+
+def _minutes_left(until: datetime | None, at: datetime) -> float | None:
+    return None if until is None else max(0.0, (until - at) / timedelta(minutes=1))
