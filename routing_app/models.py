@@ -20,6 +20,35 @@ from plant_app.models import Function, User
 from routing_app import facts, words
 from routing_app.comparing import read_expected
 from routing_app.facts import Operator
+from routing_app.workflow_models import (
+    ApprovalStatus,
+    ImportMode,
+    PublishingPolicy,
+    RuleApproval,
+    RuleImport,
+)
+
+__all__ = [
+    "CATCH_ALL_ORDER",
+    "ApprovalStatus",
+    "ClockLimit",
+    "ImportMode",
+    "Ladder",
+    "LadderStep",
+    "Mark",
+    "Need",
+    "OtherAcknowledgeLimit",
+    "Place",
+    "PublishingPolicy",
+    "RoutingCase",
+    "Rule",
+    "RuleApproval",
+    "RuleCondition",
+    "RuleFunction",
+    "RuleImport",
+    "RuleKind",
+    "RuleVersion",
+]
 
 #: The catch-all's place. The database keeps every other rule before it.
 CATCH_ALL_ORDER: Final = 1_000_000
@@ -319,6 +348,13 @@ class RuleVersion(models.Model):
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="rule_versions"
     )
     note = models.CharField(max_length=300, blank=True)
+    approved_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="approved_rule_versions"
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
+    restores = models.PositiveIntegerField(
+        "goes back to version", null=True, blank=True, help_text="the earlier version it equals"
+    )
     snapshot = models.JSONField()
     digest = models.CharField(max_length=64)
     checks = models.JSONField(default=list, blank=True)

@@ -4,6 +4,7 @@ Must not write. Compiled versions are kept per process: a version never changes,
 enough.
 """
 
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import F, Func, Min, OuterRef, Prefetch, QuerySet
 
-from core import clock
+from core import clock, keys
 from plant_app.models import (
     AccessGrant,
     AccessRole,
@@ -35,12 +36,15 @@ from routing_app import checks, diff
 from routing_app.clocks import Limits, Step
 from routing_app.engine import CompiledRules, compile_rules
 from routing_app.models import (
+    ApprovalStatus,
     ClockLimit,
     Ladder,
     LadderStep,
     OtherAcknowledgeLimit,
+    PublishingPolicy,
     RoutingCase,
     Rule,
+    RuleApproval,
     RuleCondition,
     RuleFunction,
     RuleVersion,
@@ -183,6 +187,34 @@ def outcome_of(case: RoutingCase) -> Outcome:
 def latest_evaluation(opening: RoutingCase) -> RoutingCase:
     """The newest evaluation of a case: a re-evaluation, or the opening itself."""
     return opening.reevaluations.order_by("-pk").first() or opening
+
+
+def spec_digest(spec: RulesetSpec) -> str:
+    """What tells one rule set from another, whatever made it."""
+    return keys.digest(json.dumps(spec.as_dict(), sort_keys=True, ensure_ascii=False))
+
+
+def second_person_wanted() -> bool:
+    """Whether any site asks that a second person approves the draft."""
+    return PublishingPolicy.objects.filter(second_person=True).exists()
+
+
+def waiting_approval() -> RuleApproval | None:
+    """The request for approval that nobody has answered."""
+    return RuleApproval.objects.filter(status=ApprovalStatus.WAITING).select_related("asked_by").first()
+
+
+def draft_authors() -> set[int]:
+    """Ids of everybody who edited the draft since the last publication, as far as the edit was made by a person."""
+    version = latest_version()
+    found: set[int] = set()
+    for name in _TRACKED:
+        edits = apps.get_model("routing_app", f"{name}Event").objects.filter(pgh_context__isnull=False)
+        if version is not None:
+            edits = edits.filter(pgh_created_at__gt=version.published_at)
+        made = edits.order_by().values_list("pgh_context__metadata__user", flat=True).distinct()
+        found |= {one for one in made if isinstance(one, int)}
+    return found
 
 
 def draft_changes(spec: RulesetSpec | None = None) -> list[diff.Change]:

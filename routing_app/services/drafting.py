@@ -84,6 +84,27 @@ def move_rule(*, rule: Rule, up: bool) -> bool:
 
 
 @transaction.atomic
+def place_rule(*, rule: Rule, before: Rule | None) -> bool:
+    """Put a rule right before another, or last among the ordinary ones (`before` the catch-all or None).
+
+    False when it stands there already. Takes the draft lock; TransitionRefused `routing.catch_all_stays` for the
+    catch-all itself.
+    """
+    lock_draft()
+    rule.refresh_from_db()
+    if rule.is_catch_all:
+        raise TransitionRefused("routing.catch_all_stays", "The catch-all stays last.")
+    standing = list(Rule.objects.filter(is_catch_all=False).order_by("order"))
+    rest = [one for one in standing if one.pk != rule.pk]
+    place = next((index for index, one in enumerate(rest) if before and one.pk == before.pk), len(rest))
+    wanted = [*rest[:place], rule, *rest[place:]]
+    if [one.pk for one in wanted] == [one.pk for one in standing]:
+        return False
+    _renumber(wanted)
+    return True
+
+
+@transaction.atomic
 def clone_rule(*, rule: Rule) -> Rule:
     """Copy a rule right below itself, switched off. Takes the draft lock; TransitionRefused for the catch-all."""
     lock_draft()
@@ -115,10 +136,14 @@ def _place_after(moved: Rule, anchor: Rule) -> None:
     rules = [one for one in Rule.objects.filter(is_catch_all=False).order_by("order") if one.pk != moved.pk]
     place = next(index for index, one in enumerate(rules) if one.pk == anchor.pk) + 1
     rules.insert(place, moved)
+    _renumber(rules)
+    moved.refresh_from_db()
+
+
+def _renumber(rules: Iterable[Rule]) -> None:
     for index, one in enumerate(rules, start=1):
         if one.order != index * _GAP:
             Rule.objects.filter(pk=one.pk).update(order=index * _GAP)
-    moved.refresh_from_db()
 
 
 def _free_code(base: str) -> str:
