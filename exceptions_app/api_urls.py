@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
-from exceptions_app import api, api_attachments, api_learning
+from exceptions_app import api, api_attachments, api_functions, api_learning
 
 urlpatterns = [
     path("signals/", api.SignalsView.as_view(), name="signals"),
@@ -13,6 +13,11 @@ urlpatterns = [
     path("exceptions/", api.ExceptionsView.as_view(), name="exceptions"),
     path("exceptions/<str:ref>/acknowledge/", api.AcknowledgeView.as_view(), name="exception-acknowledge"),
     path("exceptions/<str:ref>/reroute/", api.RerouteView.as_view(), name="exception-reroute"),
+    path(
+        "exceptions/<str:ref>/functions/", api_functions.FunctionsView.as_view(), name="exception-functions"
+    ),
+    path("responses/<int:pk>/require/", api_functions.RequireView.as_view(), name="response-require"),
+    path("responses/<int:pk>/remove/", api_functions.RemoveView.as_view(), name="response-remove"),
     *[
         path(
             f"responses/<int:pk>/{verb}/",

@@ -76,7 +76,8 @@ class ResponseOut(serializers.ModelSerializer[Response]):
         fields = (
             "id", "exception", "function", "site", "role", "person", "required", "is_owner", "status", "why", "due_at",
             "acknowledge_due_at", "told_at", "delivered_at", "seen_at", "acknowledged_at", "on_the_way_at", "eta_at",
-            "arrived_at", "acting_at", "done_at", "declined_at", "decline_reason", "level", "next_level_at",
+            "arrived_at", "acting_at", "done_at", "declined_at", "decline_reason", "removed_at", "limit_minutes",
+            "level", "next_level_at", "remind_at", "reminders", "lapses_at",
         )  # fmt: skip
 
 
@@ -116,8 +117,8 @@ class ExceptionOut(serializers.ModelSerializer[ExceptionRecord]):
             "owner", "next_step", "links", "functions", "quantity", "uom", "details", "channel", "confidence",
             "recurring", "occurred_at", "occurred_estimated", "captured_at", "acknowledged_at", "aligned_at",
             "contained_at", "decided_at", "cleared_at", "resolved_at", "closed_at", "cancelled_at",
-            "acknowledge_due_at", "decide_due_at", "resolve_due_at", "window_until", "window_reason", "reroute_count",
-            "reopen_count", "lapsed_levels",
+            "acknowledge_due_at", "decide_due_at", "resolve_due_at", "window_until", "window_reason", "delay_cost",
+            "delay_cost_source", "drill", "reroute_count", "reopen_count", "lapsed_levels",
         )  # fmt: skip
 
     @extend_schema_field(OwnerOut)

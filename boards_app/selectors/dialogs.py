@@ -97,6 +97,33 @@ def _add(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialo
     )
 
 
+def _change(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    rows = (
+        exception.responses.exclude(status="declined")
+        .filter(is_owner=False)
+        .select_related("function", "person")
+    )
+    choices = tuple(
+        (str(row.pk), f"{row.function.name}, {'must acknowledge' if row.required else 'informed'}")
+        for row in rows
+    )
+    what = (
+        ("must", "Must acknowledge, from now"), ("inform", "Only informed"), ("off", "No longer asked"),
+    )  # fmt: skip
+    return Dialog(
+        title=f"Who is asked about {exception.ref}",
+        url=f"/exceptions/{exception.ref}/change/",
+        submit="Change",
+        lead="An answer that is no longer awaited holds up nobody's alignment. The owner is changed by re-routing.",
+        controls=[
+            Control("response", "Function", "text", choices[0][0] if choices else "", required=True, choices=choices),
+            Control("what", "From now on", "radio", "", required=True, choices=what),
+            _reason(),
+        ],
+        hidden=_versioned(exception),
+    )  # fmt: skip
+
+
 def _clear(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
     now = clock.now().astimezone(ZoneInfo(exception.site.timezone))
     return Dialog(
@@ -244,6 +271,7 @@ BUILDERS: dict[str, Builder] = {
     ),
     "reroute": _reroute,
     "add": _add,
+    "change": _change,
     "clear": _clear,
     "reverse": _reverse,
     "merge": _merge,

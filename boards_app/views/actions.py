@@ -174,6 +174,25 @@ def _add(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     return f"{fresh.function} is asked."
 
 
+def _change(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    raw, what, reason = posted.get("response", ""), posted.get("what", ""), posted.get("reason", "")
+    row = exception.responses.filter(pk=int(raw)).first() if raw.isdigit() else None
+    if row is None:
+        raise InvalidInput("exceptions.response_not_found", "Choose a function.", field="response")
+    if what == "off":
+        gone = exceptions.remove_function(
+            response_id=row.pk, actor=user, reason=reason, via=DESK, expected_version=_version(posted)
+        )
+        return f"{gone.function} is no longer asked."
+    if what not in ("must", "inform"):
+        raise InvalidInput("request.choice", "Choose what is asked of them.", field="what")
+    kept = exceptions.set_required(
+        response_id=row.pk, required=what == "must", actor=user, why=reason, via=DESK,
+        expected_version=_version(posted),
+    )  # fmt: skip
+    return f"{kept.function} {'must acknowledge' if kept.required else 'is only informed'}."
+
+
 def _sort(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     names = ("type", "work_unit", "item", "lot", "sales_line", "purchase_line", "quantity")
     before = {
@@ -211,7 +230,8 @@ VERBS: dict[str, tuple[str, Step]] = {
     "shelve": ("exception.shelve", _shelve),
     "comment": ("exception.comment", _comment),
     "reroute": ("exception.respond", _reroute),
-    "add": ("exception.reroute", _add),
+    "add": ("exception.respond", _add),
+    "change": ("exception.respond", _change),
     "sort": ("exception.triage", _sort),
 }
 

@@ -29,6 +29,11 @@ class Functions:
     informed: list[str] = field(default_factory=list)
     passed: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def others(self) -> bool:
+        """Whether anybody but the owner is asked, so that there is something to change."""
+        return any(not row.is_owner for row in self.responses)
+
 
 def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
     """Lanes of every required function, worst first. Two queries."""
@@ -51,6 +56,7 @@ def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
             "person": row.person,
             "at": row.declined_at,
             "reason": row.decline_reason,
+            "removed": row.removed_at is not None,
         }
         for row in everyone
         if row.status == ResponseStatus.DECLINED
@@ -92,6 +98,12 @@ def _row(exception: ExceptionRecord, row: Response, zone: ZoneInfo) -> dict[str,
         latest = next((one for one in reversed(list(row.tellings.all())) if one.person_id), None)
         if latest is not None and latest.person_id != row.person_id:
             below = f"{latest.due_at.astimezone(zone):%H:%M} passed to {latest.person}"
+    elif not row.answered and row.reminders:
+        nudged = next((one for one in reversed(list(row.tellings.all())) if one.reason == "reminder"), None)
+        if nudged is not None:
+            below = f"reminded {nudged.due_at.astimezone(zone):%H:%M}"
+    elif row.lapse_reminded_at is not None and row.lapses_at is not None:
+        below = f"asked again {row.lapses_at.astimezone(zone):%H:%M} unless acted on"
     seen = f"seen {row.seen_at.astimezone(zone):%H:%M}" if row.seen_at else said_of(row)
     return {
         "id": row.pk,

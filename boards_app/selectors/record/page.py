@@ -73,7 +73,7 @@ def rights_of(exception: ExceptionRecord, user: User) -> dict[str, bool]:
         "reverse": status in {Status.ACKNOWLEDGED, Status.DECIDED} and can(user, "exception.decide", site),
         "correct": correlates and can(user, "exception.triage", site),
         "reroute": correlates and (owner or can(user, "exception.reroute", site)),
-        "add": correlates and can(user, "exception.reroute", site),
+        "add": correlates and (owner or can(user, "exception.reroute", site)),
         "clear": live and exception.cleared_at is None and status != Status.TRIAGE
         and can(user, "exception.clear", site),
         "resolve": status in {Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}
