@@ -35,8 +35,8 @@ def standing_of(site: Site | int) -> Standing:
     site_id = site if isinstance(site, int) else site.pk
     rows = (
         AdoptionStep.objects.filter(site=site_id, since__lte=clock.now())
-        .order_by("capability", "type", "-pk")
-        .distinct("capability", "type")
+        .order_by("capability", "type_id", "-pk")
+        .distinct("capability", "type_id")
         .values_list("capability", "type_id", "level")
     )
     whole = {str(capability): most(capability) for capability in Capability.values}
@@ -57,8 +57,8 @@ def level_of(site: Site | int, capability: str, type_id: int | None = None) -> L
             Q(type__isnull=True) | Q(type=type_id),
             site=site_id, capability=capability, since__lte=clock.now(),
         )
-        .order_by("type", "-pk")
-        .distinct("type")
+        .order_by("type_id", "-pk")
+        .distinct("type_id")
         .values_list("type_id", "level")
     )  # fmt: skip
     levels: dict[int | None, str] = dict(rows)
