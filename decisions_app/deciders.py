@@ -1,16 +1,20 @@
-"""Who may decide what: duties, money limits, grades of an order change, tier A promises, four eyes. Reads only."""
+"""Who may decide what: duties, money limits, grades of an order change, tier A promises, four eyes; whose yes it needs.
+
+Reads only. Asking for the yes is `services.approvals`' business.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from core import clock
 from core.errors import NotAllowed, TransitionRefused
 from decisions_app.inputs import amount
-from decisions_app.models import Option
+from decisions_app.models import ApprovalWhy, MoneyLimit, Option
 from exceptions_app.models import ExceptionRecord, SignalReading
 from exceptions_app.models.responses import ANSWERED
-from plant_app.models import User
+from plant_app.models import Duty, Site, User
 from plant_app.selectors.duty import duties_of
 
 # What a duty may spend by one decision, in the site's currency; shipped defaults of the playbooks.
@@ -28,6 +32,10 @@ MONEY_LIMITS: dict[str, Decimal] = {
     "plant_manager": Decimal(25000),
     "operations_director": Decimal("Infinity"),
 }
+# Who is asked when a decision is over its decider's limit: the first whose own limit covers it.
+LEVELS = ("shift_supervisor", "area_manager", "plant_manager", "operations_director")
+# An emergency is only for what can't wait for anybody.
+EMERGENCY = frozenset({"critical"})
 # Reporting a quantity and alone approving what it costs is not for one person.
 FOUR_EYES = {"scrap", "use_as_is"}
 # Accepting an order change, by its grade; none and information are open to every decider of the option.
@@ -69,28 +77,28 @@ def check_decider(
     values: Mapping[str, Any] | None = None,
     reason: str | None = None,
     duties: frozenset[str] | None = None,
+    approved: bool = False,
+    emergency: bool = False,
 ) -> None:
-    """Refuse who may not take this option here: four eyes, duty, money limit, grade, tier A.
+    """Refuse who may not take this option here: four eyes, duty, money limit, second persons, grade, tier A.
 
     `values` are the decision's inputs; `reason` None skips the question whether one is given (a preview); `duties`
-    saves the look-up. Raises NotAllowed, TransitionRefused.
+    saves the look-up. `approved`: those whose yes it needs have said it, or are about to be asked. `emergency`: their
+    yes and the others' acknowledgements come afterwards. Raises NotAllowed, TransitionRefused.
     """
     _four_eyes(exception, option, actor)
-    if actor.is_superuser:
-        return
+    if emergency:
+        _refuse_calm(exception, reason)
     held = duties_here(exception, actor) if duties is None else duties
-    if not held & set(option.deciders):
+    if not actor.is_superuser and not held & set(option.deciders):
         raise NotAllowed(
             "decisions.not_a_decider", f"{option.name} is decided by: {_names(option.deciders)}."
         )
-    limit = max((MONEY_LIMITS.get(duty, Decimal(0)) for duty in held), default=Decimal(0))
-    if cost > limit:
-        raise NotAllowed(
-            "decisions.over_limit",
-            f"{cost} {exception.site.currency} is over your limit of {limit}.",
-            "The next level up has to decide.",
-        )
-    _grade(exception, option, held, reason)
+    if not approved and not emergency and not clock.rehearsing():
+        _refuse_unapproved(exception, option, actor, cost, held)
+    if actor.is_superuser:
+        return
+    _grade(exception, option, held, reason, emergency=emergency)
     moves = option.code == "reject" or bool((values or {}).get("commit_at"))
     if option.code in TIER_A and moves and _tier(exception) == "A" and not held & TIER_A[option.code]:
         raise NotAllowed(
@@ -98,6 +106,104 @@ def check_decider(
             f"For a tier A customer this is decided by: {_names(TIER_A[option.code])}.",
             "Ask one of them.",
         )
+
+
+@dataclass(frozen=True)
+class Need:
+    """A yes a decision needs besides its decider's."""
+
+    role: str
+    why: str
+    minutes: int
+    words: str
+
+
+def limits_at(site: Site) -> dict[str, Decimal]:
+    """Money limits by duty at a site: its own, else everywhere's, else the shipped ones. One query."""
+    limits = dict(MONEY_LIMITS)
+    rows = MoneyLimit.objects.filter(site=site) | MoneyLimit.objects.filter(site__isnull=True)
+    for row in sorted(rows, key=lambda row: row.site_id is not None):
+        limits[row.duty] = Decimal("Infinity") if row.amount is None else row.amount
+    return limits
+
+
+def limit_of(held: frozenset[str], option: Option, limits: Mapping[str, Decimal]) -> Decimal:
+    """What somebody with these duties may spend by taking `option`: the highest of their limits."""
+    own = {duty: Decimal(str(amount)) for duty, amount in option.limits.items()}
+    return max((own.get(duty, limits.get(duty, Decimal(0))) for duty in held), default=Decimal(0))
+
+
+def needs_of(
+    *,
+    exception: ExceptionRecord,
+    option: Option,
+    actor: User,
+    cost: Decimal,
+    duties: frozenset[str] | None = None,
+) -> list[Need]:
+    """Whose yes this decision needs besides the actor's: the next level's over their limit, second persons' by rule."""
+    found: dict[str, Need] = {}
+    decide = int(exception.limits.get("decide") or 60)
+    if cost > 0 and not actor.is_superuser:
+        held = duties_here(exception, actor) if duties is None else duties
+        limits = limits_at(exception.site)
+        limit = limit_of(held, option, limits)
+        if cost > limit:
+            covers = {duty: limit_of(frozenset({duty}), option, limits) for duty in LEVELS}
+            role = next((duty for duty in LEVELS if covers[duty] >= cost), LEVELS[-1])
+            words = f"{cost} {exception.site.currency} is over your limit of {limit}"
+            found[role] = Need(role, ApprovalWhy.LIMIT, decide, words)
+    for entry in option.approvals:
+        above = Decimal(str(entry.get("above", "0")))
+        severities = entry.get("severity") or ()
+        if (above and cost <= above) or (severities and exception.severity not in severities):
+            continue
+        role = str(entry["role"])
+        minutes = int(entry.get("minutes") or decide)
+        found.setdefault(role, Need(role, ApprovalWhy.SECOND, minutes, "a second person signs it"))
+    return list(found.values())
+
+
+def _refuse_unapproved(
+    exception: ExceptionRecord, option: Option, actor: User, cost: Decimal, duties: frozenset[str] | None
+) -> None:
+    needs = needs_of(exception=exception, option=option, actor=actor, cost=cost, duties=duties)
+    over = next((need for need in needs if need.why == ApprovalWhy.LIMIT), None)
+    if over is not None:
+        raise NotAllowed(
+            "decisions.over_limit",
+            f"{over.words}.",
+            f"Ask for approval: {_names([over.role])} may give it.",
+            approvers=[need.role for need in needs],
+        )
+    if needs:
+        raise NotAllowed(
+            "decisions.needs_approval",
+            f"{option.name} takes effect once {_names([need.role for need in needs])} has approved it.",
+            "Ask for approval.",
+            approvers=[need.role for need in needs],
+        )
+
+
+def _refuse_calm(exception: ExceptionRecord, reason: str | None) -> None:
+    """Only a critical record is an emergency, and only with its reason."""
+    if exception.urgency not in EMERGENCY:
+        raise TransitionRefused(
+            "decisions.no_emergency",
+            f"{exception.ref} is {exception.urgency}, not critical.",
+            "Ask for approval, or raise its urgency.",
+        )
+    if reason is not None and not reason.strip():
+        raise NotAllowed(
+            "decisions.emergency_reason",
+            "An emergency needs a reason; it is ratified afterwards.",
+            "Say why.",
+        )
+
+
+def role_words(duty: str) -> str:
+    """A duty as people say it."""
+    return str(Duty(duty).label).lower() if duty in Duty.values else duty
 
 
 def _four_eyes(exception: ExceptionRecord, option: Option, actor: User) -> None:
@@ -119,7 +225,9 @@ def grade_of(exception: ExceptionRecord) -> str:
     return str(exception.route.facts.get("grade") or "")
 
 
-def _grade(exception: ExceptionRecord, option: Option, held: frozenset[str], reason: str | None) -> None:
+def _grade(
+    exception: ExceptionRecord, option: Option, held: frozenset[str], reason: str | None, *, emergency: bool
+) -> None:
     grade = grade_of(exception)
     if option.code != "accept" or grade not in GRADES:
         return
@@ -133,6 +241,8 @@ def _grade(exception: ExceptionRecord, option: Option, held: frozenset[str], rea
         raise NotAllowed(
             "decisions.grade_reason", "Accepting a change of grade error needs a reason.", "Say why."
         )
+    if emergency:
+        return
     # The owner's own yes comes with the decision.
     silent = exception.responses.filter(required=True, is_owner=False).exclude(
         status__in=(*ANSWERED, "declined")

@@ -4,19 +4,19 @@ Data an administrator edits. Words that name code (a posting template, a plant e
 from the catalogues in `decisions_app.catalogue` and are checked on saving.
 """
 
-import re
-from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from decisions_app import catalogue
-from plant_app.models import Duty, ExceptionType, Function, Severity, Site
-
-_NAME = re.compile(r"\{(\w+)\}")
+from decisions_app.soundness import (
+    check_approvals,
+    check_effects,
+    check_inputs,
+    check_limits,
+    message_names,
+    wrong,
+)
+from plant_app.models import Duty, ExceptionType, Function, Site
 
 
 class Clears(models.TextChoices):
@@ -58,7 +58,7 @@ class Playbook(models.Model):
         return f"Playbook: {self.type}"
 
     def clean(self) -> None:
-        _check_effects("containment", self.containment)
+        check_effects("containment", self.containment)
 
 
 class Option(models.Model):
@@ -102,10 +102,10 @@ class Option(models.Model):
         return self.name
 
     def clean(self) -> None:
-        _check_effects("effects", self.effects)
+        check_effects("effects", self.effects)
         if not isinstance(self.deciders, list) or not set(map(str, self.deciders)) <= set(Duty.values):
-            raise _wrong("deciders", "unknown_role", f"A list of duties: {', '.join(Duty.values)}")
-        _check_inputs("inputs", self.inputs)
+            raise wrong("deciders", "unknown_role", f"A list of duties: {', '.join(Duty.values)}")
+        check_inputs("inputs", self.inputs)
         check_limits("limits", self.limits)
         check_approvals("approvals", self.approvals)
         names = {str(entry.get("name")) for entry in self.inputs}
@@ -113,7 +113,7 @@ class Option(models.Model):
             message_names(self.message) - set(catalogue.TITLE_WORDS) - set(catalogue.MESSAGE_WORDS) - names
         )
         if unknown:
-            raise _wrong(
+            raise wrong(
                 "message", "unknown_word", f"Nothing fills {', '.join(sorted(unknown))} in the message"
             )
 
@@ -149,20 +149,20 @@ class OptionTask(models.Model):
         return self.title
 
     def clean(self) -> None:
-        _check_effects("effects", self.effects)
-        _check_inputs("asks", self.asks)
+        check_effects("effects", self.effects)
+        check_inputs("asks", self.asks)
         try:
             self.title.format(**dict.fromkeys(catalogue.TITLE_WORDS, ""))
         except (KeyError, IndexError, ValueError, AttributeError):
             known = ", ".join(f"{{{name}}}" for name in catalogue.TITLE_WORDS)
-            raise _wrong("title", "unknown_word", f"A title may name {known}") from None
+            raise wrong("title", "unknown_word", f"A title may name {known}") from None
         inputs = {str(entry.get("name")): entry.get("kind") for entry in self.option.inputs}
         if self.due_input and inputs.get(self.due_input) != "datetime":
-            raise _wrong("due_input", "unknown_input", f"No date-time input: {self.due_input}")
+            raise wrong("due_input", "unknown_input", f"No date-time input: {self.due_input}")
         if self.only_if and self.only_if.partition("=")[0] not in inputs:
-            raise _wrong("only_if", "unknown_input", f"No such input: {self.only_if}")
+            raise wrong("only_if", "unknown_input", f"No such input: {self.only_if}")
         if self.check_days is not None and self.blocking:
-            raise _wrong(
+            raise wrong(
                 "check_days", "not_a_follow_up", "Only a follow-up, which blocks nothing, is checked later"
             )
 
@@ -196,19 +196,19 @@ class OptionPosting(models.Model):
 
     def clean(self) -> None:
         if self.template not in catalogue.TEMPLATES:
-            raise _wrong("template", "unknown_template", f"Unknown posting template: {self.template}")
+            raise wrong("template", "unknown_template", f"Unknown posting template: {self.template}")
         if not isinstance(self.settings, dict):
-            raise _wrong("settings", "settings", "Settings are names with values")
+            raise wrong("settings", "settings", "Settings are names with values")
         if self.settings.get("basis", "real") not in ("real", "statistical"):
-            raise _wrong("settings", "settings", "A cost is real or statistical")
+            raise wrong("settings", "settings", "A cost is real or statistical")
         if self.trigger == Trigger.TASK and self.option is not None and self.option.pk is not None:
             codes = set(self.option.tasks.values_list("code", flat=True))
             if codes and self.task_code not in codes:
-                raise _wrong("task_code", "unknown_task", f"The option hands out no task {self.task_code}")
+                raise wrong("task_code", "unknown_task", f"The option hands out no task {self.task_code}")
 
 
 class MoneyLimit(models.Model):
-    """What one decision of a duty may cost, at a site or, without one, everywhere. Shipped limits hold without a row."""
+    """What one decision of a duty may cost, at a site or everywhere. Shipped limits hold where no row says else."""
 
     duty = models.CharField(max_length=30, choices=Duty.choices)
     site = models.ForeignKey(
@@ -257,79 +257,3 @@ class RootCauseCategory(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-def _wrong(field: str, code: str, words: str) -> ValidationError:
-    """A refusal with its code, `playbooks.<code>`, on its field."""
-    return ValidationError({field: ValidationError(words, code=f"playbooks.{code}")})
-
-
-def message_names(text: str) -> set[str]:
-    """The names in braces a customer message fills in."""
-    return set(_NAME.findall(text))
-
-
-def check_limits(field: str, limits: Any) -> None:
-    """Money by duty, each zero or more."""
-    if not isinstance(limits, dict) or not set(limits) <= set(Duty.values):
-        raise _wrong(field, "unknown_role", f"Amounts by duty: {', '.join(Duty.values)}")
-    for duty, amount in limits.items():
-        _money(field, amount, f"the limit of {duty}")
-
-
-def check_approvals(field: str, entries: Any) -> None:
-    """Each names a duty; `above` is money, `severity` a list, `minutes` how long it may take."""
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _wrong(field, "approvals", "A list of approvals, each with its role")
-    for entry in entries:
-        if entry.get("role") not in Duty.values:
-            raise _wrong(
-                field, "unknown_role", f"Nobody is called {entry.get('role')}; a role of the duties is"
-            )
-        unknown = sorted(set(entry) - {"role", "above", "severity", "minutes"})
-        if unknown:
-            raise _wrong(field, "approvals", f"An approval knows no {', '.join(unknown)}")
-        _money(field, entry.get("above", "0"), "the amount above which it is asked")
-        severities = entry.get("severity", [])
-        if not isinstance(severities, list) or not set(map(str, severities)) <= set(Severity.values):
-            raise _wrong(field, "approvals", f"Severities are {', '.join(Severity.values)}")
-        minutes = entry.get("minutes", 60)
-        if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= 14400:
-            raise _wrong(field, "approvals", "Minutes are a whole number from 1 to 14400")
-    roles = [entry["role"] for entry in entries]
-    if len(set(roles)) != len(roles):
-        raise _wrong(field, "approvals", "Each role approves once")
-
-
-def _money(field: str, raw: Any, what: str) -> None:
-    try:
-        amount = Decimal(str(raw))
-    except InvalidOperation:
-        raise _wrong(field, "amount", f"{raw} is no amount for {what}") from None
-    if not amount.is_finite() or amount < 0:
-        raise _wrong(field, "amount", f"{raw} is no amount for {what}")
-
-
-def _check_effects(field: str, names: Any) -> None:
-    if not isinstance(names, list):
-        raise _wrong(field, "effects", "A list of plant effects")
-    unknown = sorted({str(name) for name in names} - set(catalogue.EFFECTS))
-    if unknown:
-        raise _wrong(field, "unknown_effect", f"Unknown plant effects: {', '.join(unknown)}")
-
-
-def _check_inputs(field: str, entries: Any) -> None:
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise _wrong(field, "inputs", "A list of inputs, each with name, label and kind")
-    names = [str(entry.get("name") or "") for entry in entries]
-    if "" in names or len(set(names)) != len(names):
-        raise _wrong(field, "inputs", "Every input has a name of its own")
-    kinds: Iterable[str] = {str(entry.get("kind") or "text") for entry in entries}
-    unknown = sorted(set(kinds) - set(catalogue.INPUT_KINDS))
-    if unknown:
-        raise _wrong(field, "unknown_kind", f"Unknown kinds: {', '.join(unknown)}")
-    bare = [
-        str(entry["name"]) for entry in entries if entry.get("kind") == "choice" and not entry.get("choices")
-    ]
-    if bare:
-        raise _wrong(field, "inputs", f"Say what can be chosen: {', '.join(bare)}")

@@ -15,6 +15,7 @@ from core.errors import InvalidInput, TransitionRefused
 from core.hints import hint
 from decisions_app.models import Clears, Playbook, Trigger
 from decisions_app.services import effects
+from decisions_app.services.asked import withdraw_waiting
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import next_step_after, open_blocking
 from erp_sync.models import Posting
@@ -193,6 +194,7 @@ def _resolve(exception: ExceptionRecord, *, actor: User | None, via: str, reason
         contain_due_at=None,
     )
     exceptions.stop_ladders(exception=exception)
+    withdraw_waiting(exception=exception, actor=actor, because="the record was resolved")
     exceptions.record_event(
         exception=exception, kind=EventKind.RESOLVED, actor=actor, via=via or "system", text=reason[:300]
     )

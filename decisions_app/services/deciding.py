@@ -5,6 +5,7 @@ may decide what is in `decisions_app.deciders`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -20,12 +21,26 @@ from decisions_app.models import Decision, Option, Trigger
 from decisions_app.posting_templates import Situation
 from decisions_app.references import check_references
 from decisions_app.services import effects
+from decisions_app.services.asked import ask_to_ratify, withdraw_waiting
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import hand_out, next_step_after
+from decisions_app.terms import terms_of
+from decisions_app.wording import message_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
 from plant_app.models import User
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An option with its inputs read and checked, and what it costs."""
+
+    exception: ExceptionRecord
+    option: Option
+    values: dict[str, Any]
+    cost: Decimal
+    duties: frozenset[str]
 
 
 @transaction.atomic
@@ -38,17 +53,34 @@ def decide(
     reason: str = "",
     expected_version: int | None = None,
     via: str = "",
+    emergency: bool = False,
 ) -> Decision:
     """Take an option: record it, hand out its tasks, change the plant's state, queue its postings.
 
     The record moves from acknowledged to decided (an open one is acknowledged by deciding, when the decider belongs to
     the owner's function or plans). Options that share a quantity may be decided one after the other; the record is
-    decided once nothing suspect is left. Raises NotFound (`decisions.option`), NotAllowed (`decisions.not_a_decider`,
-    `decisions.over_limit`, `decisions.four_eyes`, `decisions.grade`, `decisions.tier_a`), InvalidInput
-    (`decisions.inputs`, `decisions.quantity`), TransitionRefused (also `decisions.not_aligned`), StaleVersion. Locks
-    the exception.
+    decided once nothing suspect is left. `emergency` takes a critical record's option beyond the limit or before
+    everybody has answered; it needs a reason and is ratified within a day. Raises NotFound (`decisions.option`),
+    NotAllowed (`decisions.not_a_decider`, `decisions.over_limit`, `decisions.needs_approval`, `decisions.four_eyes`,
+    `decisions.grade`, `decisions.tier_a`, `decisions.emergency_reason`), InvalidInput (`decisions.inputs`,
+    `decisions.quantity`), TransitionRefused (also `decisions.not_aligned`, `decisions.no_emergency`), StaleVersion.
+    Locks the exception.
     """
     exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
+    choice = chosen(exception=exception, option_code=option_code, inputs=inputs, actor=actor)
+    check_decider(
+        exception=exception, option=choice.option, actor=actor, cost=choice.cost, values=choice.values, reason=reason,
+        duties=choice.duties, emergency=emergency,
+    )  # fmt: skip
+    check_choice(choice)
+    decision = carry_out(choice, actor=actor, reason=reason, via=via, emergency=emergency)
+    if emergency:
+        ask_to_ratify(decision, choice.duties)
+    return decision
+
+
+def chosen(*, exception: ExceptionRecord, option_code: str, inputs: Mapping[str, Any], actor: User) -> Choice:
+    """An option of a locked exception with its inputs read. Raises NotFound, InvalidInput, TransitionRefused."""
     option = (
         Option.objects.filter(playbook__type=exception.type, code=option_code, active=True)
         .select_related("playbook")
@@ -58,19 +90,25 @@ def decide(
         raise NotFound("decisions.option", f"{exception.type} has no option {option_code}.")
     _refuse_ended(exception)
     values = read_inputs(option.inputs, inputs, zone=exception.site.timezone)
-    duties = duties_here(exception, actor)
-    cost = decision_cost(option, exception, values)
-    check_decider(
-        exception=exception,
-        option=option,
-        actor=actor,
-        cost=cost,
-        values=values,
-        reason=reason,
-        duties=duties,
+    return Choice(
+        exception, option, values, decision_cost(option, exception, values), duties_here(exception, actor)
     )
+
+
+def check_choice(choice: Choice) -> None:
+    """Refuse references that lead nowhere, and more than is left. Raises InvalidInput, TransitionRefused."""
     if not clock.rehearsing():
-        check_references(option.inputs, values, exception=exception, duties=duties)
+        check_references(
+            choice.option.inputs, choice.values, exception=choice.exception, duties=choice.duties
+        )
+    _share(choice.exception, choice.option, choice.values)
+
+
+def carry_out(
+    choice: Choice, *, actor: User, reason: str, via: str, emergency: bool = False, text: str = ""
+) -> Decision:
+    """Everything a decision brings about, on the locked exception of a checked choice. `text` adds to the story."""
+    exception, option, values = choice.exception, choice.option, choice.values
     at = clock.now()
     quantity = _share(exception, option, values)
     _make_ready(exception, actor, via)
@@ -81,24 +119,35 @@ def decide(
         option=option,
         inputs=values,
         quantity=quantity,
-        cost=cost,
+        cost=choice.cost,
         decided_by=actor,
         decided_at=at,
         reason=reason[:300],
+        emergency=emergency,
+        terms=terms_of(option),
+        message=message_of(option, exception, values),
     )
+    withdraw_waiting(exception=exception, actor=actor, because="decided otherwise")
     hand_out(decision=decision, at=at)
     situation = Situation(exception=exception, at=at, decision=decision, values=values)
     effects.apply(list(option.effects), situation)
     queue_for(
         exception=exception, trigger=Trigger.DECIDE, at=at, actor=actor, decision=decision, values=values
     )
+    words = f"{option.name}{': ' + reason if reason else ''}{text}{', in an emergency' if emergency else ''}"
     exceptions.record_event(
         exception=exception,
         kind=EventKind.DECIDED,
         actor=actor,
         via=via,
-        text=f"{option.name}{': ' + reason if reason else ''}"[:300],
-        data={"option": option.code, "decision": decision.number, "inputs": values},
+        text=words[:300],
+        data={
+            "option": option.code,
+            "decision": decision.number,
+            "inputs": values,
+            "playbook": option.playbook.version,
+            **({"emergency": True} if emergency else {}),
+        },
     )
     if exception.status == Status.ACKNOWLEDGED and _complete(exception):
         exceptions.move(

@@ -151,7 +151,7 @@ def crew_short(situation: Situation) -> None:
         (
             int(amount(decision.inputs, "people") or 1)
             for decision in exception.decisions.filter(reversed_at__isnull=True).select_related("option")
-            if "crew_covered" in decision.option.effects
+            if "crew_covered" in decision.effects
         ),
         0,
     )

@@ -68,7 +68,7 @@ def _disposed(exception: ExceptionRecord) -> Decimal:
     total = Decimal(0)
     decisions = exception.decisions.filter(reversed_at__isnull=True).select_related("option")
     for decision in decisions.prefetch_related("tasks"):
-        at_once = "hold_lifted" in decision.option.effects
+        at_once = "hold_lifted" in decision.effects
         by_task = any(
             "hold_lifted" in task.effects and task.status == TaskStatus.DONE for task in decision.tasks.all()
         )
@@ -129,7 +129,7 @@ def stock_settled(posting: Posting) -> None:
     """
     if not _moves(posting.kind, posting.payload) or clock.rehearsing():
         return
-    if posting.status == "confirmed":
+    if posting.in_erp:
         overlay.settle_stock_overlay(
             origin_ref=_stock_origin(posting), confirmed_at=posting.erp_confirmed_at or clock.now()
         )

@@ -18,6 +18,7 @@ from decisions_app.posting_templates import BUILDERS, Intended, Situation
 from decisions_app.services.answering import answer_customer
 from decisions_app.services.holds import anticipate, stock_settled
 from decisions_app.services.origin import origin
+from decisions_app.terms import PostingTerm, kept_postings
 from erp_sync import services as erp
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting
@@ -50,7 +51,7 @@ def queue_for(
     `values` are the decision's inputs with the task's result over them. Returns the postings in the order they leave.
     """
     round_ = _round(exception, trigger)
-    intended: list[tuple[OptionPosting, Intended]] = []
+    intended: list[tuple[PostingTerm, Intended]] = []
     for template in _templates(exception, trigger, decision, task):
         situation = Situation(
             exception=exception,
@@ -72,8 +73,14 @@ def queue_for(
 
 def _templates(
     exception: ExceptionRecord, trigger: Trigger, decision: Decision | None, task: Task | None
-) -> Iterable[OptionPosting]:
-    """Containing and clearing belong to the record first and to each decision after; the rest to the decision alone."""
+) -> Iterable[PostingTerm]:
+    """Containing and clearing belong to the record first and to each decision after; the rest to the decision alone.
+
+    A decision's are those it was taken with.
+    """
+    kept = kept_postings(decision, trigger, task.code if task else "") if decision is not None else None
+    if kept is not None:
+        return kept
     if decision is None:
         mine = Q(option__isnull=True)
     elif trigger in _ROUNDS:
@@ -96,7 +103,7 @@ def _round(exception: ExceptionRecord, trigger: Trigger) -> int:
 
 
 def _queue(
-    template: OptionPosting,
+    template: PostingTerm,
     intended: Intended,
     *,
     exception: ExceptionRecord,
@@ -125,6 +132,7 @@ def _queue(
         needs_approval=template.needs_approval,
         local_reason=STATISTICAL if intended.payload.get("basis") == "statistical" else "",
         keep_invalid=True,
+        exception_type=exception.type_id,
     )
     new = link(
         posting, exception=exception, decision=decision, task=task, template=template.template, actor=actor

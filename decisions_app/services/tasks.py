@@ -8,7 +8,7 @@ from core import clock
 from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import applies, moment
-from decisions_app.models import Clears, Decision, Task, TaskStatus
+from decisions_app.models import ApprovalStatus, ApprovalWhy, Clears, Decision, Task, TaskStatus
 from decisions_app.wording import fill, words_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
@@ -51,6 +51,7 @@ def hand_out(*, decision: Decision, at: datetime) -> list[Task]:
                 asks=template.asks,
                 effects=template.effects,
                 created_at=at,
+                check_days=template.check_days,
             )
         )
     created = Task.objects.bulk_create(tasks)
@@ -135,6 +136,12 @@ def open_blocking(exception: ExceptionRecord) -> list[Task]:
 
 def next_step_after(exception: ExceptionRecord) -> str:
     """The next step of a record people have begun to act on, in the plant's words."""
+    asked = None
+    if exception.status in {Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED}:
+        rows = exception.approvals.filter(status=ApprovalStatus.WAITING).exclude(why=ApprovalWhy.RATIFY)
+        asked = rows.select_related("person", "option").order_by("due_at", "pk").first()
+    if asked is not None:
+        return f"{asked.person or asked.get_role_display()}: approve {asked.option.name}"[:160]
     if exception.status in {Status.DECIDED, Status.ACKNOWLEDGED}:
         waiting = open_blocking(exception)
         if waiting:

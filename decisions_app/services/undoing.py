@@ -13,10 +13,11 @@ from core import clock
 from core.errors import InvalidInput, NotFound, TransitionRefused
 from core.hints import hint
 from core.wake import wake
-from decisions_app.deciders import check_decider
-from decisions_app.models import Decision, TaskStatus
+from decisions_app.deciders import check_decider, duties_here, needs_of
+from decisions_app.models import ApprovalStatus, ApprovalWhy, Decision, TaskStatus
 from decisions_app.posting_templates import Situation
 from decisions_app.services import effects
+from decisions_app.services.asked import end, withdraw_waiting
 from decisions_app.services.postings import withdraw_all
 from decisions_app.services.tasks import next_step_after
 from erp_sync.models import Posting
@@ -54,9 +55,18 @@ def reverse_decision(
         raise TransitionRefused(
             "decisions.too_late", f"{exception.ref} is {exception.status}.", "Reopen it first."
         )
-    check_decider(exception=exception, option=decision.option, actor=actor, cost=decision.cost)
+    # Who took it, with whatever yes it needed, may take it back; another needs the limit, no second person.
+    duties = duties_here(exception, actor)
+    needs = needs_of(
+        exception=exception, option=decision.option, actor=actor, cost=decision.cost, duties=duties
+    )
+    over = decision.decided_by_id != actor.pk and any(need.why == ApprovalWhy.LIMIT for need in needs)
+    check_decider(
+        exception=exception, option=decision.option, actor=actor, cost=decision.cost, duties=duties,
+        approved=not over,
+    )  # fmt: skip
     _take_back(exception, decision, actor=actor, reason=reason)
-    names = [*decision.option.effects, *(name for task in decision.tasks.all() for name in task.effects)]
+    names = [*decision.effects, *(name for task in decision.tasks.all() for name in task.effects)]
     effects.undo(
         names, Situation(exception=exception, at=clock.now(), decision=decision, values=decision.inputs)
     )
@@ -90,6 +100,8 @@ def _take_back(exception: ExceptionRecord, decision: Decision, *, actor: User, r
     at = clock.now()
     decision.reversed_at, decision.reversed_by, decision.reverse_reason = at, actor, reason[:300]
     decision.save(update_fields=["reversed_at", "reversed_by", "reverse_reason"])
+    for row in decision.approvals.filter(status=ApprovalStatus.WAITING):
+        end(row, ApprovalStatus.WITHDRAWN, "the decision was taken back", actor)
     decision.tasks.filter(status=TaskStatus.OPEN).update(
         status=TaskStatus.CANCELLED, done_at=at, done_by=actor
     )
@@ -115,6 +127,7 @@ def cancel(
         raise InvalidInput("exceptions.reason", "Say why it is cancelled.")
     at = clock.now()
     exceptions.move(exception=exception, to=Status.CANCELLED, cancelled_at=at)
+    withdraw_waiting(exception=exception, actor=actor, because="the record was cancelled")
     for decision in exception.decisions.filter(reversed_at__isnull=True).order_by("-number"):
         _take_back(exception, decision, actor=actor, reason=reason)
     exception.tasks.filter(status=TaskStatus.OPEN).update(
