@@ -54,6 +54,12 @@ def watch_records() -> int:
     return found.repaired + found.told
 
 
+@shared_task(name="exceptions_app.tasks.change_shifts")
+def change_shifts() -> int:
+    """Pass on what outgoing people left."""
+    return services.change_shifts()
+
+
 @shared_task(name="exceptions_app.tasks.release_held")
 def release_held() -> int:
     """Let through what was held back and still stands."""

@@ -46,7 +46,10 @@ class Job:
 WAKES: dict[str, Job] = {
     "signals": Job("exceptions_app.tasks.read_signals", URGENT, 2),
     "notices": Job("notify_app.tasks.send_due", URGENT, 2),
+    "notices_push": Job("notify_app.tasks.send_push", URGENT, 3),
+    "notices_outside": Job("notify_app.tasks.send_outside", URGENT, 3),
     "escalation": Job("exceptions_app.tasks.escalate_due", URGENT, 3),
+    "shift_change": Job("exceptions_app.tasks.change_shifts", URGENT, 10),
     "containment": Job("decisions_app.tasks.contain_due", URGENT, 3),
     "windows": Job("decisions_app.tasks.refresh_windows", URGENT, 10),
     "postings": Job("erp_sync.tasks.send_due", WORK, 3),

@@ -125,6 +125,13 @@ class Response(models.Model):
         """The function has acknowledged, or gone further."""
         return self.status in ANSWERED
 
+    @property
+    def running_minutes(self) -> int:
+        """The limit in plain minutes from `due_at`: longer than `limit_minutes` where closed hours lie between."""
+        if self.acknowledge_due_at is None:
+            return self.limit_minutes
+        return max(1, round((self.acknowledge_due_at - self.due_at).total_seconds() / 60))
+
 
 class TellingReason(models.TextChoices):
     """Why somebody is told."""

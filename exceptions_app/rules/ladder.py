@@ -76,18 +76,23 @@ def rest_of(ladder: Sequence[Mapping[str, Any]], *, role: str, level: int) -> li
     """The ladder a fresh response climbs after a decline: `role` at once, then the levels above in their old rhythm."""
     above = sorted((e for e in ladder if int(e["level"]) > level), key=lambda entry: int(entry["level"]))
     own = next((e for e in ladder if int(e["level"]) == level), {})
-    base = int(own.get("after_minutes", 0))
+    base = _open_minutes(own)
     rest = [{"level": level, "roles": [role], "after_minutes": 0, **_again(own)}]
     rest += [
         {
             "level": int(e["level"]),
             "roles": list(e["roles"]),
-            "after_minutes": max(0, int(e["after_minutes"]) - base),
+            "after_minutes": max(0, _open_minutes(e) - base),
             **_again(e),
         }
         for e in above
     ]
     return rest
+
+
+def _open_minutes(entry: Mapping[str, Any]) -> int:
+    """Minutes of the duty's own hours to a level; plain ones where it answers around the clock."""
+    return int(entry.get("work_minutes", entry.get("after_minutes", 0)))
 
 
 def _again(entry: Mapping[str, Any]) -> dict[str, int]:

@@ -108,6 +108,7 @@ from exceptions_app.services.responses.progress import (
     mark_seen,
     mark_told,
 )
+from exceptions_app.services.responses.shift_change import change_shifts
 from exceptions_app.services.responses.tell import staff_held, tell, tell_change
 from exceptions_app.services.responses.watchdog import watch
 
@@ -136,6 +137,7 @@ __all__ = [
     "ask_newly_affected",
     "ask_window",
     "begin_census",
+    "change_shifts",
     "correct",
     "decline",
     "delete_census_words",

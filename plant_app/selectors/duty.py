@@ -192,6 +192,22 @@ class DutyBook:
         on_call = [row for row in rows if row.on_call and row.pk not in self.on_shift]
         return _present(on_shift, self._absent, Via.SHIFT) or _present(on_call, self._absent, Via.ON_CALL)
 
+    def calendar(self, duty: str, shifts: ShiftBook) -> shift_times.Calendar:
+        """When somebody who holds `duty` works, on call aside; the office's hours where nobody is down for it."""
+        rows = [row for row in self.rows if row.duty == duty and not _only_on_call(row)]
+        if not rows:
+            return shifts.office()
+        wanted: set[int] = set()
+        for row in rows:
+            rotation = rotation_of(row)
+            if row.shift_id is not None:
+                wanted.add(row.shift_id)
+            elif rotation is not None:
+                wanted |= {shift.pk for shift in shifts.shifts if shift.code in rotation.cycle}
+            elif row.team_id is None:
+                return shifts.calendar(())
+        return shifts.calendar(wanted)
+
 
 def duty_roster(
     *,
@@ -228,6 +244,11 @@ def duty_holders(
     """As `duty_roster`, only the persons."""
     roster = duty_roster(site=site, duty=duty, at=at, function=function, area=area, work_centre=work_centre)
     return [holder.person for holder in roster]
+
+
+def _only_on_call(row: DutyAssignment) -> bool:
+    """Whether an assignment names no time of its own, only that its person may be called."""
+    return row.on_call and row.shift_id is None and row.team_id is None
 
 
 def _works(row: DutyAssignment, running: dict[int, tuple[Shift, shift_times.Span]]) -> bool:

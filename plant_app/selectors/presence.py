@@ -134,11 +134,7 @@ def stints(*, person: User, site: Site, start: datetime, days: int = 14) -> list
     Two queries.
     """
     book = ShiftBook.of(site)
-    rows = list(
-        DutyAssignment.objects.filter(person=person, site=site, on_call=False).select_related(
-            "team__rotation"
-        )
-    )
+    rows = list(DutyAssignment.objects.filter(person=person, site=site).select_related("team__rotation"))
     today = start.astimezone(book.zone).date()
     found: dict[tuple[int, date], Stint] = {}
     for offset in range(-1, days):
@@ -207,26 +203,3 @@ def swaps_of(*, person: User, sites: Iterable[Site], at: datetime) -> list[Shift
         .select_related("site", "asker", "partner", "shift", "return_shift")
         .distinct()
     )
-
-
-def role_calendar(*, site: Site, role: str, shifts: ShiftBook | None = None) -> shift_times.Calendar:
-    """When somebody of `role` works at `site`: the union of their shifts; open always where somebody is there in every
-    shift; the office's hours where nobody has the duty. At most two queries.
-    """
-    book = shifts or ShiftBook.of(site)
-    rows = list(
-        DutyAssignment.objects.filter(site=site, duty=role, on_call=False, person__is_active=True)
-        .select_related("team__rotation")
-    )  # fmt: skip
-    if not rows:
-        return book.office()
-    wanted: set[int] = set()
-    for row in rows:
-        rotation = rotation_of(row)
-        if row.shift_id is not None:
-            wanted.add(row.shift_id)
-        elif rotation is not None:
-            wanted |= {shift.pk for shift in book.shifts if shift.code in rotation.cycle}
-        else:
-            return shift_times.Calendar(book.zone)
-    return book.calendar(wanted)

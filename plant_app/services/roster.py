@@ -171,10 +171,8 @@ def stint_of(*, person: User, site: Site, shift: Shift, day: date) -> Stint:
     span = book.on(known, day) if known is not None else None
     if span is None or known is None:
         raise InvalidInput("roster.no_such_shift", f"There is no {shift} on {day}.")
-    rows = DutyAssignment.objects.filter(person=person, site=site, on_call=False).select_related(
-        "team__rotation"
-    )
-    always = [row for row in rows if row.shift_id is None and row.team_id is None]
+    rows = DutyAssignment.objects.filter(person=person, site=site).select_related("team__rotation")
+    always = [row for row in rows if row.shift_id is None and row.team_id is None and not row.on_call]
     if not always and not any(works(row, known, day) for row in rows):
         raise InvalidInput("roster.not_their_shift", f"{person} does not work {shift} on {day}.")
     return Stint(known, day, span.start, span.end)
@@ -182,9 +180,7 @@ def stint_of(*, person: User, site: Site, shift: Shift, day: date) -> Stint:
 
 def _free_for(person: User, site: Site, stint: Stint) -> None:
     """Refuse somebody who works this very shift, or is away in it."""
-    rows = DutyAssignment.objects.filter(person=person, site=site, on_call=False).select_related(
-        "team__rotation"
-    )
+    rows = DutyAssignment.objects.filter(person=person, site=site).select_related("team__rotation")
     if any(works(row, stint.shift, stint.day) for row in rows):
         raise InvalidInput("roster.works_already", f"{person} works that shift already.")
     if Absence.objects.filter(person=person, start__lt=stint.end, end__gt=stint.start).exists():

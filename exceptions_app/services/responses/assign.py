@@ -16,9 +16,10 @@ from exceptions_app.models import (
     Telling,
 )
 from exceptions_app.services.records import story
+from exceptions_app.services.responses.adopted import as_adopted, hush, response_level
 from exceptions_app.services.responses.layout import Layout, functions_by_code, lay_out
 from exceptions_app.services.responses.presence import Presence
-from plant_app.models import User
+from plant_app.models import Level, User
 from plant_app.selectors import ShiftBook
 from routing_app.services import Routed
 
@@ -29,15 +30,20 @@ WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, Re
 def plan_route(
     exception: ExceptionRecord, routed: Routed, *, role: str = "", shifts: ShiftBook | None = None
 ) -> Layout:
-    """Fill a new, unsaved exception from its route and lay out who answers and who is told. Writes nothing."""
+    """Fill a new, unsaved exception from its route and lay out who answers and who is told, as far as its site has
+    adopted that. Writes nothing."""
+    level = response_level(exception)
     presence = Presence.of(exception, clock.now(), shifts=shifts)
     layout = lay_out(
         exception=exception,
-        outcome=routed.outcome,
+        outcome=as_adopted(routed.outcome, level),
         presence=presence,
         functions=functions_by_code(),
         role=role,
     )
+    layout.adopted = level
+    if level == Level.CAPTURE:
+        hush(exception, layout)
     exception.route = routed.case
     return layout
 
@@ -63,6 +69,7 @@ def routed_event(
     others = ", ".join(response.function.name for response in layout.responses[1:] if response.required)
     who = str(owner.person) if owner.person else f"nobody on duty as {owner.get_role_display().lower()}"
     text = f"Rule {outcome.rule_number}, {outcome.rule_name}: {who}, {owner.function.name}"
+    held = [row.text for row in layout.tellings if row.due_at > layout.at]
     data: dict[str, Any] = {
         "rule": outcome.rule_number,
         "rule_code": outcome.rule_code,
@@ -75,12 +82,12 @@ def routed_event(
              "person": response.person.username if response.person else None, "why": response.why}
             for response in layout.responses
         ],
-        "presence": layout.seen,
-        "urgency": exception.urgency,
+        "presence": layout.seen, "held": held,
+        "urgency": exception.urgency, "adopted": layout.adopted,
     }  # fmt: skip
     return story.event(
         exception=exception, kind=kind, actor=actor, actor_text="" if actor else "routing", via="system",
-        text=f"{text}; told too: {others}" if others else text, data=data,
+        text="; ".join([text, *([f"told too: {others}"] if others else []), *held]), data=data,
     )  # fmt: skip
 
 

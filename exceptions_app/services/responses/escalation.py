@@ -132,7 +132,7 @@ def _climb(
     ).next_at
     # What of this level's repeats has gone by is not made up for.
     again = ladders.nudge(
-        response.ladder, start=response.due_at, limit_minutes=response.limit_minutes, level=reached,
+        response.ladder, start=response.due_at, limit_minutes=response.running_minutes, level=reached,
         reminders=response.reminders, repeats=0, now=now,
     )  # fmt: skip
     response.repeats_told = again.repeats

@@ -13,6 +13,7 @@ from core import clock
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response, Telling, TellingReason
 from exceptions_app.rules import ladder as ladders
+from exceptions_app.services.responses.calendar import begin_clock, owner_hours
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import Duty, Function, Site, User
 from routing_app.outcome import Outcome
@@ -30,6 +31,8 @@ class Layout:
     responses: list[Response] = field(default_factory=list)
     tellings: list[Telling] = field(default_factory=list)
     seen: dict[str, list[str]] = field(default_factory=dict)
+    at: datetime = field(default_factory=clock.now)
+    adopted: str = ""
 
     @property
     def owner(self) -> Response:
@@ -80,7 +83,7 @@ def lay_out(
             **rungs[0],
             "roles": [role, *[one for one in rungs[0]["roles"] if one != outcome.owner_role]],
         }
-    layout = Layout(seen=presence.seen)
+    layout = Layout(seen=presence.seen, at=at)
     owner = fresh_response(
         exception=exception, function=owner_function, site=owner_site, role=owner_role, required=True, is_owner=True,
         limit=outcome.limits.acknowledge, ladder=rungs, ladder_code=outcome.ladder_code, at=at,
@@ -88,9 +91,10 @@ def lay_out(
     )  # fmt: skip
     owner.person = presence.choose(owner_role, function=owner_function, site=owner_site)
     owner.person = owner.person or presence.choose(owner_role, site=owner_site)
-    exception.owner = owner.person
     layout.responses.append(owner)
     layout.tellings += first_tellings(owner, presence=presence)
+    exception.owner = owner.person
+    owner_hours(exception, owner, presence)
     if triage:
         return layout
 
@@ -206,8 +210,17 @@ def first_tellings(
     exception, at = response.exception, presence.at
     without = set(without)
     first = reason if response.required else TellingReason.INFORM
+    held = begin_clock(response, presence)
     rungs = sorted(response.ladder, key=lambda rung: int(rung["level"]))
     start = int(rungs[0]["level"]) if rungs else 1
+    if held:
+        start_climbing(response, start, clock.now())
+        return [
+            telling(
+                exception=exception, response=response, reason=first, level=start, role=response.role,
+                person=response.person, at=response.due_at, text=held,
+            )
+        ]  # fmt: skip
     rows = [
         telling(
             exception=exception,
@@ -272,7 +285,7 @@ def start_climbing(response: Response, level: int, now: datetime) -> None:
         response.ladder, start=response.due_at, level=level, now=now
     ).next_at
     response.remind_at = ladders.nudge(
-        response.ladder, start=response.due_at, limit_minutes=response.limit_minutes, level=level, reminders=0,
+        response.ladder, start=response.due_at, limit_minutes=response.running_minutes, level=level, reminders=0,
         repeats=0, now=response.due_at,
     ).next_at  # fmt: skip
 

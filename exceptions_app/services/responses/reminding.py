@@ -38,7 +38,7 @@ def remind(
     sweep tells already, who are not told twice.
     """
     due = ladders.nudge(
-        response.ladder, start=response.due_at, limit_minutes=response.limit_minutes, level=response.level,
+        response.ladder, start=response.due_at, limit_minutes=response.running_minutes, level=response.level,
         reminders=response.reminders, repeats=response.repeats_told, now=now,
     )  # fmt: skip
     response.reminders, response.repeats_told, response.remind_at = due.reminders, due.repeats, due.next_at
