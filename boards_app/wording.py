@@ -107,6 +107,11 @@ def money(amount: Decimal | float, currency: str = "EUR", *, decimals: int = 0) 
     return f"{MINUS if negative else ''}{symbol}{figure}"
 
 
+def per_minute(amount: Decimal | None, currency: str = "EUR") -> str:
+    """What a minute costs: "€63/min"; pennies only under ten; empty where it is unknown."""
+    return "" if amount is None else f"{money(amount, currency, decimals=2 if abs(amount) < 10 else 0)}/min"
+
+
 def quantity(amount: Decimal | float, unit: str = "") -> str:
     """A count without idle zeros, its unit beside it: "1,200", "2.5 kg"."""
     exact = amount if isinstance(amount, Decimal) else Decimal(str(amount))

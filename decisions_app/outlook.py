@@ -316,8 +316,8 @@ class Outlook:
         """The delivery it goes out with; one that has left counts as the moment it did."""
         exception = self.exception
         with_it = Q(lot=exception.lot_id) if exception.lot_id is not None else Q(pk=None)
-        if exception.type.code == "order_change" and exception.sales_line_id is not None:
-            with_it = Q(sales_line=exception.sales_line_id)
+        if exception.type.code == "order_change":
+            with_it = Q(sales_line=exception.sales_line_id, delivery__shipped_at=None)
         rows = DeliveryLine.objects.filter(with_it).values_list(
             "delivery__shipped_at", "delivery__planned_at", "delivery__number"
         )

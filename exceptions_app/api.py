@@ -152,6 +152,8 @@ class ExceptionPages(KeysetPagination):
         "urgency": ("-urgency_score", "pk"),
         "-urgency": ("-urgency_score", "pk"),
         "window": ("window_sort", "pk"),
+        "delay_cost": ("delay_sort", "pk"),
+        "-delay_cost": ("-delay_sort", "-pk"),
         "ref": ("ref",),
         "-ref": ("-ref",),
     }

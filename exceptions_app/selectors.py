@@ -6,6 +6,7 @@ Nothing is written here, and no page decides by itself what its reader may see: 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Case, Count, DateTimeField, F, IntegerField, Prefetch, Q, QuerySet, Value, When
@@ -78,6 +79,7 @@ def with_row(rows: QuerySet[ExceptionRecord]) -> QuerySet[Any]:
             rank=urgency_rank(),
             due_at=clock_due(),
             window_sort=Coalesce("window_until", "resolve_due_at", "captured_at"),
+            delay_sort=Coalesce("delay_cost", Value(Decimal(-1))),
         )
     )
 

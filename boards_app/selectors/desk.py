@@ -27,6 +27,7 @@ from plant_app.selectors import current_shift
 
 PAGE_SIZE = 50
 SOON, THIS_SHIFT, LATER, ENDED = 0, 1, 2, 3
+DELAY = "delay"
 _UNDECIDED = (Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED)
 
 
@@ -38,8 +39,10 @@ def base(frame: Frame, *, ended: bool = False) -> QuerySet[ExceptionRecord]:
     return rows if ended else rows.filter(status__in=LIVE)
 
 
-def ordered(rows: QuerySet[ExceptionRecord], frame: Frame) -> QuerySet[Any]:
-    """Worst first: the group its clock puts it in, then urgency, then the sooner end."""
+def ordered(rows: QuerySet[ExceptionRecord], frame: Frame, order: str = "") -> QuerySet[Any]:
+    """Worst first: the group its clock puts it in, then urgency, then the sooner end; by cost of delay when asked,
+    unknown costs last.
+    """
     shift = current_shift(frame.home, frame.now) if frame.home else None
     shift_ends = shift.end if shift else frame.now + timedelta(hours=8)
     until = Case(
@@ -57,9 +60,10 @@ def ordered(rows: QuerySet[ExceptionRecord], frame: Frame) -> QuerySet[Any]:
         output_field=IntegerField(),
     )
     found: QuerySet[Any] = with_row(rows).annotate(until=until).annotate(band=band)
-    return found.order_by(
-        "band", "rank", F("until").asc(nulls_last=True), "-urgency_score", "captured_at", "pk"
-    )
+    worst = ("band", "rank", F("until").asc(nulls_last=True), "-urgency_score", "captured_at", "pk")
+    if order == DELAY:
+        return found.order_by(F("delay_cost").desc(nulls_last=True), *worst)
+    return found.order_by(*worst)
 
 
 class _Known(Paginator):  # type: ignore[type-arg]
@@ -92,9 +96,11 @@ class Listing:
     first: ExceptionRecord | None
 
 
-def listing(rows: QuerySet[ExceptionRecord], frame: Frame, *, number: Any, seen: datetime | None) -> Listing:
+def listing(
+    rows: QuerySet[ExceptionRecord], frame: Frame, *, number: Any, seen: datetime | None, order: str = ""
+) -> Listing:
     """Page `number` of the filtered rows, grouped. `seen` is when the reader last looked. Six queries."""
-    found = ordered(rows, frame)
+    found = ordered(rows, frame, order)
     totals: dict[int, int] = dict(
         found.order_by()
         .values_list("band")
@@ -109,8 +115,10 @@ def listing(rows: QuerySet[ExceptionRecord], frame: Frame, *, number: Any, seen:
     risks, books = risks_of(records), books_of(records)
     groups: list[Group] = []
     band = None
+    if order == DELAY and records:
+        groups.append(Group("By cost of delay", "dearest minute first", paginator.known))
     for record in records:
-        if record.band != band:
+        if order != DELAY and record.band != band:
             band = record.band
             groups.append(_group(band, totals.get(band, 0), waiting))
         groups[-1].rows.append(row_of(record, frame, risks[record.pk], books.get(record.pk), seen))
@@ -146,6 +154,8 @@ def row_of(
         "risk": words,
         "risk_note": note,
         "risk_bad": bad,
+        "delay": wording.per_minute(record.delay_cost, record.site.currency),
+        "delay_why": record.delay_cost_source,
         "chips": chips_of(record.live_responses, frame.now),
         "owner": str(record.owner) if record.owner else "Nobody on duty",
         "owner_words": record.owner_function.name,
@@ -227,6 +237,7 @@ def facets(frame: Frame, params: Mapping[str, str], total: int) -> list[dict[str
             found.append(_facet(name, words, pairs, params))
     if len(frame.sites) > 1:
         found.append(_site_facet(frame, params))
+    found.append(_order_facet(params))
     return found
 
 
@@ -259,6 +270,23 @@ def _facet(
                 "url": url_with(params, **{name: None if code == chosen else code}),
             }
             for code, label, count in pairs
+        ],
+    }
+
+
+def _order_facet(params: Mapping[str, str]) -> dict[str, Any]:
+    """What the list is sorted by."""
+    delay = params.get("order") == DELAY
+    return {
+        "words": "Sorted by cost of delay" if delay else "Sort",
+        "on": delay,
+        "clear": "",
+        "options": [
+            {"words": words, "count": None, "on": on, "url": url_with(params, order=value)}
+            for words, value, on in (
+                ("Worst first", None, not delay),
+                ("Cost of delay", DELAY, delay),
+            )
         ],
     }
 

@@ -13,12 +13,14 @@ from boards_app.selectors.frame import Frame
 from core.clock import minutes_between
 from decisions_app.models import Task
 from decisions_app.selectors import open_tasks_for
+from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response, ResponseStatus, Signal
 from exceptions_app.selectors import WAITING, inbox, visible_to, with_row
 from notify_app.selectors import flood_of
 from plant_app.models import User
 from plant_app.selectors import current_shift
 
+_UNDECIDED = (Status.OPEN, Status.ACKNOWLEDGED)
 _NEXT = {
     ResponseStatus.ACKNOWLEDGED: ("on-my-way", "On my way", "footprints"),
     ResponseStatus.ON_THE_WAY: ("arrived", "Arrived", "map-pin"),
@@ -120,6 +122,8 @@ def _card(
         "due_at": response.acknowledge_due_at,
         "limit_minutes": response.limit_minutes,
         "state": state,
+        "window": exception.window_until if exception.status in _UNDECIDED else None,
+        "window_why": exception.window_reason,
         "foot": _foot(response, answered, required, now),
         "acknowledge_url": f"/responses/{response.pk}/acknowledge/",
         "way_url": f"/responses/{response.pk}/on-my-way/",

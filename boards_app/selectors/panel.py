@@ -39,10 +39,15 @@ def option_lines(options: list[OptionView], exception: ExceptionRecord) -> list[
             "code": view.option.code,
             "name": view.option.name,
             "until": view.lapses_at,
+            "why": view.lapse_why,
+            "possible": view.possible,
+            "expedited": view.option.expedited,
             "promises": f"{len(view.late_promises)} of {len(view.promises)}"
             if view.promises
             else "none wait",
-            "cost": wording.money(view.cost, exception.site.currency),
+            "cost": wording.money(view.cost, exception.site.currency)
+            if view.cost or not view.cost_unknown
+            else "unknown",
             "allowed": view.allowed,
             "url": f"/exceptions/{exception.ref}/?option={view.option.code}#decide",
         }
@@ -91,6 +96,8 @@ def panel_of(exception: Any, user: User, now: Any) -> dict[str, Any]:
         "required": len(required),
         "age": minutes_between(exception.captured_at, now),
         "options": option_lines(options, exception),
+        "delay": wording.per_minute(exception.delay_cost, exception.site.currency) or "unknown",
+        "delay_why": exception.delay_cost_source.removeprefix("unknown: "),
         "mine": mine if mine is not None and not mine.answered and exception.is_live else None,
         "may_sort": exception.status == Status.TRIAGE and can(user, "exception.triage", exception.site_id),
         "may_decide": undecided and can(user, "exception.decide", exception.site_id),

@@ -38,12 +38,14 @@ def desk(request: HttpRequest, frame: Frame) -> HttpResponse:
     params = {name: str(value) for name, value in request.GET.items() if name != "site"}
     narrowed = DeskFilter(params, queryset=rows_of.base(frame, ended=bool(asked)), request=request).qs
     seen = _seen(request)
-    listing = rows_of.listing(narrowed, frame, number=request.GET.get("page"), seen=seen)
+    order = params.get("order", "")
+    listing = rows_of.listing(narrowed, frame, number=request.GET.get("page"), seen=seen, order=order)
     context: dict[str, Any] = {
         "frame": frame,
         "listing": listing,
         "params": params,
         "asked": asked,
+        "order": order,
         "refresh": rows_of.url_with({**params, "page": ""}, page=params.get("page"), seen=_iso(seen)),
         "query": _prefix(rows_of.url_with({**params, "page": ""})),
         "live": " ".join([*site_groups(frame), f"user.{frame.user.pk}"]),

@@ -77,7 +77,7 @@ def _pick(views: list[OptionView], wanted: str, now: datetime) -> OptionView | N
     named = next((view for view in views if view.option.code == wanted), None)
     if named is not None or not views:
         return named
-    possible = [view for view in views if _possible(view, now)] or views
+    possible = [view for view in views if view.possible and _possible(view, now)] or views
     mine = [view for view in possible if view.allowed] or possible
     return min(mine, key=lambda view: (len(view.late_promises), view.cost, views.index(view)))
 
@@ -96,27 +96,42 @@ def _column(
         "name": view.option.name,
         "key": str(number) if number < 10 else "",
         "picked": picked,
-        "possible": True,
-        "lapses": lapses,
+        "possible": view.possible,
+        "lapses": f"expedited, {lapses}" if view.option.expedited else lapses,
         "lapses_soon": soon,
         "promises": _promise_words(view.promises),
         "promise_lines": [_promise_line(one, now, zone) for one in view.late_promises[:4]],
         "orders": "; ".join(view.orders),
-        "cost": wording.money(view.cost, exception.site.currency),
-        "cost_lines": "",
+        "cost": _cost_words(view, exception.site.currency),
+        "cost_lines": _cost_lines(view),
         "who": ". ".join(view.who),
         "postings": view.posts,
     }
 
 
+def _cost_words(view: OptionView, currency: str) -> str:
+    """The sum; "Unknown" where ERP gives none of its figures, "at least" where it lacks one."""
+    if not view.cost_unknown:
+        return wording.money(view.cost, currency)
+    return f"At least {wording.money(view.cost, currency)}" if view.cost else "Unknown"
+
+
+def _cost_lines(view: OptionView) -> str:
+    unknown = [f"not known: {', '.join(view.cost_unknown)}"] if view.cost_unknown else []
+    return "; ".join([*(view.cost_parts if len(view.cost_parts) > 1 else []), *unknown])
+
+
 def _lapse_words(view: OptionView, now: datetime, zone: ZoneInfo) -> tuple[str, bool]:
     if view.lapses_at is None:
-        return (view.lapse_why or "no end known"), False
+        return (
+            f"not possible: {view.lapse_why}" if not view.possible else view.lapse_why or "no end known"
+        ), False
     left = minutes_between(now, view.lapses_at)
     at = _short(view.lapses_at, now, zone)
     if left <= 0:
         return f"late since {at}: {view.lapse_why}".rstrip(": "), True
     words = f"possible for {wording.left(left)}, until {at}" if left < 600 else f"possible until {at}"
+    words = f"{words}, {view.lapse_why}" if view.lapse_why else words
     return words, left < wording.SOON_MINUTES
 
 

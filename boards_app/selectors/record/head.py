@@ -5,6 +5,7 @@ Reads what the record's row already loaded; no query of its own but the reader's
 
 from typing import Any
 
+from boards_app import wording
 from boards_app.selectors.panel import clock_of
 from decisions_app.models import Task
 from decisions_app.selectors import OptionView
@@ -93,6 +94,8 @@ def head_of(exception: Any) -> dict[str, Any]:
         "owner_words": exception.owner_function.name,
         "urgency_reason": urgency_reason(exception),
         "clock": until if exception.is_live else None,
+        "delay": wording.per_minute(exception.delay_cost, exception.site.currency) or "unknown",
+        "delay_why": exception.delay_cost_source.removeprefix("unknown: "),
         "window_words": reason or exception.next_step,
         "window_label": "" if reason else "Next step",
     }
