@@ -8,11 +8,12 @@ from core import clock
 from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.hints import hint
 from decisions_app import services as decisions
-from plant_app.models import AccessRole, ConstraintKind, PlannedOperation, Site, User
+from plant_app.models import AccessRole, Capability, ConstraintKind, Level, PlannedOperation, Site, User
+from plant_app.selectors import level_of
 from plant_app.selectors.access import roles_of
 from plant_app.services import PlanRow, impose_constraint, publish_plan
 from sequence_app.models import OverrideReason, Recommendation, RecommendationStatus
-from sequence_app.services.proposing import numbered
+from sequence_app.services.numbering import numbered
 
 MAY_ANSWER = {AccessRole.PLANNER, AccessRole.OPERATOR, AccessRole.RESPONDER, AccessRole.ADMINISTRATOR}
 
@@ -21,9 +22,16 @@ MAY_ANSWER = {AccessRole.PLANNER, AccessRole.OPERATOR, AccessRole.RESPONDER, Acc
 def confirm(*, recommendation_id: int, actor: User) -> Recommendation:
     """Publish the recommended order of its work centre; everything else keeps its place.
 
-    Raises NotFound, NotAllowed, TransitionRefused (`sequence.answered`). Locks the site's row, then the recommendation.
+    Raises NotFound, NotAllowed, TransitionRefused (`sequence.answered`; `sequence.advising` where the sequence only
+    advises). Locks the site's row, then the recommendation.
     """
     recommendation = _open(recommendation_id, actor)
+    if level_of(recommendation.site_id, Capability.SEQUENCE) != Level.CONFIRMING:
+        raise TransitionRefused(
+            "sequence.advising",
+            "Here the sequence only advises.",
+            "Plan it like this in ERP, or say why not.",
+        )
     _publish(recommendation)
     _answer(recommendation, RecommendationStatus.CONFIRMED, actor)
     return recommendation

@@ -19,16 +19,27 @@ from django.db.models import Max
 from core import clock, due
 from core.hints import hint
 from decisions_app import services as decisions
-from plant_app.models import PlannedOperation, ResequenceRequest, SalesOrderLine, Site
+from plant_app.models import (
+    Capability,
+    Level,
+    PlannedOperation,
+    ResequenceRequest,
+    SalesOrderLine,
+    Site,
+)
+from plant_app.selectors import level_of
 from plant_app.selectors.effective import effective_commit
 from plant_app.services import PlanRow, publish_plan
 from sequence_app import snapshot as snapshots
 from sequence_app.dispatch import Binding, Parameters, Plan, Slot, dispatch
 from sequence_app.keeping import WORTH_ASKING, Place, gains, keep_order
 from sequence_app.models import Recommendation, RecommendationStatus, SequenceRow, SequenceVersion
+from sequence_app.services.erp_order import follow_erp, publish_erp_order
+from sequence_app.services.numbering import numbered
 from sequence_app.snapshot import Snapshot
 from sequence_app.words import span, start_words
 
+Origin = PlannedOperation.Origin
 # Only what the floor meets soon is worth a question; later order changes are found again before their time.
 ASK_WITHIN = timedelta(hours=16)
 LIFE = timedelta(hours=8)
@@ -56,22 +67,43 @@ def resequence_due(*, limit: int = 10) -> int:
             )
             causes = list(dict.fromkeys(row.cause for row in rows))
             ResequenceRequest.objects.filter(pk__in=[row.pk for row in rows]).delete()
-            propose(site=site, causes=causes)
+            bring_up_to_date(site=site, causes=causes)
         decisions.refresh_due()
         done += 1
     return done
 
 
 @transaction.atomic
+def bring_up_to_date(*, site: Site, causes: list[str] | None = None) -> SequenceVersion | None:
+    """Propose, where the site's sequence is on; off, ERP's own order holds and no recommendation stays open.
+
+    Locks the site's row.
+    """
+    if level_of(site, Capability.SEQUENCE) != Level.OFF:
+        return propose(site=site, causes=causes)
+    Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+    publish_erp_order(site, snapshots.take(site, clock.now()))
+    for standing in Recommendation.objects.select_for_update(no_key=True, of=("self",)).filter(
+        site=site, status=RecommendationStatus.PROPOSED
+    ):
+        _end(standing, RecommendationStatus.SUPERSEDED)
+    return None
+
+
+@transaction.atomic
 def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     """Compute the site's sequence now, store it, publish slid times, recommend changed order.
 
+    Where it only advises, ERP's order is what it is compared with and what goes on being published, its times slid.
     Supersedes open recommendations that no longer hold. Locks the site's row.
     """
     Site.objects.select_for_update(no_key=True).get(pk=site.pk)
     at = clock.now()
     began = time.perf_counter()
     snapshot = snapshots.take(site, at)
+    advises = level_of(site, Capability.SEQUENCE) == Level.ADVISING
+    if advises:
+        follow_erp(snapshot)
     parameters = Parameters()
     plan = dispatch(snapshot.jobs, snapshot.units, parameters)
     slots = {slot.job: slot for slot in plan.slots}
@@ -80,7 +112,7 @@ def propose(*, site: Site, causes: list[str] | None = None) -> SequenceVersion:
     if not snapshot.published:
         publish_version(version)
     else:
-        _slide(snapshot, kept, version)
+        _slide(snapshot, kept, version, Origin.ERP if advises else Origin.SEQUENCE)
         _recommend(snapshot, slots, kept, version)
     decisions.ask_windows(site=site)
     _trim(site)
@@ -200,37 +232,18 @@ def _ranks(places: Mapping[int, tuple[int, int]]) -> dict[int, int]:
     return {key: rank for rows in by_unit.values() for rank, (_, key) in enumerate(sorted(rows))}
 
 
-def _slide(snapshot: Snapshot, kept: Mapping[int, Slot], version: SequenceVersion) -> None:
+def _slide(snapshot: Snapshot, kept: Mapping[int, Slot], version: SequenceVersion, origin: str) -> None:
     """Publish the kept order with its new times; an operation nothing can place keeps the place it had."""
     rows = [
         PlanRow(key, slot.unit, 0, snapshot.moment(slot.start), snapshot.moment(slot.end))
         for key, slot in kept.items()
     ]
     rows += [_kept(row) for key, row in snapshot.published.items() if key not in kept]
-    publish_plan(site=snapshot.site, rows=numbered(rows), origin_ref=f"sequence:{version.pk}")
+    publish_plan(site=snapshot.site, rows=numbered(rows), origin_ref=f"sequence:{version.pk}", origin=origin)
 
 
 def _kept(row: PlannedOperation) -> PlanRow:
     return PlanRow(row.operation_id, row.work_unit_id, row.position, row.start, row.end, row.pinned)
-
-
-def numbered(rows: list[PlanRow]) -> list[PlanRow]:
-    """Positions by start on each unit."""
-    found = []
-    positions: dict[int, int] = defaultdict(int)
-    for row in sorted(rows, key=lambda row: (row.work_unit_id, row.start, row.position)):
-        found.append(
-            PlanRow(
-                row.operation_id,
-                row.work_unit_id,
-                positions[row.work_unit_id],
-                row.start,
-                row.end,
-                row.pinned,
-            )
-        )
-        positions[row.work_unit_id] += 1
-    return found
 
 
 def _recommend(
