@@ -138,6 +138,8 @@ def apply_route(exception: ExceptionRecord, routed: Routed, *, role: str = "") -
         released.save(update_fields=["required", "next_level_at", "remind_at", "acknowledge_due_at"])
     Telling.objects.bulk_create(tellings)
     layout.responses, layout.tellings = planned, tellings
+    # Whoever has answered for the owner's function keeps it, whoever would be asked now.
+    exception.owner, exception.owner_role = layout.owner.person, layout.owner.role
     wake("notices")
     wake("containment")
     return layout, {
