@@ -31,6 +31,8 @@ ATTACHMENT_FILE_BYTES = env.number("ATTACHMENT_FILE_BYTES", 15_000_000)
 ATTACHMENT_SIGNAL_BYTES = env.number("ATTACHMENT_SIGNAL_BYTES", 40_000_000)
 ANONYMOUS_PER_ADDRESS = env.number("ANONYMOUS_PER_ADDRESS", 10)  # reports without a name in ten minutes
 ANONYMOUS_PER_CODE = env.number("ANONYMOUS_PER_CODE", 20)
+# Networks of the plant that webhooks may go to; without any, only public addresses.
+WEBHOOK_PRIVATE_NETWORKS = env.words("WEBHOOK_PRIVATE_NETWORKS")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 STATIC_DIRECTORY = env.text("STATIC_ROOT")
 EMAIL_HOST = env.text("EMAIL_HOST")
@@ -39,7 +41,15 @@ EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL")
+# Browsers' push services; a service of one's own is added with its host, or as http://host:port.
+PUSH_SERVICES = env.words(
+    "PUSH_SERVICES",
+    "fcm.googleapis.com,updates.push.services.mozilla.com,.push.services.mozilla.com,web.push.apple.com,"
+    ".push.apple.com,.notify.windows.com",
+)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "execution-layer@localhost")
+# Whom a push service may write to about us (RFC 8292): mailto: or https:.
+PUSH_CONTACT = env.text("PUSH_CONTACT", f"mailto:{DEFAULT_FROM_EMAIL}")
 
 # --- files the launcher and the ERP's own process leave --------------------------------------------------
 ERP_STATE_FILE = EXECLAYER_HOME / "erp.json"
@@ -170,6 +180,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Execution layer API",
     "DESCRIPTION": "Signals in, exceptions routed and decided, postings out, four metrics.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",  # the first that knows webhooks
+    "WEBHOOKS": ["notify_app.webhook_schema.exception_event", "notify_app.webhook_schema.webhook_test"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -266,6 +278,7 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "apprise": {"level": "WARNING", "handlers": [], "propagate": False},  # its words go to the delivery log
         "fontTools": {"level": "WARNING"},  # it tells every glyph of a printed sheet
     },
 }
