@@ -69,6 +69,8 @@ WAKES: dict[str, Job] = {
 # swept only
 SWEEPS: dict[str, Job] = {
     "heartbeat": Job("execlayer.tasks.heartbeat", WORK, 15),
+    "approvals": Job("decisions_app.tasks.remind_approvals", URGENT, 10),
+    "follow_ups": Job("decisions_app.tasks.check_follow_ups", WORK, 3600),
     "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
     "by_hand": Job("erp_sync.tasks.find_keyed", WORK, 60),
     "watchdog": Job("exceptions_app.tasks.watch_records", URGENT, 60),

@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 
-from core.admin import ModelAdmin, ReadOnlyAdmin, TabularInline
-from notify_app.models import DeliveryAttempt, Notice, Preference, ReplyAttempt, ReplyThread, ReporterReply
+from core.admin import ReadOnlyAdmin, TabularInline
+from notify_app import webhook_admin  # noqa: F401 - registers its pages
+from notify_app.models import DeliveryAttempt, Notice, ReplyAttempt, ReplyThread, ReporterReply
 
 
 class DeliveryInline(TabularInline):
@@ -54,11 +55,3 @@ class ReplyThreadAdmin(ReadOnlyAdmin):
     list_select_related = ("exception",)
     search_fields = ("exception__ref", "place")
     date_hierarchy = "created_at"
-
-
-@admin.register(Preference)
-class PreferenceAdmin(ModelAdmin):
-    """Who takes mail for what."""
-
-    list_display = ("user", "urgency", "email")
-    list_filter = ("urgency", "email")

@@ -11,7 +11,25 @@ def send_due() -> int:
     return services.send_due()
 
 
+@shared_task(name="notify_app.tasks.send_push")
+def send_push() -> int:
+    """Tell devices."""
+    return services.send_push()
+
+
+@shared_task(name="notify_app.tasks.send_outside")
+def send_outside() -> int:
+    """Tell chats and phones."""
+    return services.send_outside()
+
+
 @shared_task(name="notify_app.tasks.send_replies")
 def send_replies() -> int:
     """Tell reporters what became of what they said."""
     return services.send_replies()
+
+
+@shared_task(name="notify_app.tasks.send_webhooks")
+def send_webhooks() -> int:
+    """Tell other systems what happened."""
+    return services.send_webhooks()

@@ -1,17 +1,41 @@
-"""Notices to people on duty, replies to whoever reported, and every try to deliver either. Import from here."""
+"""Notices, how people want them, replies to whoever reported, and every try to deliver either. Import from here."""
 
-from notify_app.models.notices import DeliveryAttempt, Notice, NoticeChannel, NoticeStatus, Preference
+from notify_app.models.drills import DrillChannel, DrillLine, DrillPlan, DrillRun, DrillStatus
+from notify_app.models.notices import DeliveryAttempt, Notice, NoticeStatus
 from notify_app.models.replies import ReplyAttempt, ReplyStatus, ReplyThread, ReplyWhat, ReporterReply
+from notify_app.models.ways import Address, FunctionDefault, NoticeChannel, Preference, PushKey
+from notify_app.models.webhooks import (
+    OutboundEvent,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookDue,
+    WebhookEndpoint,
+    WebhookStatus,
+)
 
 __all__ = [
+    "Address",
     "DeliveryAttempt",
+    "DrillChannel",
+    "DrillLine",
+    "DrillPlan",
+    "DrillRun",
+    "DrillStatus",
+    "FunctionDefault",
     "Notice",
     "NoticeChannel",
     "NoticeStatus",
+    "OutboundEvent",
     "Preference",
+    "PushKey",
     "ReplyAttempt",
     "ReplyStatus",
     "ReplyThread",
     "ReplyWhat",
     "ReporterReply",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookDue",
+    "WebhookEndpoint",
+    "WebhookStatus",
 ]

@@ -1,4 +1,4 @@
-"""Notices (one telling of one person by one channel), each try to deliver them, and how people want to be told."""
+"""Notices (one telling of one person by one channel) and each try to deliver them."""
 
 from typing import ClassVar
 
@@ -9,13 +9,7 @@ from django.db.models import Q
 
 from core import clock
 from exceptions_app.models import ExceptionRecord, Response, Telling
-
-
-class NoticeChannel(models.TextChoices):
-    """How a notice reaches its person."""
-
-    IN_APP = "in_app", "In the portal"
-    EMAIL = "email", "E-mail"
+from notify_app.models.ways import Address, NoticeChannel
 
 
 class NoticeStatus(models.TextChoices):
@@ -27,23 +21,7 @@ class NoticeStatus(models.TextChoices):
     DELIVERED = "delivered", "Delivered"
     FAILED = "failed", "Failed"
     DROPPED = "dropped", "No longer needed"
-    HELD = "held", "Waits for the flood to pass"
-
-
-class Preference(models.Model):
-    """Whether a person wants mail for an urgency; the portal's own notices can't be switched off."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notice_preferences"
-    )
-    urgency = models.CharField(max_length=10)
-    email = models.BooleanField(default=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "urgency"], name="notice_preference_once")]
-
-    def __str__(self) -> str:
-        return f"{self.user}: {self.urgency}"
+    HELD = "held", "Waits"
 
 
 class Notice(models.Model):
@@ -56,12 +34,28 @@ class Notice(models.Model):
     )
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notices")
     channel = models.CharField(max_length=10, choices=NoticeChannel.choices)
+    address = models.ForeignKey(
+        Address, null=True, blank=True, on_delete=models.PROTECT, related_name="notices",
+        help_text="chat and phone: which one",
+    )  # fmt: skip
+    asked = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="whose answer it was when this was written; links end when it becomes somebody else's",
+    )  # fmt: skip
+    instead_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="fallbacks",
+        help_text="the notice that did not get through, or not in time",
+    )  # fmt: skip
     subject = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     urgency_rank = models.PositiveSmallIntegerField(default=2, help_text="0 critical first")
     status = models.CharField(max_length=10, choices=NoticeStatus.choices, default=NoticeStatus.QUEUED)
     created_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(default=clock.now)
+    held_for = models.CharField(max_length=60, blank=True, help_text="why it waits or waited")
+    fallback_at = models.DateTimeField(
+        null=True, blank=True, help_text="not through by then: the next channel in the person's order"
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
     recorded_at = models.DateTimeField(null=True, blank=True, help_text="the response knows that it was told")
@@ -73,18 +67,25 @@ class Notice(models.Model):
     class Meta:
         ordering = ("-created_at", "-pk")
         constraints = [
-            models.UniqueConstraint(fields=["telling", "person", "channel"], name="notice_once_per_channel"),
+            models.UniqueConstraint(
+                fields=["telling", "person", "channel", "address"], nulls_distinct=False,
+                name="notice_once_per_channel",
+            ),
             models.CheckConstraint(condition=Q(status__in=NoticeStatus.values), name="notice_status_known"),
-        ]
+            models.CheckConstraint(condition=Q(channel__in=NoticeChannel.values), name="notice_channel_known"),
+        ]  # fmt: skip
         indexes = [
             models.Index(
-                fields=["urgency_rank", "due_at"],
+                fields=["channel", "urgency_rank", "due_at"],
                 condition=Q(status__in=("queued", "sending")),
                 name="notice_due",
             ),
             models.Index(fields=["due_at"], condition=Q(status="held"), name="notice_held"),
             models.Index(
                 fields=["created_at"], condition=Q(recorded_at__isnull=True), name="notice_unrecorded"
+            ),
+            models.Index(
+                fields=["fallback_at"], condition=Q(fallback_at__isnull=False), name="notice_fallback_due"
             ),
             models.Index(fields=["person", "-created_at"]),
         ]

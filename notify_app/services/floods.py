@@ -1,66 +1,93 @@
-"""Keeps a flood from drowning what matters: while it lasts, mail about what is not urgent waits and goes out as one.
+"""Keeps a flood from drowning what matters, and quiet hours quiet: what may wait does, and goes out as one message.
 
-The portal's own notices are never held, nor is anything critical or high. What waits is told at the latest when the
-window is over. Knows no provider.
+The portal's own notices are never held. A flood holds nothing critical or high; do-not-disturb holds what does not
+override it, which can be high, too. What waits is told when the window or the quiet hours are over. Knows no provider.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from core import clock, due
 from exceptions_app.models import Telling
-from exceptions_app.models.responses import ANSWERED
-from notify_app.models import Notice, NoticeChannel, NoticeStatus
-from notify_app.selectors import FLOOD, FLOOD_WINDOW, new_records
+from exceptions_app.models.responses import ANSWERED, ResponseStatus
+from notify_app.manners import urgency_of
+from notify_app.models import Notice, NoticeStatus
+from notify_app.selectors import FLOOD_WINDOW, new_records
+from notify_app.services.ways import Ways
 
 #: Urgency ranks from here on may wait: 2 normal, 3 low.
 MAY_WAIT = 2
+#: Reasons that ask for no answer, so that one given makes them no less needed.
+NEEDED_ANYWAY = frozenset({"inform", "change", "undecided"})
 MOST_IN_ONE = 100
+QUIET = "do not disturb"
+FLOODED = "more than may come one by one"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Until when a notice waits, and for what, in words."""
+
+    until: datetime
+    because: str
 
 
 class Floods:
-    """Who is in a flood, counted on while a batch of tellings becomes notices. One query."""
+    """Who is in a flood or not to be disturbed, counted on while a batch of tellings becomes notices. One query."""
 
-    def __init__(self, tellings: Sequence[Telling], now: datetime) -> None:
-        self._now = now
+    def __init__(self, tellings: Sequence[Telling], now: datetime, ways: Ways) -> None:
+        self._now, self._ways = now, ways
         people = {telling.person_id for telling in tellings if telling.person_id is not None}
         self._records = new_records(people, now) if people else {}
 
-    def holds(self, telling: Telling) -> datetime | None:
-        """Until when mail about this telling waits; None when it goes out now."""
-        if telling.person_id is None:
+    def holds(self, telling: Telling) -> Hold | None:
+        """Until when outward notices of this telling wait; None when they go out now. Do-not-disturb lasts longest."""
+        person = telling.person
+        if person is None:
             return None
-        records = self._records.setdefault(telling.person_id, set())
+        records = self._records.setdefault(person.pk, set())
         if telling.reason == "first":
             records.add(telling.exception_id)
-        if len(records) <= FLOOD or telling.urgency_rank < MAY_WAIT:
-            return None
-        return self._now + FLOOD_WINDOW
+        urgency, zone = urgency_of(telling.urgency_rank), telling.exception.site.timezone
+        flooded = len(records) > self._ways.manner(person).most and telling.urgency_rank >= MAY_WAIT
+        until = self._now + FLOOD_WINDOW if flooded else self._now
+        quiet = self._ways.quiet_until(person, urgency, until, zone)
+        if quiet is not None:
+            return Hold(quiet, QUIET)
+        return Hold(until, FLOODED) if flooded else None
 
 
 @transaction.atomic
-def claim_digest(*, lease_until: datetime) -> list[Notice]:
-    """Take everything one person's flood has held, once its first part is due; what needs nobody any more is dropped.
+def claim_digest(*, channels: Collection[str], lease_until: datetime) -> list[Notice]:
+    """Take what one person's channel has held, once its first part is due; what needs nobody any more is dropped.
 
     Claims the notices until `lease_until`: a sender that dies gives them back, and each then goes out by itself.
     Returns [] when nothing is due.
     """
     now = clock.now()
-    held = Notice.objects.filter(status=NoticeStatus.HELD, channel=NoticeChannel.EMAIL)
+    held = Notice.objects.filter(status=NoticeStatus.HELD, channel__in=channels)
     first = due.claim(held.filter(due_at__lte=now).order_by("due_at", "pk"), 1)
     if not first:
         return []
     notices = due.claim(
-        held.filter(person=first[0].person_id)
-        .select_related("person", "exception__site", "exception__type", "response__function", "telling")
+        held.filter(
+            person=first[0].person_id,
+            channel=first[0].channel,
+            address=first[0].address_id,
+            due_at__lte=now + FLOOD_WINDOW,
+        )
+        .select_related(
+            "person", "address", "exception__site", "exception__type", "response__function", "telling"
+        )
         .order_by("urgency_rank", "created_at", "pk"),
         MOST_IN_ONE,
     )
     wanted = []
     for notice in notices:
-        if _over(notice):
+        if over(notice):
             notice.status = NoticeStatus.DROPPED
         else:
             notice.status, notice.attempts, notice.due_at = (
@@ -73,6 +100,10 @@ def claim_digest(*, lease_until: datetime) -> list[Notice]:
     return wanted
 
 
-def _over(notice: Notice) -> bool:
-    answered = notice.response is not None and notice.response.status in ANSWERED
-    return answered or not notice.exception.is_live
+def over(notice: Notice) -> bool:
+    """Nobody has to be told of this any more: the record has ended, or the answer asked for is given."""
+    if not notice.exception.is_live:
+        return True
+    if notice.response is None or notice.telling.reason in NEEDED_ANYWAY:
+        return False
+    return notice.response.status in ANSWERED or notice.response.status == ResponseStatus.DECLINED

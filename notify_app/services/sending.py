@@ -1,199 +1,179 @@
-"""Handing notices over: claim (transaction), provider (none), outcome (transaction); retries lie in the row."""
+"""Handing notices over: claim (transaction), provider (none), outcome (transaction); retries lie in the row.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+Each channel has a run and a lease of its own, so a slow provider of one delays nobody's mail. A living sender begins
+nothing it may not finish within the lease; one that died gives its notices back. A notice is delivered once wherever
+the provider's yes or no arrives; where it gets lost the notice goes out again (`channels/*` say how that shows).
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import datetime, timedelta
-from smtplib import SMTPException, SMTPRecipientsRefused
-from typing import Any
+from typing import Final
 
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F
-from django.template.loader import render_to_string
+from django.db.models import F
 
 from core import clock, due
-from core.transports import TransportError
-from exceptions_app import services as exceptions
-from notify_app.models import DeliveryAttempt, Notice, NoticeChannel, NoticeStatus
-from notify_app.services.floods import claim_digest
-from notify_app.services.links import answer_url
+from notify_app.channels.port import Channel, HandOver, Keys, Letter, Refusal
+from notify_app.channels.registry import CHANNELS, MAIL, OUTSIDE, PUSH
+from notify_app.models import Notice, NoticeStatus
+from notify_app.services.composing import letters_for
+from notify_app.services.fallback import fall_back
+from notify_app.services.floods import claim_digest, over
+from notify_app.services.push_keys import push_key
+from notify_app.services.recording import Handed, record_all
 from notify_app.services.telling import record_told, take_tellings
 
-BATCH = 20
-MOST_ATTEMPTS = 8
-# A sender that died holding a notice gives it back after this; a living one begins no mail it may not finish in time.
-LEASE = timedelta(seconds=40)
-ENOUGH_FOR_ONE = timedelta(seconds=20)
 IN_HAND = (NoticeStatus.QUEUED, NoticeStatus.SENDING)
+#: Seconds a run may take that speaks with providers of all kinds; the next one goes on.
+LONGEST_RUN: Final = 25.0
+#: How long the rest of a provider's letters wait once it is away.
+AWAY: Final = timedelta(seconds=15)
 
-
-@dataclass(frozen=True)
-class Handed:
-    """What one try came to."""
-
-    notice: Notice
-    started_at: datetime
-    error: TransportError | None
+Parcel = list[Notice]
 
 
 def send_due(*, limit: int = 500) -> int:
-    """Take due tellings, record who is told, and send due mail; returns notices sent. Safe to run many at once."""
+    """Take due tellings, record who is told, fall back where a channel failed, and send due mail; returns notices sent.
+
+    Safe to run many at once.
+    """
     take_tellings(limit=limit)
     record_told(limit=limit)
+    fall_back(limit=limit)
+    return run(MAIL, limit=limit)
+
+
+def send_push(*, limit: int = 500) -> int:
+    """Send what is due to devices; returns notices tried. Safe to run many at once."""
+    return run(PUSH, limit=limit)
+
+
+def send_outside(*, limit: int = 500) -> int:
+    """Send what is due through Apprise; returns notices tried. Safe to run many at once."""
+    return run(OUTSIDE, limit=limit)
+
+
+def run(codes: Collection[str], *, limit: int) -> int:
+    """Work off some channels: notices one by one, then what has waited as one letter each."""
+    ends = time.monotonic() + LONGEST_RUN
     sent = 0
-    while sent < limit:
-        batch = _claim(min(BATCH, limit - sent))
-        tries = _hand_over([[notice] for notice in batch]) if batch else []
-        _record_all(tries)
-        _give_back(batch[len(tries) :])
-        if not tries:
-            break
-        sent += len(tries)
-    while sent < limit and (held := claim_digest(lease_until=clock.now() + LEASE)):
-        _record_all(_hand_over([held]))
-        sent += len(held)
+    for code in codes:
+        channel = CHANNELS[code]
+        timed = channel.abreast > 1
+        while sent < limit and not (timed and time.monotonic() > ends):
+            batch = claim(channel, min(channel.batch, limit - sent))
+            if not batch:
+                break
+            tries = hand_over(channel, [[notice] for notice in batch])
+            record_all(tries)
+            tried = {handed.notice.pk for handed in tries}
+            away = any(handed.error is not None and handed.error.away for handed in tries)
+            rest = [notice for notice in batch if notice.pk not in tried]
+            give_back(rest, after=AWAY if away else None)
+            sent += len(tries)
+            if not tries:
+                break
+        while sent < limit and not (timed and time.monotonic() > ends):
+            held = claim_digest(channels=[code], lease_until=clock.now() + channel.lease)
+            if not held:
+                break
+            tries = hand_over(channel, [held])
+            record_all(tries)
+            if not tries:
+                give_back(held)
+                break
+            sent += len(tries)
     return sent
 
 
 @transaction.atomic
-def _claim(limit: int) -> list[Notice]:
+def claim(channel: Channel, limit: int) -> Parcel:
+    """Take due notices of a channel for its lease; what needs nobody any more is dropped instead.
+
+    Of a channel with many providers one batch is in hand at a time, so it never takes every worker.
+    """
     now = clock.now()
+    mine = Notice.objects.filter(channel=channel.code)
+    if channel.abreast > 1 and mine.filter(status=NoticeStatus.SENDING, due_at__gt=now).exists():
+        return []
     notices = due.claim(
-        Notice.objects.filter(status__in=IN_HAND, channel=NoticeChannel.EMAIL, due_at__lte=now)
-        .select_related("person", "exception__site", "exception__type", "response__function", "telling")
+        mine.filter(status__in=IN_HAND, due_at__lte=now)
+        .select_related(
+            "person", "address", "exception__site", "exception__type", "response__function", "telling"
+        )
         .order_by("urgency_rank", "due_at", "pk"),
         limit,
-    )
+    )  # fmt: skip
+    wanted = []
     for notice in notices:
+        if over(notice):
+            notice.status, notice.fallback_at = NoticeStatus.DROPPED, None
+            continue
         notice.status = NoticeStatus.SENDING
         notice.attempts += 1
-        notice.due_at = now + LEASE
-    Notice.objects.bulk_update(notices, ["status", "attempts", "due_at"])
-    return notices
+        notice.due_at = now + channel.lease
+        wanted.append(notice)
+    Notice.objects.bulk_update(notices, ["status", "attempts", "due_at", "fallback_at"])
+    return wanted
 
 
-def _hand_over(parcels: Sequence[list[Notice]]) -> list[Handed]:
-    """One mail a parcel, one connection for all; a refusal of one message leaves the others alone.
+def hand_over(channel: Channel, parcels: Sequence[Parcel]) -> list[Handed]:
+    """One letter a parcel; a refusal of one leaves the others alone. Outside every transaction.
 
-    Returns a result for each notice tried, in order; what the lease left no time for is missing.
+    Returns a result for each notice tried; what the lease left no time for, or whose provider is away, is missing.
     """
-    connection = get_connection()
-    everything = [notice for parcel in parcels for notice in parcel]
+    letters = letters_for(parcels)
+    keys = Keys(
+        contact=settings.PUSH_CONTACT, push_private=push_key().private if channel.code == "push" else ""
+    )
+    work: dict[str, list[tuple[Parcel, Letter]]] = {}
+    for parcel, letter in zip(parcels, letters, strict=True):
+        work.setdefault(channel.provider(letter) if letter.targets else "", []).append((parcel, letter))
     try:
-        connection.open()
-    except (SMTPException, OSError) as error:
-        away = TransportError(f"mail server away: {error}"[:300])
-        return [Handed(notice, clock.now(), away) for notice in everything]
-    results = []
-    try:
-        for parcel in parcels:
-            started, refused = clock.now(), None
-            if started > parcel[0].due_at - ENOUGH_FOR_ONE:
-                break
-            try:
-                connection.send_messages([_message(parcel[0]) if len(parcel) == 1 else _digest(parcel)])
-            except SMTPRecipientsRefused as error:
-                refused = TransportError(str(error)[:300], permanent=True)
-            except (SMTPException, OSError) as error:
-                refused = TransportError(str(error)[:300])
-            results += [Handed(notice, started, refused) for notice in parcel]
-    finally:
-        connection.close()
+        with channel.opened(keys) as send:
+            if channel.abreast == 1 or len(work) == 1:
+                return [handed for queue in work.values() for handed in _one_provider(channel, send, queue)]
+            with ThreadPoolExecutor(max_workers=min(channel.abreast, len(work))) as pool:
+                running = [
+                    pool.submit(copy_context().run, _one_provider, channel, send, queue)
+                    for queue in work.values()
+                ]
+                return [handed for one in running for handed in one.result()]
+    except Refusal as refusal:
+        return [Handed(notice, clock.now(), refusal) for parcel in parcels for notice in parcel]
+
+
+def _one_provider(channel: Channel, send: HandOver, queue: list[tuple[Parcel, Letter]]) -> list[Handed]:
+    """One provider's letters, one after the other, until it is away or the lease has no time for another."""
+    results: list[Handed] = []
+    for parcel, letter in queue:
+        started = clock.now()
+        if started > parcel[0].due_at - channel.longest:
+            break
+        error, detail, gone = _try(send, letter)
+        results += [Handed(notice, started, error, detail, gone) for notice in parcel]
+        if error is not None and error.away:
+            break
     return results
 
 
-def _give_back(notices: Sequence[Notice]) -> None:
-    """Let others take what a slow mail server left no time for; it does not count as a try."""
+def _try(send: HandOver, letter: Letter) -> tuple[Refusal | None, str, tuple[int, ...]]:
+    if not letter.targets:
+        return Refusal("No address leads there any more.", permanent=True), "", ()
+    try:
+        answer = send(letter)
+    except Refusal as refusal:
+        return refusal, str(refusal), refusal.gone
+    return None, answer.detail, answer.gone
+
+
+def give_back(notices: Sequence[Notice], *, after: timedelta | None = None) -> None:
+    """Let others take what there was no time for; it does not count as a try."""
+    moment: datetime = clock.now() + (after or timedelta())
     Notice.objects.filter(pk__in=[notice.pk for notice in notices], status=NoticeStatus.SENDING).update(
-        status=NoticeStatus.QUEUED, attempts=F("attempts") - 1, due_at=clock.now()
+        status=NoticeStatus.QUEUED, attempts=F("attempts") - 1, due_at=moment
     )
-
-
-def _message(notice: Notice) -> EmailMultiAlternatives:
-    context = {"notice": notice, "exception": notice.exception, "answer_url": answer_url(notice)}
-    message = EmailMultiAlternatives(
-        subject=notice.subject,
-        body=render_to_string("notify_app/mail.txt", context),
-        to=[notice.person.email],
-        headers=exceptions.mail_headers(exception=notice.exception, what=f"notice-{notice.pk}"),
-    )
-    message.attach_alternative(render_to_string("notify_app/mail.html", context), "text/html")
-    return message
-
-
-def _digest(notices: list[Notice]) -> EmailMultiAlternatives:
-    """What a flood has held, in one mail, grouped by type and place."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for notice in notices:
-        found = notice.exception
-        place = found.work_centre or found.area or found.site
-        line = {"notice": notice, "exception": found, "answer_url": answer_url(notice)}
-        groups.setdefault(f"{found.type.name}, {place}", []).append(line)
-    context = {"groups": groups, "count": len(notices), "person": notices[0].person}
-    message = EmailMultiAlternatives(
-        subject=f"{len(notices)} further exceptions, none of them urgent",
-        body=render_to_string("notify_app/digest.txt", context),
-        to=[notices[0].person.email],
-    )
-    message.attach_alternative(render_to_string("notify_app/digest.html", context), "text/html")
-    return message
-
-
-def _record_all(tries: Sequence[Handed]) -> None:
-    """Write what the tries came to in one transaction; those whose exception others work on follow, each waiting."""
-    busy = _record(tries, wait=False)
-    for handed in busy:
-        _record([handed], wait=True)
-
-
-@transaction.atomic
-def _record(tries: Sequence[Handed], *, wait: bool) -> list[Handed]:
-    """Record tries in the delivery log and on their notices; returns those it left, their exceptions being held.
-
-    Locks the exceptions first, as everybody does, then the notices.
-    """
-    reached = {
-        handed.notice.response_id for handed in tries if handed.error is None and handed.notice.response_id
-    }
-    if wait:
-        done = {exceptions.mark_delivered(response_id=pk).pk for pk in reached}
-    else:
-        done = exceptions.mark_many_delivered(response_ids=reached)
-    left = [
-        handed for handed in tries if handed.error is None and handed.notice.response_id in reached - done
-    ]
-    taken = {handed.notice.pk: handed for handed in tries if handed not in left}
-    rows = list(
-        Notice.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=taken).order_by("pk")
-    )
-    numbers = dict(
-        DeliveryAttempt.objects.filter(notice__in=rows).order_by().values_list("notice").annotate(Count("pk"))
-    )
-    now = clock.now()
-    DeliveryAttempt.objects.bulk_create(
-        [_attempt(row, taken[row.pk], numbers.get(row.pk, 0) + 1, now) for row in rows]
-    )
-    for row in rows:
-        _outcome(row, taken[row.pk].error, now)
-    Notice.objects.bulk_update(rows, ["status", "sent_at", "error", "due_at", "recorded_at"])
-    return left
-
-
-def _attempt(row: Notice, handed: Handed, number: int, now: datetime) -> DeliveryAttempt:
-    error = handed.error
-    return DeliveryAttempt(
-        notice=row, number=number, started_at=handed.started_at, finished_at=now, delivered=error is None,
-        permanent=bool(error and error.permanent), detail=str(error or "accepted by the mail server")[:300],
-    )  # fmt: skip
-
-
-def _outcome(row: Notice, error: TransportError | None, now: datetime) -> None:
-    """Sent, failed for good, or due again after a growing pause. In memory."""
-    if error is None:
-        row.status, row.sent_at, row.error = NoticeStatus.SENT, now, ""
-    elif error.permanent or row.attempts >= MOST_ATTEMPTS:
-        row.status, row.error = NoticeStatus.FAILED, str(error)[:200]
-    else:
-        row.status, row.error = NoticeStatus.QUEUED, str(error)[:200]
-        row.due_at = now + timedelta(seconds=due.backoff_seconds(row.attempts, first=5, ceiling=600))
-    row.recorded_at = row.recorded_at or now

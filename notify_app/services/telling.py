@@ -5,25 +5,32 @@ the two never wait for each other in a circle.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
 
 from core import clock, due
 from core.hints import hint
+from core.wake import wake
 from exceptions_app import services as exceptions
 from exceptions_app.models import Telling
 from exceptions_app.models.responses import ANSWERED, ResponseStatus
 from notify_app import words
-from notify_app.models import Notice, NoticeChannel, NoticeStatus, Preference
-from notify_app.services.floods import Floods
+from notify_app.manners import urgency_of
+from notify_app.models import Notice, NoticeChannel, NoticeStatus
+from notify_app.services.floods import NEEDED_ANYWAY, Floods, Hold
+from notify_app.services.ways import TeamWays, Ways, patience_until
 
 Row = TypeVar("Row")
 
 BATCH = 100
-NEEDED_ANYWAY = {"inform", "change", "undecided"}
+#: Channels with a sender of their own; mail goes with the run that takes the tellings.
+WAKES: Final = {
+    NoticeChannel.PUSH.value: "notices_push",
+    NoticeChannel.CHAT.value: "notices_outside",
+    NoticeChannel.PHONE.value: "notices_outside",
+}
 
 
 def take_tellings(*, limit: int = 500) -> int:
@@ -43,29 +50,29 @@ def _take_batch(limit: int) -> int:
     tellings = due.claim(
         Telling.objects.filter(taken_at__isnull=True, due_at__lte=now)
         .select_related(
-            "person", "exception__site", "exception__type", "exception__owner", "exception__work_unit",
+            "response__person", "person__home_site", "exception__site", "exception__type", "exception__owner",
+            "exception__work_unit",
             "exception__work_centre", "exception__area", "response__function",
         )
         .order_by("urgency_rank", "due_at", "pk"),
         limit,
     )  # fmt: skip
-    mail = _mail_wanted(tellings)
-    floods = Floods(tellings, now)
+    ways = Ways(telling.person for telling in tellings if telling.person is not None)
+    teams = TeamWays(tellings)
+    floods = Floods(tellings, now, ways)
     notices: list[Notice] = []
     for telling in tellings:
         telling.taken_at = now
         telling.dropped = telling.dropped or _not_needed(telling)
         if not telling.dropped:
-            notices += _notices_of(
-                telling,
-                wants_mail=(telling.person_id, telling.exception.urgency) in mail,
-                held_until=floods.holds(telling),
-            )
+            notices += _notices_of(telling, ways, teams, floods.holds(telling))
     Telling.objects.bulk_update(tellings, ["taken_at", "dropped"])
     Notice.objects.bulk_create(notices)
     people = {f"user.{notice.person_id}" for notice in notices}
     if people:
         hint(*sorted(people), kind="notice")
+    for name in sorted({WAKES[notice.channel] for notice in notices if notice.channel in WAKES}):
+        wake(name)
     return len(tellings)
 
 
@@ -86,21 +93,11 @@ def _not_needed(telling: Telling) -> str:
     return ""
 
 
-def _mail_wanted(tellings: list[Telling]) -> set[tuple[int | None, str]]:
-    """(person, urgency) pairs whose person takes mail; everyone with an address does until they say otherwise."""
-    people = {telling.person_id: telling.person for telling in tellings if telling.person is not None}
-    refused = set(
-        Preference.objects.filter(user__in=list(people), email=False).values_list("user_id", "urgency")
-    )
-    pairs = {(telling.person_id, telling.exception.urgency) for telling in tellings}
-    return {
-        (person_id, urgency)
-        for person_id, urgency in pairs
-        if person_id in people and people[person_id].email and (person_id, urgency) not in refused
-    }
-
-
-def _notices_of(telling: Telling, *, wants_mail: bool, held_until: datetime | None) -> list[Notice]:
+def _notices_of(telling: Telling, ways: Ways, teams: TeamWays, hold: Hold | None) -> list[Notice]:
+    """The portal's notice, and those of the person's channels; what waits says for what."""
+    person = telling.person
+    if person is None:
+        return []
     exception, response = telling.exception, telling.response
     story = words.Story(
         ref=exception.ref,
@@ -121,7 +118,8 @@ def _notices_of(telling: Telling, *, wants_mail: bool, held_until: datetime | No
         "telling": telling,
         "exception": exception,
         "response": response,
-        "person": telling.person,
+        "person": person,
+        "asked": response.person if response else None,
         "subject": words.subject(story),
         "body": words.body(story),
         "urgency_rank": telling.urgency_rank,
@@ -133,11 +131,28 @@ def _notices_of(telling: Telling, *, wants_mail: bool, held_until: datetime | No
             **common,
         )
     ]  # fmt: skip
-    if wants_mail and not clock.moved():
-        status = NoticeStatus.HELD if held_until else NoticeStatus.QUEUED
-        notices.append(
-            Notice(channel=NoticeChannel.EMAIL, status=status, due_at=held_until or clock.now(), **common)
-        )
+    if clock.moved():
+        return notices
+    now = clock.now()
+    for channel, address in ways.at_once(person, urgency_of(telling.urgency_rank)):
+        if hold is None:
+            notices.append(
+                Notice(
+                    channel=channel, address=address, due_at=now,
+                    fallback_at=patience_until(telling.urgency_rank, now), **common,
+                )
+            )  # fmt: skip
+        else:
+            notices.append(
+                Notice(
+                    channel=channel, address=address, status=NoticeStatus.HELD, due_at=hold.until,
+                    held_for=hold.because, **common,
+                )
+            )  # fmt: skip
+    notices += [
+        Notice(channel=address.channel, address=address, due_at=now, **common)
+        for address in teams.of(telling)
+    ]
     return notices
 
 

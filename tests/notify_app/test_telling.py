@@ -11,6 +11,7 @@ from decisions_app import services as decisions
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, Response, Telling
 from notify_app import services
+from notify_app.channels.registry import CHANNELS
 from notify_app.models import DeliveryAttempt, Notice, Preference
 from notify_app.services import sending
 from plant_app.models import User
@@ -99,8 +100,8 @@ def test_who_wants_no_mail_for_an_urgency_gets_none_but_still_sees_it(
     plant: KolbeMini, report: Report, mailbox: Mailbox
 ) -> None:
     keller = plant.people["jonas.keller"]
-    for urgency in ("critical", "high", "normal", "low"):
-        Preference.objects.create(user=keller, urgency=urgency, email=False)
+    nothing = {urgency: [] for urgency in ("critical", "high", "normal", "low")}
+    Preference.objects.create(user=keller, channels=nothing)
     report(DOWN)
     assert mailbox.to("jonas.keller@kolbe.example") == []
     assert Notice.objects.filter(person=keller, channel="in_app").count() == 1
@@ -148,15 +149,15 @@ def test_a_slow_mail_server_is_given_no_more_than_the_lease_allows(
     )
     exceptions.read_signal(signal_id=received.signal.pk)
     sending.take_tellings()
-    batch = sending._claim(20)
+    batch = sending.claim(CHANNELS["email"], 20)
     assert len(batch) == 3
     # when they are handed over
-    tries = sending._hand_over([[notice] for notice in batch])
+    tries = sending.hand_over(CHANNELS["email"], [[notice] for notice in batch])
     # then no mail is begun that may outlast the lease, for its next holder would send it again
     assert len(tries) == len(mailbox.mails) == 2
     # and the rest goes to whoever comes next, not counted as a try
-    sending._record_all(tries)
-    sending._give_back(batch[2:])
+    sending.record_all(tries)
+    sending.give_back(batch[2:])
     rest = Notice.objects.filter(channel="email", status="queued", attempts=0)
     assert {notice.pk for notice in rest} == {notice.pk for notice in batch[2:]}
     services.send_due()
