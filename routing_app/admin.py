@@ -3,11 +3,9 @@
 Saves drafts and calls services; only administrators see it. Every change is kept with its author (pghistory).
 """
 
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
-import pghistory
 from django.contrib import admin, messages
 from django.db.models import F, Func, IntegerField, Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -16,14 +14,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from core.admin import ModelAdmin, ReadOnlyAdmin, TabularInline
-from routing_app import admin_pages, services
-from routing_app.forms import LadderStepForm, RuleConditionForm, operator_table
+from core.admin import ReadOnlyAdmin, TabularInline
+from routing_app import admin_clocks, admin_files, admin_matrix, admin_pages, services
+from routing_app.admin_base import AdministratorsOnly, ConfigAdmin
+from routing_app.forms import RuleConditionForm, RuleForm, operator_table
 from routing_app.models import (
-    ClockLimit,
-    Ladder,
-    LadderStep,
-    OtherAcknowledgeLimit,
     RoutingCase,
     Rule,
     RuleCondition,
@@ -33,40 +28,7 @@ from routing_app.models import (
 from routing_app.selectors import decided_cases, rule_spec
 from routing_app.sentences import parts, sentence
 
-
-class AdministratorsOnly:
-    """Permission mix-in for admins and inlines of the rule configuration."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return admin_pages.is_administrator(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin_pages.is_administrator(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin_pages.is_administrator(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin_pages.is_administrator(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin_pages.is_administrator(request)
-
-
-class ConfigAdmin(AdministratorsOnly, ModelAdmin):
-    """Base of the configuration tables: every save is recorded with the person who made it."""
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with pghistory.context(user=request.user.pk, url=request.path):
-            return super().changeform_view(request, *args, **kwargs)
-
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with pghistory.context(user=request.user.pk, url=request.path):
-            return super().changelist_view(request, *args, **kwargs)
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        with pghistory.context(user=request.user.pk, url=request.path):
-            return super().delete_view(request, *args, **kwargs)
+__all__ = ["RoutingCaseAdmin", "RuleAdmin", "RuleVersionAdmin", "admin_clocks"]
 
 
 class ConditionInline(AdministratorsOnly, TabularInline):
@@ -84,6 +46,7 @@ class FunctionInline(AdministratorsOnly, TabularInline):
 class RuleAdmin(ConfigAdmin):
     """The draft, in the order it is read."""
 
+    form = RuleForm
     list_display = ("place", "says", "decided_lately", "enabled", "moves")
     list_display_links = ("place",)
     list_filter = ("kind", "enabled", "conditions__fact")
@@ -103,7 +66,8 @@ class RuleAdmin(ConfigAdmin):
                 "fields": (
                     ("owner_function", "owner_role"),
                     ("owner_place", "owner_skill"),
-                    ("to_triage", "playbook", "proposes_type"),
+                    ("playbook", "proposes_type"),
+                    "to_triage",
                 )
             },
         ),
@@ -124,7 +88,7 @@ class RuleAdmin(ConfigAdmin):
 
     class Media:
         css = {"all": ("routing_app/rules.css",)}
-        js = ("routing_app/rules.js",)
+        js = ("routing_app/picks.js", "routing_app/rules.js", "routing_app/order.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         found: QuerySet[Rule] = super().get_queryset(request)
@@ -141,30 +105,25 @@ class RuleAdmin(ConfigAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
+        pages: list[tuple[str, str, Any]] = [
+            ("try/", "try", admin_pages.try_page),
+            ("publish/", "publish", admin_pages.publish_page),
+            ("publish/ask/", "ask", admin_pages.ask_view),
+            ("publish/<int:pk>/<slug:answer>/", "answer", admin_pages.answer_view),
+            ("matrix/", "matrix", admin_matrix.matrix_page),
+            ("history/", "whole_history", admin_pages.history_page),
+            ("import/", "import", admin_files.import_page),
+            ("import/<int:pk>/", "import_preview", admin_files.preview_page),
+            ("export/<slug:kind>/", "export", admin_files.export_view),
+            ("<int:pk>/place/", "place", admin_pages.place_view),
+            ("<int:pk>/move/up/", "up", partial(admin_pages.move_view, direction="up")),
+            ("<int:pk>/move/down/", "down", partial(admin_pages.move_view, direction="down")),
+        ]
         own = [
-            path("try/", wrap(self._on_site(admin_pages.try_page)), name="routing_app_rule_try"),
-            path("publish/", wrap(self._on_site(admin_pages.publish_page)), name="routing_app_rule_publish"),
-            path(
-                "<int:pk>/move/up/",
-                wrap(partial(admin_pages.move_view, direction="up")),
-                name="routing_app_rule_up",
-            ),
-            path(
-                "<int:pk>/move/down/",
-                wrap(partial(admin_pages.move_view, direction="down")),
-                name="routing_app_rule_down",
-            ),
+            path(route, self.on_site(view), name=f"routing_app_rule_{name}") for route, name, view in pages
         ]
         rest: list[URLPattern] = super().get_urls()
         return [*own, *rest]
-
-    def _on_site(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        @wraps(view)
-        def on_site(request: HttpRequest) -> HttpResponse:
-            return view(request, site=self.admin_site)
-
-        return on_site
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         extra = kwargs.pop("extra_context", None) or (args[0] if args else None) or {}
@@ -238,7 +197,12 @@ class RuleAdmin(ConfigAdmin):
     def moves(self, rule: Rule) -> SafeString | str:
         if rule.is_catch_all:
             return "last, always"
-        return format_html_join(
+        grip = format_html(
+            '<span class="rt-grip" data-place="{}" data-rule="{}" title="Drag to another place">⠿</span>',
+            reverse("admin:routing_app_rule_place", args=[rule.pk]),
+            rule.pk,
+        )
+        return grip + format_html_join(
             "",
             '<button type="submit" form="rt-move" formaction="{}" class="rt-move" aria-label="Move {}: {}">{}</button>',
             (
@@ -272,43 +236,6 @@ class RuleAdmin(ConfigAdmin):
         self.message_user(request, f"{names}: copied below, switched off.")
 
 
-class LadderStepInline(AdministratorsOnly, TabularInline):
-    model = LadderStep
-    form = LadderStepForm
-
-
-@admin.register(Ladder)
-class LadderAdmin(ConfigAdmin):
-    list_display = ("code", "name", "climbs")
-    inlines = (LadderStepInline,)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Ladder]:
-        found: QuerySet[Ladder] = super().get_queryset(request)
-        return found.prefetch_related("steps")
-
-    @admin.display(description="Steps")
-    def climbs(self, ladder: Ladder) -> str:
-        return ", then ".join(
-            f"{' + '.join(role.replace('_', ' ') for role in step.roles)} "
-            f"({f'{step.minutes} min' if step.minutes is not None else f'× {step.factor:g}'})"
-            for step in ladder.steps.all()
-        )
-
-
-@admin.register(ClockLimit)
-class ClockLimitAdmin(ConfigAdmin):
-    list_display = ("type_code", "urgency", "acknowledge", "decide", "resolve", "contain")
-    list_editable = ("acknowledge", "decide", "resolve", "contain")
-    list_filter = ("type_code", "urgency")
-    list_per_page = 100
-
-
-@admin.register(OtherAcknowledgeLimit)
-class OtherAcknowledgeLimitAdmin(ConfigAdmin):
-    list_display = ("urgency", "acknowledge")
-    list_editable = ("acknowledge",)
-
-
 class ReadOnlyForAdministrators(ReadOnlyAdmin):
     """Nobody changes these rows; administrators read them."""
 
@@ -321,9 +248,12 @@ class ReadOnlyForAdministrators(ReadOnlyAdmin):
 
 @admin.register(RuleVersion)
 class RuleVersionAdmin(ReadOnlyForAdministrators):
-    list_display = ("number", "published_at", "published_by", "note", "differs")
-    list_select_related = ("published_by",)
-    fields = ("number", "published_at", "published_by", "note", "what_changed", "what_checks_said", "rules")
+    list_display = ("number", "published_at", "published_by", "approved_by", "note", "differs")
+    list_select_related = ("published_by", "approved_by")
+    fields = (
+        "number", "published_at", "published_by", "approved_by", "approved_at", "restores", "note",
+        "what_changed", "what_checks_said", "rules",
+    )  # fmt: skip
     readonly_fields = fields
     change_form_outer_before_template = "admin/routing_app/version_head.html"
 

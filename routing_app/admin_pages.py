@@ -6,10 +6,11 @@ checks the login; each page checks that it is an administrator's.
 
 from typing import Any
 
+import pghistory
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,12 +19,23 @@ from core.errors import DomainError
 from plant_app.models import User
 from routing_app import services
 from routing_app.forms import TryForm
-from routing_app.models import Rule, RuleVersion
+from routing_app.history import whole_history
+from routing_app.models import Rule, RuleApproval, RuleVersion
 from routing_app.ruleset import RulesetSpec
-from routing_app.selectors import draft_changes, draft_spec, latest_version, may_edit_rules, problems_of
+from routing_app.selectors import (
+    draft_authors,
+    draft_changes,
+    draft_spec,
+    latest_version,
+    may_edit_rules,
+    problems_of,
+    second_person_wanted,
+    waiting_approval,
+)
 from routing_app.sentences import explain_line, sentence
 
 CHANGELIST = "admin:routing_app_rule_changelist"
+PUBLISH = "admin:routing_app_rule_publish"
 
 
 def is_administrator(request: HttpRequest) -> bool:
@@ -107,38 +119,109 @@ def _state(line: dict[str, Any], decided_by: int) -> str:
 
 @require_http_methods(["GET", "POST"])
 def publish_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
-    """What would change and what the checks say; a POST publishes."""
+    """What would change and what the checks say; a POST publishes, where no second person is asked for."""
     actor = administrator(request)
     if request.method == "POST":
         try:
             version = services.publish(actor=actor, note=request.POST.get("note", "")[:300])
         except DomainError as refusal:
-            messages.error(request, refusal.message)
-            return redirect("admin:routing_app_rule_publish")
+            messages.error(request, f"{refusal.message} {refusal.hint}".strip())
+            return redirect(PUBLISH)
         messages.success(request, f"Version {version.number} routes from now on.")
         return redirect(CHANGELIST)
+    waiting = waiting_approval()
     context = {
         **site.each_context(request),
         "title": "Publish the draft",
         "opts": Rule._meta,
         **draft_state(),
+        "second_person": second_person_wanted(),
+        "waiting": waiting,
+        "stale": waiting is not None and services.approval_is_stale(waiting),
+        "mine": waiting is not None and waiting.asked_by_id == actor.pk,
+        "author": actor.pk in draft_authors(),
+        "answered": RuleApproval.objects.filter(status="refused").select_related("decided_by").first(),
     }
     context["blocked"] = any(problem.level == "error" for problem in context["problems"])
     return TemplateResponse(request, "admin/routing_app/publish.html", context)
 
 
 @require_POST
-def move_view(request: HttpRequest, pk: int, direction: str) -> HttpResponse:
-    """One place up or down."""
+def ask_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Ask a second person to approve the draft."""
+    actor = administrator(request)
+    try:
+        services.ask_approval(actor=actor, note=request.POST.get("note", "")[:300])
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Another administrator can approve the draft now.")
+    return redirect(PUBLISH)
+
+
+@require_POST
+def answer_view(request: HttpRequest, site: AdminSite, pk: int, answer: str) -> HttpResponse:
+    """Approve and publish, send back with a reason, or take one's own request back."""
+    actor = administrator(request)
+    try:
+        if answer == "approve":
+            version = services.approve(pk=pk, actor=actor)
+            messages.success(request, f"Approved. Version {version.number} routes from now on.")
+            return redirect(CHANGELIST)
+        if answer == "send-back":
+            services.send_back(pk=pk, actor=actor, reason=request.POST.get("reason", ""))
+            messages.success(request, "Sent back; the draft stays as it is.")
+        elif answer == "withdraw":
+            services.withdraw(pk=pk, actor=actor)
+            messages.success(request, "The request is taken back.")
+        else:
+            raise Http404
+    except DomainError as refusal:
+        messages.error(request, f"{refusal.message} {refusal.hint}".strip())
+    return redirect(PUBLISH)
+
+
+@require_GET
+def history_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """Who changed what of all rules, ladders and limits, also of what is gone by now."""
     administrator(request)
+    context = {
+        **site.each_context(request),
+        "title": "History of the rules",
+        "opts": Rule._meta,
+        "entries": whole_history(),
+    }
+    return TemplateResponse(request, "admin/routing_app/history.html", context)
+
+
+@require_POST
+def move_view(request: HttpRequest, site: AdminSite, pk: int, direction: str) -> HttpResponse:
+    """One place up or down."""
+    actor = administrator(request)
     rule = get_object_or_404(Rule, pk=pk)
     try:
-        moved = services.move_rule(rule=rule, up=direction == "up")
+        with pghistory.context(user=actor.pk, url=request.path):
+            moved = services.move_rule(rule=rule, up=direction == "up")
     except DomainError as refusal:
         messages.error(request, refusal.message)
     else:
         if not moved:
             messages.info(request, f"“{rule.name}” can't go further {direction}.")
+    return redirect(CHANGELIST)
+
+
+@require_POST
+def place_view(request: HttpRequest, site: AdminSite, pk: int) -> HttpResponse:
+    """Put a dragged rule before another; answers with nothing but the state, the page draws itself again."""
+    actor = administrator(request)
+    rule = get_object_or_404(Rule, pk=pk)
+    given = request.POST.get("before", "")
+    before = get_object_or_404(Rule, pk=int(given)) if given.isdecimal() and len(given) < 19 else None
+    try:
+        with pghistory.context(user=actor.pk, url=request.path):
+            services.place_rule(rule=rule, before=before)
+    except DomainError as refusal:
+        messages.error(request, refusal.message)
     return redirect(CHANGELIST)
 
 

@@ -15,7 +15,7 @@ from unfold.widgets import (
 from routing_app import facts as catalogue
 from routing_app import words
 from routing_app.facts import Fact, Kind
-from routing_app.models import LadderStep, RuleCondition
+from routing_app.models import LadderStep, Rule, RuleCondition
 from routing_app.selectors import choices_of
 
 _YES_NO = [("", "unknown"), ("yes", "yes"), ("no", "no")]
@@ -30,11 +30,38 @@ class RuleConditionForm(forms.ModelForm):
         widgets = {"value": UnfoldAdminTextInputWidget}
 
 
+class RuleForm(forms.ModelForm):
+    """Types and playbooks are chosen from the plant's own; whatever a rule holds already can be kept."""
+
+    class Meta:
+        model = Rule
+        fields = "__all__"  # noqa: DJ007 - the admin's fieldsets name what is shown
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, empty in (("playbook", "the type's own"), ("proposes_type", "none")):
+            field = self.fields.get(name)
+            if field is None:
+                continue
+            found = choices_of("types")
+            now = getattr(self.instance, name)
+            if now and now not in dict(found):
+                found = [*found, (now, f"{now} (unknown here)")]
+            self.fields[name] = forms.ChoiceField(
+                choices=[("", empty), *found],
+                required=False,
+                label=field.label,
+                help_text=field.help_text,
+                widget=UnfoldAdminSelectWidget,
+            )
+
+
 class LadderStepForm(forms.ModelForm):
     """Roles are chosen from the known duties."""
 
     roles = forms.MultipleChoiceField(
-        choices=words.ROLE_CHOICES, widget=UnfoldAdminSelectMultipleWidget(attrs={"size": 4})
+        choices=words.ROLE_CHOICES,
+        widget=UnfoldAdminSelectMultipleWidget(attrs={"size": 4, "data-picks": "roles"}),
     )
 
     class Meta:
@@ -55,8 +82,11 @@ def operator_table() -> dict[str, Any]:
         "operators": {
             "operators": {fact.code: [str(one) for one in fact.operators] for fact in facts},
             "withoutValue": [str(one) for one in sorted(catalogue.WITHOUT_VALUE)],
+            "choices": {fact.code: found for fact in facts if (found := options_of(fact))},
+            "numbers": [fact.code for fact in facts if fact.kind in catalogue.NUMERIC],
+            "units": {fact.code: fact.unit for fact in facts if fact.unit},
+            "helps": {fact.code: fact.help for fact in facts if fact.help},
         },
-        "lists": {fact.code: found for fact in facts if (found := options_of(fact))},
     }
 
 

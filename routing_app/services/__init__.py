@@ -19,6 +19,7 @@ from routing_app.services.files import (
     prepare_import,
     read_file,
 )
+from routing_app.services.matrix import set_matrix_row
 from routing_app.services.publishing import load_default_rules, publish, roll_back
 from routing_app.services.routing import Routed, Tried, reevaluate, route, try_facts
 
@@ -49,6 +50,7 @@ __all__ = [
     "route",
     "send_back",
     "set_enabled",
+    "set_matrix_row",
     "try_facts",
     "withdraw",
 ]

@@ -180,13 +180,14 @@ def apply_ruleset(*, spec: RulesetSpec, actor: User | None = None, source: str =
             "routing.function_missing", f"The plant has no function {', '.join(missing)}.", "Create it first."
         )
     with pghistory.context(user=actor.pk if actor else None, source=source or "rules applied"):
-        ladders = {one.code: _write_ladder(one) for one in spec.ladders}
+        ladders = {one.code: write_ladder(one) for one in spec.ladders}
         _write_rules(spec, functions, ladders)
         Ladder.objects.exclude(code__in=ladders).delete()
         _write_limits(spec)
 
 
-def _write_ladder(spec: LadderSpec) -> Ladder:
+def write_ladder(spec: LadderSpec) -> Ladder:
+    """Make one ladder of the draft equal to `spec`, step by step; for the verbs of this package."""
     ladder, _ = Ladder.objects.update_or_create(code=spec.code, defaults={"name": spec.name})
     for step in spec.steps:
         LadderStep.objects.update_or_create(

@@ -14,7 +14,7 @@ from core.errors import NotFound, StaleVersion, TransitionRefused
 from plant_app.models import User
 from plant_app.services.catalogue import load_functions
 from routing_app import checks, diff
-from routing_app.models import Rule, RuleApproval, RuleVersion
+from routing_app.models import ApprovalStatus, Rule, RuleApproval, RuleVersion
 from routing_app.ruleset import RulesetSpec
 from routing_app.selectors import (
     draft_spec,
@@ -66,6 +66,9 @@ def freeze(
         )
     problems = refuse_unpublishable(spec)
     latest = latest_version()
+    RuleApproval.objects.filter(status=ApprovalStatus.WAITING).update(
+        status=ApprovalStatus.WITHDRAWN, decided_at=clock.now()
+    )  # what is published otherwise leaves nothing to approve
     return RuleVersion.objects.create(
         number=latest.number + 1 if latest else 1,
         published_at=clock.now(),
