@@ -76,6 +76,7 @@ SWEEPS: dict[str, Job] = {
     "watchdog": Job("exceptions_app.tasks.watch_records", URGENT, 60),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
+    "handover": Job("decisions_app.tasks.prepare_sheets", WORK, 60),
     "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),
 }
 JOBS = {**WAKES, **SWEEPS}
