@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from boards_app.views import board, census, postings, qr, reports, sequence, station
+from boards_app.views import adoption, board, census, postings, qr, reports, sequence, station
 
 urlpatterns = [
+    path("adoption/", adoption.adoption, name="adoption"),
+    path("adoption/set/", adoption.switch, name="adoption-set"),
     path("census/", census.censuses, name="censuses"),
     path("census/<int:pk>/", census.census, name="census"),
     path("census/<int:pk>/files/", census.add_files, name="census-files"),
@@ -51,6 +53,8 @@ urlpatterns = [
     ),
     path("postings/", postings.listed, name="postings"),
     path("postings/live/", postings.live, name="postings-live"),
+    path("postings/by-hand/", postings.by_hand, name="postings-by-hand"),
+    path("postings/by-hand/live/", postings.by_hand_live, name="postings-by-hand-live"),
     path("postings/<int:pk>/", postings.one, name="posting"),
     path("postings/<int:pk>/live/", postings.one_live, name="posting-live"),
     path("postings/<int:pk>/<str:verb>/", postings.operate, name="posting-operate"),

@@ -20,6 +20,7 @@ from erp_sync.filters import PostingFilter
 from erp_sync.models import Posting
 from erp_sync.serializers import (
     EditIn,
+    KeyedIn,
     LocalIn,
     PostingIn,
     PostingInFull,
@@ -132,6 +133,7 @@ VERBS: dict[str, tuple[Callable[..., Posting], type[serializers.Serializer[Any]]
     "retry": (services.retry, RetryIn),
     "edit": (services.edit_and_retry, EditIn),
     "cancel": (services.cancel, ReasonIn),
+    "keyed": (services.note_keyed, KeyedIn),
     "mark-local": (services.mark_local, LocalIn),
 }
 

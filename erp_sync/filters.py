@@ -37,4 +37,6 @@ class PostingFilter(filters.FilterSet):
             found |= rows.unsettled()
         if "dead" in wanted:
             found |= rows.dead()
+        if "by_hand" in wanted:
+            found |= rows.by_hand()
         return found

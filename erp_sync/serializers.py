@@ -109,5 +109,10 @@ class EditIn(ReasonIn):
     text = serializers.CharField(max_length=40, required=False)
 
 
+class KeyedIn(VerbIn):
+    erp_number = serializers.CharField(max_length=80)
+    keyed_at = serializers.DateTimeField(required=False, default=None, help_text="now, where it is left out")
+
+
 class LocalIn(ReasonIn):
     erp_number = serializers.CharField(max_length=80, required=False, default="")

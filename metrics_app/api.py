@@ -1,5 +1,6 @@
 """The four metrics over HTTP: any range, split by any dimension; whole past months as they were frozen."""
 
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -12,10 +13,10 @@ from rest_framework.views import APIView
 
 from core import clock
 from core.errors import InvalidInput, NotFound
-from metrics_app.compute import DIMENSIONS
+from metrics_app.compute import DIMENSIONS, Spread
 from metrics_app.periods import Month, midnight
 from metrics_app.selectors import figures_between, frozen
-from plant_app.models import Site
+from plant_app.models import AdoptionStep, Site
 from plant_app.permissions import MayDo
 from plant_app.selectors import visible_sites
 
@@ -37,6 +38,17 @@ class ShareSerializer(serializers.Serializer[Any]):
     percent = serializers.FloatField(allow_null=True)
 
 
+class AdoptionStepSerializer(serializers.Serializer[AdoptionStep]):
+    """From `since` on a site, or one exception type there, has a capability at a level (empty: its site's)."""
+
+    since = serializers.DateTimeField()
+    site = serializers.CharField(source="site.code")
+    type = serializers.CharField(source="type.code", default="")
+    capability = serializers.CharField()
+    before = serializers.CharField()
+    level = serializers.CharField()
+
+
 class MetricsSerializer(serializers.Serializer[Any]):
     """The four metrics of a range."""
 
@@ -51,6 +63,8 @@ class MetricsSerializer(serializers.Serializer[Any]):
     posting_lag = SpreadSerializer()
     first_pass = ShareSerializer()
     posting_lag_by_kind = serializers.DictField(child=SpreadSerializer())
+    posting_lag_by_hand = SpreadSerializer(help_text="keyed into ERP by people; not part of the posting lag")
+    adoption = AdoptionStepSerializer(many=True, help_text="what was switched on or off in the range")
     unaligned = serializers.ListField(child=serializers.CharField())
     oldest_open = serializers.JSONField(allow_null=True)
     by = serializers.JSONField(required=False)
@@ -101,7 +115,11 @@ class MetricsView(APIView):
             "zone": zone,
             "sites": [row.code for row in sites],
             "frozen": report is not None,
+            "adoption": AdoptionStep.objects.filter(site__in=sites, since__gte=start, since__lt=end)
+            .select_related("site", "type")
+            .order_by("since", "pk"),
         }
+        answer.setdefault("posting_lag_by_hand", asdict(Spread()))
         answer["by"] = figures["by"][by] if by else {}
         return Response(MetricsSerializer(answer).data)
 

@@ -129,6 +129,7 @@ class Inputs:
     unaligned: Sequence[str] = ()
     realigned: Sequence[str] = ()
     local: Sequence[tuple[str, str]] = ()
+    keyed: Sequence[PostedRow] = ()
     open_postings: Sequence[OpenPosting] = ()
     until: datetime | None = None
 
@@ -147,6 +148,7 @@ class Figures:
     unaligned: list[str] = field(default_factory=list)
     realigned: list[str] = field(default_factory=list)
     local_by_kind: dict[str, int] = field(default_factory=dict)
+    posting_lag_by_hand: Spread = field(default_factory=Spread)
     oldest_open: dict[str, Any] | None = None
     first_pass_breakers: dict[str, int] = field(default_factory=dict)
     mend: list[dict[str, Any]] = field(default_factory=list)
@@ -204,6 +206,7 @@ def compute(inputs: Inputs) -> Figures:
         unaligned=sorted(inputs.unaligned),
         realigned=sorted(inputs.realigned),
         local_by_kind=dict(sorted(local.items())),
+        posting_lag_by_hand=spread(row.minutes for row in inputs.keyed),
         oldest_open=_oldest(inputs),
         first_pass_breakers=dict(sorted(breakers.items())),
         mend=mend(inputs),

@@ -1,6 +1,6 @@
 """Which records count in a period, and the figures of months and ranges, live or frozen.
 
-Five queries a period, whatever its size. Cancelled records count nowhere.
+Five queries a period, whatever its size. Cancelled records and drills count nowhere.
 """
 
 from datetime import datetime
@@ -44,14 +44,16 @@ def dimensions_of(exception: ExceptionRecord) -> Dimensions:
 def closed_between(start: datetime, end: datetime, sites: list[Site]) -> QuerySet[ExceptionRecord]:
     """Records whose last close lies in [start, end)."""
     return ExceptionRecord.objects.filter(
-        status="closed", closed_at__gte=start, closed_at__lt=end, site__in=sites
+        status="closed", closed_at__gte=start, closed_at__lt=end, site__in=sites, drill=False
     ).select_related(*_FIELDS)
 
 
 def aligned_between(start: datetime, end: datetime, sites: list[Site]) -> QuerySet[ExceptionRecord]:
     """Records whose first alignment lies in [start, end)."""
     return (
-        ExceptionRecord.objects.filter(first_aligned_at__gte=start, first_aligned_at__lt=end, site__in=sites)
+        ExceptionRecord.objects.filter(
+            first_aligned_at__gte=start, first_aligned_at__lt=end, site__in=sites, drill=False
+        )
         .exclude(status="cancelled")
         .select_related(*_FIELDS)
     )
@@ -90,28 +92,34 @@ def gather(start: datetime, end: datetime, sites: list[Site]) -> Inputs:
         if row.first_aligned_at is not None
     ]
     unaligned = (
-        ExceptionRecord.objects.filter(captured_at__lt=end, site__in=sites, aligned_at__isnull=True)
+        ExceptionRecord.objects.filter(
+            captured_at__lt=end, site__in=sites, aligned_at__isnull=True, drill=False
+        )
         .exclude(status__in=("cancelled", "closed", "resolved"))
         .values_list("ref", flat=True)
     )
     postings = Posting.objects.filter(site__in=sites).select_related("site")
-    posted = [
-        PostedRow(
-            ref=row.business_key,
-            kind=row.kind,
-            occurred_at=row.occurred_at,
-            confirmed_at=row.erp_confirmed_at,
-            site=row.site.name,
-        )
-        for row in postings.filter(status="confirmed", erp_confirmed_at__gte=start, erp_confirmed_at__lt=end)
-        if row.erp_confirmed_at is not None
-    ]
-    local = postings.filter(status="local", settled_at__gte=start, settled_at__lt=end)
+
+    def posted_rows(status: str) -> list[PostedRow]:
+        return [
+            PostedRow(
+                ref=row.business_key,
+                kind=row.kind,
+                occurred_at=row.occurred_at,
+                confirmed_at=row.erp_confirmed_at,
+                site=row.site.name,
+            )
+            for row in postings.filter(status=status, erp_confirmed_at__gte=start, erp_confirmed_at__lt=end)
+            if row.erp_confirmed_at is not None
+        ]
+
+    local = postings.filter(status="local", erp_confirmed_at=None, settled_at__gte=start, settled_at__lt=end)
     waiting = postings.filter(settled_at__isnull=True, occurred_at__lt=until)
     return Inputs(
         closed=closed,
         aligned=aligned,
-        posted=posted,
+        posted=posted_rows("confirmed"),
+        keyed=posted_rows("local"),
         unaligned=list(unaligned),
         realigned=[row.ref for row in aligned_rows if row.alignments > 1],
         local=list(local.values_list("business_key", "kind")),

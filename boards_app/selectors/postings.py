@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
 from boards_app import wording
 from core import clock
@@ -18,6 +19,7 @@ from core.errors import InvalidInput
 from erp_sync import lifecycle
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting
+from erp_sync.models.postings import PostingQuerySet
 from erp_sync.selectors import (
     ConnectionState,
     connection_states,
@@ -54,6 +56,8 @@ _VERBS: Final = {
     "rejected": ("edit", "retry", "cancel", "mark-local"),
     "held": ("edit", "retry", "cancel", "mark-local"),
 }  # fmt: skip
+
+_BY_HAND: Final = ("keyed", "edit", "retry", "cancel", "mark-local")
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Health:
 
     open: int
     dead: int
+    by_hand: int
+    approval: int
     unclear: int
     confirmed_today: int
     median_words: str
@@ -100,7 +106,7 @@ class Health:
     connections: list[ConnectionState]
 
 
-def rows_of(user: User, sites: list[Site]) -> QuerySet[Posting]:
+def rows_of(user: User, sites: list[Site]) -> PostingQuerySet:
     """Postings in view with their exception joined, newest first."""
     return postings_for_screen(user).filter(site__in=sites).select_related("link__exception")
 
@@ -110,7 +116,7 @@ def as_row(posting: Posting) -> Row:
     lag: timedelta | None = getattr(posting, "lag", None)
     minutes = lag / timedelta(minutes=1) if lag is not None else None
     exception = getattr(getattr(posting, "link", None), "exception", None)
-    counts = posting.status in ("confirmed",) or not posting.settled
+    counts = posting.in_erp or not posting.settled
     return Row(
         id=posting.pk,
         ref=exception.ref if exception else "",
@@ -134,6 +140,11 @@ def is_dead(posting: Posting) -> bool:
     return posting.status == lifecycle.Status.REJECTED or (
         posting.status == lifecycle.Status.HELD and posting.held_reason not in lifecycle.NO_FAULT
     )
+
+
+def is_by_hand(posting: Posting) -> bool:
+    """A person keys it into ERP, because write-back goes no further here."""
+    return posting.status == lifecycle.Status.HELD and posting.held_reason == lifecycle.HeldReason.MANUAL
 
 
 def cause_of(posting: Posting) -> str:
@@ -160,6 +171,8 @@ def health(user: User, sites: list[Site], day_start: datetime) -> Health:
     counts = rows.aggregate(
         open=Count("pk", filter=Q(settled_at__isnull=True)),
         unclear=Count("pk", filter=Q(status="unknown")),
+        approval=Count("pk", filter=Q(status="approval")),
+        by_hand=Count("pk", filter=Q(status="held", held_reason=lifecycle.HeldReason.MANUAL)),
         today=Count("pk", filter=Q(status="confirmed", erp_confirmed_at__gte=day_start)),
     )
     dead = rows.dead().count()
@@ -175,6 +188,8 @@ def health(user: User, sites: list[Site], day_start: datetime) -> Health:
     return Health(
         open=counts["open"],
         dead=dead,
+        by_hand=counts["by_hand"],
+        approval=counts["approval"],
         unclear=counts["unclear"],
         confirmed_today=counts["today"],
         median_words=wording.span(middle) if middle is not None else "none yet",
@@ -195,6 +210,10 @@ def facets(query: Mapping[str, str], found: Health) -> tuple[list[Facet], list[F
     states += [
         Facet(_STATE_WORDS[code], f"?status={code}{kept}", status == code, counts[code]) for code in _STATES
     ]
+    if found.approval or status == "approval":
+        states.append(Facet("To approve", f"?status=approval{kept}", status == "approval", found.approval))
+    if found.by_hand or status == "by_hand":
+        states.append(Facet("To key by hand", "/postings/by-hand/", status == "by_hand", found.by_hand))
     by_status = f"status={status}&" if status in _STATES else ""
     kinds = [Facet(name, f"?{by_status}kind={code}", kind == code) for code, name in KIND_NAMES.items()]
     return states, kinds
@@ -233,8 +252,34 @@ def in_full(user: User, posting_id: int) -> InFull | None:
         posting=posting,
         row=as_row(posting),
         members=[_member(name, posting.payload[name]) for name in sorted(posting.payload, key=_place)],
-        verbs=_VERBS.get(posting.status, ()),
+        verbs=_BY_HAND if is_by_hand(posting) else _VERBS.get(posting.status, ()),
         may_edit=may,
+    )
+
+
+@dataclass(frozen=True)
+class Card:
+    """One posting to key by hand: what to key, under which reference, and who asked."""
+
+    posting: Posting
+    row: Row
+    members: list[Member]
+    may_edit: bool
+    latest: str
+
+
+def card_of(posting: Posting, user: User) -> Card:
+    """What the list to key by hand shows of a posting; `latest` is now in its site's time, as a form takes it."""
+    return Card(
+        posting=posting,
+        row=as_row(posting),
+        members=[
+            _member(name, posting.payload[name])
+            for name in sorted(posting.payload, key=_place)
+            if posting.payload[name] not in (None, "", [], {})
+        ],
+        may_edit=can(user, "posting.edit", posting.site_id),
+        latest=clock.now().astimezone(ZoneInfo(posting.site.timezone)).strftime("%Y-%m-%dT%H:%M"),
     )
 
 

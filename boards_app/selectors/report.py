@@ -16,7 +16,7 @@ from metrics_app.models import Adjustment, Baseline, MonthlyReport
 from metrics_app.periods import Month
 from metrics_app.selectors import first_month, frozen, month_live, zone_of
 from metrics_app.services import build_month
-from plant_app.models import ExceptionType, Shift, Site
+from plant_app.models import AdoptionStep, ExceptionType, Shift, Site
 
 SHOWN_MONTHS: Final = 8
 _BASELINE: Final = {
@@ -108,6 +108,9 @@ class Report:
     unaligned_url: str
     local: list[tuple[str, int]]
     local_url: str
+    by_hand: str
+    by_hand_url: str
+    steps: list[AdoptionStep]
     oldest: str
     baseline: Baseline | None
     months: list[Month]
@@ -194,6 +197,9 @@ def report(scope: Scope, month: Month) -> Report:
         unaligned_url=records_url(month, metric="unaligned"),
         local=[(KIND_NAMES.get(kind, kind), count) for kind, count in (figures.get("local_by_kind") or {}).items()],
         local_url=records_url(month, metric="local"),
+        by_hand=_by_hand(figures),
+        by_hand_url=records_url(month, metric="by_hand"),
+        steps=_steps(scope, month),
         oldest=_oldest(figures),
         baseline=baseline,
         months=months[::-1],
@@ -201,6 +207,21 @@ def report(scope: Scope, month: Month) -> Report:
         following=month.next() if month < scope.current else None,
         base=base,
     )  # fmt: skip
+
+
+def _by_hand(figures: dict[str, Any]) -> str:
+    """What was keyed into ERP by people and how late; empty where nothing was."""
+    keyed = figures.get("posting_lag_by_hand") or {}
+    if not keyed.get("count"):
+        return ""
+    return f"{keyed['count']} keyed by hand, {wording.span(keyed['median'])} after it happened in the median"
+
+
+def _steps(scope: Scope, month: Month) -> list[AdoptionStep]:
+    """What was switched on or off in the month: before and after belong together."""
+    start, end = month.span(scope.zone)
+    rows = AdoptionStep.objects.filter(site__in=scope.sites, since__gte=start, since__lt=end)
+    return list(rows.select_related("site", "type").order_by("since", "pk"))
 
 
 def records_url(month: Month, **query: str) -> str:

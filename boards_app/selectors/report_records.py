@@ -22,7 +22,7 @@ MOST: Final = 500
 _TITLES: Final = {
     "resolution": "Closed in the month", "alignment": "First aligned in the month", "first_pass": "Closed in the month",
     "posting_lag": "Confirmed by ERP in the month", "unaligned": "Not aligned when it was counted",
-    "local": "Settled here without ERP", "mend": "What to mend",
+    "local": "Settled here without ERP", "by_hand": "Keyed into ERP by hand", "mend": "What to mend",
 }  # fmt: skip
 _BREAKERS: Final = {"re-routed": "reroute_count", "escalated": "lapsed_levels", "reopened": "reopen_count"}
 
@@ -63,6 +63,8 @@ def listed(scope: Scope, month: Month, query: dict[str, str]) -> Listed:
         return _as_list(metric, "", "Lag", _posted(scope, start, end, query.get("kind", "")))
     if metric == "local":
         return _as_list(metric, "", "", _local(scope, start, end))
+    if metric == "by_hand":
+        return _as_list(metric, "", "", _by_hand(scope, start, end))
     if metric == "unaligned":
         return _as_list(metric, "", "", _unaligned(scope, month))
     dimension, value = query.get("dim", ""), query.get("value", "")
@@ -143,14 +145,21 @@ def _posted(scope: Scope, start: datetime, end: datetime, kind: str) -> list[Rec
 
 def _local(scope: Scope, start: datetime, end: datetime) -> list[Record]:
     rows = Posting.objects.filter(
-        site__in=scope.sites, status="local", settled_at__gte=start, settled_at__lt=end
+        site__in=scope.sites, status="local", erp_confirmed_at=None, settled_at__gte=start, settled_at__lt=end
     )
     return [_posting(row, row.settled_at) for row in rows.select_related("link__exception", "site")]
 
 
+def _by_hand(scope: Scope, start: datetime, end: datetime) -> list[Record]:
+    rows = Posting.objects.filter(
+        site__in=scope.sites, status="local", erp_confirmed_at__gte=start, erp_confirmed_at__lt=end
+    )
+    return [_posting(row, row.erp_confirmed_at) for row in rows.select_related("link__exception", "site")]
+
+
 def _posting(row: Posting, at: datetime | None) -> Record:
     exception = getattr(getattr(row, "link", None), "exception", None)
-    local = row.status == "local"
+    local = not row.in_erp
     minutes = (
         (row.erp_confirmed_at - row.occurred_at) / timedelta(minutes=1) if row.erp_confirmed_at else None
     )

@@ -4,19 +4,17 @@ The access role is asked here, as the API does; everything about the record itse
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 
 from boards_app.selectors.controls import inputs_from
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.panel import my_response
 from boards_app.selectors.reported import reported
-from boards_app.views.frame import done, page
+from boards_app.views.frame import done, page, typed_moment
 from core import clock
 from core.errors import InvalidInput, NotFound
 from decisions_app import services as decisions
@@ -41,19 +39,6 @@ def _version(posted: QueryDict) -> int | None:
     if not raw.isdigit():
         raise InvalidInput("request.version", "The page is out of date.", "Reload it.")
     return int(raw)
-
-
-def _moment(raw: str, zone: str) -> datetime | None:
-    """A moment typed in the site's own time."""
-    if not raw.strip():
-        return None
-    try:
-        found = parse_datetime(raw.strip())
-    except ValueError:
-        found = None
-    if found is None:
-        raise InvalidInput("request.moment", "That is not a date and time.")
-    return found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found
 
 
 def _acknowledge(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
@@ -104,7 +89,7 @@ def _restore(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
 
 
 def _clear(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
-    at = _moment(posted.get("at", ""), exception.site.timezone)
+    at = typed_moment(posted.get("at", ""), exception.site.timezone)
     # A minute typed is the minute's beginning, and the clock on the page may be some seconds behind.
     if at is not None and at > clock.now() - timedelta(minutes=2):
         at = None
@@ -259,7 +244,7 @@ def reading(request: HttpRequest, frame: Frame, ref: str, name: str, confirm: bo
         raise NotFound("exceptions.reading", "Nothing of that name was read.")
     value = read["raw"] if confirm else request.POST.get("value", "").strip()
     if name == "occurred_at" and not confirm:
-        value = _moment(str(value), exception.site.timezone) or ""
+        value = typed_moment(str(value), exception.site.timezone) or ""
     exceptions.correct(
         exception_id=exception.pk, fields={name: value}, actor=frame.user, via=DESK,
         expected_version=_version(request.POST),

@@ -5,20 +5,23 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
 from boards_app.selectors.frame import Frame, frame_for, nav_for
 from core.api import PROBLEM_TYPE
-from core.errors import DomainError
+from core.errors import DomainError, InvalidInput
 from exceptions_app.selectors import Tally
 from plant_app.models import User
 
@@ -127,3 +130,16 @@ def _back(request: HttpRequest) -> str:
     hosts = {request.get_host()}
     safe = url_has_allowed_host_and_scheme(wanted, allowed_hosts=hosts, require_https=request.is_secure())
     return wanted if wanted and safe else "/"
+
+
+def typed_moment(raw: str, zone: str) -> datetime | None:
+    """A moment typed in the site's own time; None for nothing. Raises InvalidInput `request.moment`."""
+    if not raw.strip():
+        return None
+    try:
+        found = parse_datetime(raw.strip())
+    except ValueError:
+        found = None
+    if found is None:
+        raise InvalidInput("request.moment", "That is not a date and time.")
+    return found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from boards_app.selectors import postings as selectors
 from boards_app.selectors.frame import Frame
-from boards_app.views.frame import done, page, show
+from boards_app.views.frame import done, page, show, typed_moment
 from core import clock
 from core.errors import InvalidInput, NotFound
 from erp_sync import services
@@ -22,6 +22,7 @@ from plant_app.permissions import require
 from plant_app.selectors import can
 
 PER_PAGE: Final = 50
+CARDS: Final = 20
 
 
 @page
@@ -88,6 +89,30 @@ def _full(frame: Frame, pk: int) -> selectors.InFull:
     return full
 
 
+@page
+def by_hand(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """What a person keys into ERP, longest waiting first, with what to key and where to note its number."""
+    return show(request, "boards_app/by_hand.html", frame, _by_hand(request, frame))
+
+
+@page
+def by_hand_live(request: HttpRequest, frame: Frame) -> HttpResponse:
+    """The list again, after a change."""
+    return render(request, "boards_app/_by_hand.html", _by_hand(request, frame))
+
+
+def _by_hand(request: HttpRequest, frame: Frame) -> dict[str, Any]:
+    rows = selectors.rows_of(frame.user, _sites(frame)).by_hand().order_by("occurred_at", "pk")
+    page_obj = Paginator(rows, CARDS).get_page(request.GET.get("page"))
+    return {
+        "frame": frame,
+        "cards": [selectors.card_of(posting, frame.user) for posting in page_obj],
+        "page_obj": page_obj,
+        "query": "",
+        "address": request.GET.urlencode(),
+    }
+
+
 @require_POST
 @page
 def operate(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
@@ -135,6 +160,14 @@ def _cancel(posting: Posting, user: User, request: HttpRequest) -> str:
     return "Cancelled, ERP does not get it"
 
 
+def _keyed(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.note_keyed(
+        posting_id=posting.pk, erp_number=request.POST.get("erp_number", ""), actor=user,
+        keyed_at=typed_moment(request.POST.get("keyed_at", ""), posting.site.timezone), version=_version(request),
+    )  # fmt: skip
+    return "Noted as keyed"
+
+
 def _mark_local(posting: Posting, user: User, request: HttpRequest) -> str:
     services.mark_local(
         posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user,
@@ -148,5 +181,6 @@ _VERBS: Final[dict[str, Callable[[Posting, User, HttpRequest], str]]] = {
     "retry": _retry,
     "edit": _edit,
     "cancel": _cancel,
+    "keyed": _keyed,
     "mark-local": _mark_local,
 }

@@ -67,8 +67,8 @@ def edit_and_retry(
     """Change what is sent and send it under the same business key. Locks the posting.
 
     One waiting for approval, or for somebody to key it, goes on waiting. Raises InvalidInput for a payload that can't
-    be posted, a missing reason or a changed identity (site, work order, what it reverses); TransitionRefused once it may
-    have been sent.
+    be posted, a missing reason or a changed identity (site, work order, what it reverses); TransitionRefused once it
+    may have been sent.
     """
     _need_reason(reason)
     posting = lock(posting_id, version=version)
