@@ -44,6 +44,8 @@ def _asked(story: Story) -> str:
         return " (for information)"
     if story.reason == "change":
         return ""
+    if story.reason == "mention":
+        return ", you are named"
     if story.acknowledge_by is None:
         return ""
     return f", acknowledge by {local(story.acknowledge_by, story.zone)}"
@@ -72,6 +74,8 @@ def _part(story: Story) -> str:
         return f"A reminder: your answer is still missing. {owner}".strip()
     if story.reason == "change":
         return owner
+    if story.reason == "mention":
+        return "You were named in the talk on its page."
     if story.is_owner:
         return "You own it: acknowledge, then decide."
     return f"{story.function} is affected: please acknowledge. {owner}".strip()

@@ -13,6 +13,7 @@ from decisions_app.models.playbooks import (
     RootCauseCategory,
     Trigger,
 )
+from decisions_app.models.talk import CommentFiles, Mention, SaidComment, TalkText
 from decisions_app.models.windows import WindowRequest
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "CheckResult",
     "Clears",
     "Comment",
+    "CommentFiles",
     "Decision",
     "HandoverSheet",
+    "Mention",
     "MoneyLimit",
     "Option",
     "OptionPosting",
@@ -32,6 +35,8 @@ __all__ = [
     "PostingLink",
     "RootCause",
     "RootCauseCategory",
+    "SaidComment",
+    "TalkText",
     "Task",
     "TaskStatus",
     "Trigger",

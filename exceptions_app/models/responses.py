@@ -145,6 +145,7 @@ class TellingReason(models.TextChoices):
     REMINDER = "reminder", "Reminder"
     INFORM = "inform", "For information"
     CHANGE = "change", "Something changed"
+    MENTION = "mention", "Named in the talk"
 
 
 class Telling(models.Model):

@@ -45,6 +45,7 @@ from exceptions_app.services.channels.sources import (
     source_code,
     source_of,
 )
+from exceptions_app.services.channels.talk_files import TALK, enclose_in_talk
 from exceptions_app.services.channels.trying import Trial, Tried, try_message
 from exceptions_app.services.learning.acceptance import set_acceptance
 from exceptions_app.services.learning.advising import advice_on, give_due_advice, want_advice
@@ -114,6 +115,7 @@ from exceptions_app.services.responses.watchdog import watch
 
 __all__ = [
     "BODY_DIFFERS",
+    "TALK",
     "Enclosure",
     "Opened",
     "Received",
@@ -142,6 +144,7 @@ __all__ = [
     "decline",
     "delete_census_words",
     "drop_tellings",
+    "enclose_in_talk",
     "ensure_edi_source",
     "escalate_due",
     "facts_for",

@@ -21,7 +21,7 @@ from notify_app.services.ways import Ways
 #: Urgency ranks from here on may wait: 2 normal, 3 low.
 MAY_WAIT = 2
 #: Reasons that ask for no answer, so that one given makes them no less needed.
-NEEDED_ANYWAY = frozenset({"inform", "change", "undecided"})
+NEEDED_ANYWAY = frozenset({"inform", "change", "undecided", "mention"})
 MOST_IN_ONE = 100
 QUIET = "do not disturb"
 FLOODED = "more than may come one by one"

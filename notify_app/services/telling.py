@@ -80,7 +80,7 @@ def _not_needed(telling: Telling) -> str:
     """Why nobody has to be told any more, in words; empty when somebody has."""
     if telling.person is None:
         return "nobody on duty"
-    if not telling.exception.is_live:
+    if not telling.exception.is_live and telling.reason != "mention":
         return "ended"
     response = telling.response
     if response is None or telling.reason in NEEDED_ANYWAY:
