@@ -48,6 +48,10 @@ class DecideSerializer(serializers.Serializer[Any]):
     inputs = serializers.DictField(required=False)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
     version = serializers.IntegerField(required=False)
+    emergency = serializers.BooleanField(
+        required=False,
+        help_text="critical records only: beyond the limit, ratified afterwards; needs a reason",
+    )
 
 
 class ClearSerializer(serializers.Serializer[Any]):
@@ -117,6 +121,10 @@ class OptionSerializer(serializers.Serializer[Any]):
     posts = serializers.ListField(child=serializers.CharField())
     allowed = serializers.BooleanField()
     why_not = serializers.CharField()
+    approvers = serializers.ListField(
+        child=serializers.CharField(), help_text="whose yes would let the caller take it; ask for it"
+    )
+    message = serializers.CharField(help_text="what the customer would be told")
 
     def get_late_promises(self, view: Any) -> list[str]:
         """Labels of the promises this option breaks."""
@@ -182,6 +190,7 @@ def _decide(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> E
         reason=data.get("reason", ""),
         expected_version=data.get("version"),
         via="api",
+        emergency=data.get("emergency", False),
     )
     return decision.exception
 

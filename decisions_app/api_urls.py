@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from decisions_app import api, progress_api
+from decisions_app import api, api_approvals, api_follow_ups, progress_api
 
 VERBS = {
     "decide": api.DecideView,
@@ -24,5 +24,27 @@ urlpatterns = [
     ),
     path("exceptions/<str:ref>/options/", api.OptionsView.as_view(), name="api-exception-options"),
     path("operations/<int:pk>/progress/", progress_api.ProgressView.as_view(), name="api-operation-progress"),
+    path(
+        "exceptions/<str:ref>/approvals/",
+        api_approvals.RecordApprovalsView.as_view(),
+        name="api-exception-approvals",
+    ),
+    path("approvals/", api_approvals.WaitingApprovalsView.as_view(), name="api-approvals"),
+    path(
+        "approvals/<int:pk>/<slug:answer>/",
+        api_approvals.AnswerApprovalView.as_view(),
+        name="api-approval-answer",
+    ),
+    path(
+        "exceptions/<str:ref>/root-cause/", api_follow_ups.RootCauseView.as_view(), name="api-exception-cause"
+    ),
+    path(
+        "exceptions/<str:ref>/follow-ups/",
+        api_follow_ups.RecordFollowUpView.as_view(),
+        name="api-exception-follow-up",
+    ),
+    path("exceptions/<str:ref>/similar/", api_follow_ups.SimilarView.as_view(), name="api-exception-similar"),
+    path("follow-ups/", api_follow_ups.FollowUpsView.as_view(), name="api-follow-ups"),
+    path("tasks/<int:pk>/call-off/", api_follow_ups.CallOffView.as_view(), name="api-task-call-off"),
     path("tasks/<int:pk>/finish/", api.TaskDoneView.as_view(), name="api-task-finish"),
 ]

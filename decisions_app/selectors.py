@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.errors import DomainError
-from decisions_app.deciders import check_decider, decision_cost, duties_here
+from decisions_app.deciders import check_decider, decision_cost, duties_here, role_words
 from decisions_app.forecast import Forecast, PromiseMove
 from decisions_app.inputs import applies, moment
 from decisions_app.lapses import lapse_of, outlook_of
@@ -23,7 +23,7 @@ from decisions_app.outlook import Outlook
 from decisions_app.posting_templates import BUILDERS, Intended, Situation
 from decisions_app.posting_templates.situation import remaining
 from decisions_app.prefill import estimated_end, prefill
-from decisions_app.wording import fill, words_of
+from decisions_app.wording import fill, message_of, words_of
 from erp_sync.kinds import KIND_NAMES
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
@@ -67,6 +67,13 @@ class OptionView:
     posts: list[str] = field(default_factory=list)
     allowed: bool = True
     why_not: str = ""
+    approvers: list[str] = field(default_factory=list)
+    message: str = ""
+
+    @property
+    def askable(self) -> bool:
+        """Not the reader's to take alone, but to ask a yes for."""
+        return bool(self.approvers)
 
     @property
     def late_promises(self) -> list[PromiseMove]:
@@ -110,7 +117,7 @@ def _view(
     lapse = lapse_of(option, known.outlook)
     ahead = Forecast(option, values, known.outlook, known.ends)
     cost = ahead.cost()
-    why_not = _refusal(option, exception, user, values, known)
+    why_not, approvers = _refusal(option, exception, user, values, known)
     return OptionView(
         option=option,
         values=values,
@@ -126,14 +133,17 @@ def _view(
         posts=_posts(option, exception, values, at, known.endings),
         allowed=not why_not,
         why_not=why_not,
+        approvers=approvers,
+        message=message_of(option, exception, values),
     )
 
 
 def _refusal(
     option: Option, exception: ExceptionRecord, user: User | None, values: dict[str, Any], known: _Known
-) -> str:
+) -> tuple[str, list[str]]:
+    """Why the reader may not take it, and whose yes would let them."""
     if user is None:
-        return ""
+        return "", []
     try:
         check_decider(
             exception=exception,
@@ -144,8 +154,8 @@ def _refusal(
             duties=known.duties,
         )
     except DomainError as error:
-        return error.message
-    return ""
+        return error.message, [role_words(role) for role in error.extra.get("approvers", ())]
+    return "", []
 
 
 def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:
@@ -234,6 +244,13 @@ def tasks_of(exception: ExceptionRecord) -> QuerySet[Task]:
     return exception.tasks.select_related("function", "person", "done_by", "decision__option").order_by(
         "status", "due_at", "pk"
     )
+
+
+def follow_ups_at(records: QuerySet[ExceptionRecord]) -> QuerySet[Task]:
+    """Follow-ups of these records that are open or wait for their check, soonest first."""
+    waits = Q(status=TaskStatus.OPEN) | Q(status=TaskStatus.DONE, check_due_at__isnull=False, check_result="")
+    rows = Task.objects.filter(waits, blocking=False, exception__in=records)
+    return rows.select_related("exception", "function", "person").order_by("due_at", "pk")
 
 
 def open_tasks_for(user: User) -> QuerySet[Task]:

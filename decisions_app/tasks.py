@@ -21,3 +21,21 @@ def refresh_windows() -> int:
 def handle_settled() -> int:
     """Look at what ERP has settled."""
     return services.handle_settled()
+
+
+@shared_task(name="decisions_app.tasks.remind_approvals")
+def remind_approvals() -> int:
+    """Say again what waits for a yes beyond its time."""
+    return services.remind_due()
+
+
+@shared_task(name="decisions_app.tasks.check_follow_ups")
+def check_follow_ups() -> int:
+    """See whether finished follow-ups did what they were for."""
+    return services.check_follow_ups()
+
+
+@shared_task(name="decisions_app.tasks.prepare_sheets")
+def prepare_sheets() -> int:
+    """Begin the handover sheets of running shifts."""
+    return services.prepare_sheets()

@@ -11,7 +11,9 @@ from decisions_app.services.asked import remind_due
 from decisions_app.services.closing import clear, resolve, settle
 from decisions_app.services.containment import contain, contain_due
 from decisions_app.services.deciding import decide
-from decisions_app.services.finishing import complete_task
+from decisions_app.services.finishing import call_off_task, complete_task
+from decisions_app.services.follow_ups import check_follow_ups, state_cause
+from decisions_app.services.handover import prepare_sheets, sign_incoming, sign_outgoing, write_notes
 from decisions_app.services.loading import load_default_playbooks
 from decisions_app.services.merging import merge, split, split_from, undo_split
 from decisions_app.services.progress import report_progress
@@ -27,7 +29,9 @@ __all__ = [
     "approve",
     "ask_approval",
     "ask_windows",
+    "call_off_task",
     "cancel",
+    "check_follow_ups",
     "clear",
     "comment",
     "complete_task",
@@ -37,6 +41,7 @@ __all__ = [
     "handle_settled",
     "load_default_playbooks",
     "merge",
+    "prepare_sheets",
     "refresh",
     "refresh_due",
     "refuse_approval",
@@ -47,9 +52,13 @@ __all__ = [
     "restore",
     "reverse_decision",
     "settle",
+    "sign_incoming",
+    "sign_outgoing",
     "split",
     "split_from",
+    "state_cause",
     "take_task",
     "undo_split",
     "withdraw_approval",
+    "write_notes",
 ]

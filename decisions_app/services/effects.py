@@ -91,6 +91,16 @@ def unit_down_until(situation: Situation) -> None:
     _restate(situation, ConstraintKind.UNIT_DOWN, moment(situation.values, "expected_up_at"))
 
 
+def _estimate_again(situation: Situation) -> None:
+    """Nobody stands by the stated moment any more: the estimate counts."""
+    live.restate_constraint(
+        origin_ref=origin(situation.exception),
+        kind=ConstraintKind.UNIT_DOWN,
+        ends_at=_estimate(situation),
+        estimated=True,
+    )
+
+
 def material_short(situation: Situation) -> None:
     """Operations that reserve the item wait; the unit that stands for it shows it."""
     exception = situation.exception
@@ -346,6 +356,9 @@ _LIFTED_BY_REVERSAL: dict[str, ConstraintKind] = {
 _VALUES = {"promise_changed", "quantity_changed", "order_cancelled", "supplier_promise"}
 # ... and what it puts back, since the condition is still there: the effect that knows what is left of it.
 _RESTORED: dict[str, Effect] = {
+    "unit_down_until": _estimate_again,
+    "short_until": material_short,
+    "crew_from": crew_short,
     "hold_lifted": hold_lifted,
     "short_lifted": material_short,
     "crew_covered": crew_short,

@@ -1,13 +1,13 @@
 """Finishing tasks: the one step that may queue postings, end the condition and resolve the record at once."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 
 from core import clock
-from core.errors import TransitionRefused
+from core.errors import InvalidInput, TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import amount, read_inputs
 from decisions_app.models import Clears, Task, TaskStatus, Trigger
@@ -47,7 +47,15 @@ def complete_task(
     at = clock.now()
     task.status, task.done_at, task.done_by = TaskStatus.DONE, at, actor
     task.result, task.note = answers, note[:200]
-    task.save(update_fields=["status", "done_at", "done_by", "result", "note"])
+    if task.check_days is not None:
+        task.check_due_at = at + timedelta(days=task.check_days)
+        task.check_result, task.check_words, task.checked_at = "", "", None
+    task.save(
+        update_fields=[
+            "status", "done_at", "done_by", "result", "note", "check_due_at", "check_result", "check_words",
+            "checked_at",
+        ]
+    )  # fmt: skip
     exceptions.record_event(
         exception=exception,
         kind=EventKind.TASK_DONE,
@@ -75,6 +83,43 @@ def complete_task(
         )
     _after_task(exception, task, actor, at, via)
     hint(*exceptions.groups_of(exception), kind="task_done", ref=exception.ref)
+    return task
+
+
+@transaction.atomic
+def call_off_task(*, task_id: int, actor: User, reason: str, via: str = "") -> Task:
+    """End an open task undone, with the reason on record: it is not needed, or done elsewhere. Ends no condition by
+    itself; the record is resolved if this was all it waited for.
+
+    For the record's owner, who planned or administers, and whoever's task it is. Raises NotFound (`tasks.none`),
+    NotAllowed (`tasks.not_yours`), InvalidInput (`tasks.reason`), TransitionRefused (`tasks.ended`,
+    `tasks.release`: a signature is given or not). Locks the exception, then the task.
+    """
+    exception, task = locked_task(task_id)
+    if signs_release(task):
+        raise TransitionRefused(
+            "tasks.release", "A release is signed, never called off.", "Take the decision back."
+        )
+    if exception.owner_id != actor.pk:
+        check_doer(task, actor)
+    if not reason.strip():
+        raise InvalidInput("tasks.reason", "Say why it is not needed.")
+    if task.status != TaskStatus.OPEN:
+        raise TransitionRefused("tasks.ended", f"This task is already {task.get_status_display().lower()}.")
+    task.status, task.done_at, task.done_by = TaskStatus.CANCELLED, clock.now(), actor
+    task.note = reason.strip()[:200]
+    task.save(update_fields=["status", "done_at", "done_by", "note"])
+    exceptions.record_event(
+        exception=exception,
+        kind=EventKind.TASK_CHANGED,
+        actor=actor,
+        via=via,
+        text=f"Called off: {task.title}. {task.note}"[:300],
+        data={"task": task.pk, "code": task.code, "called_off": True},
+    )
+    settle(exception=exception, actor=actor, via=via)
+    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
+    hint(*exceptions.groups_of(exception), kind="task_changed", ref=exception.ref)
     return task
 
 

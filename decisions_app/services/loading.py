@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils.text import slugify
 
-from decisions_app.models import Option, OptionPosting, OptionTask, Playbook, Trigger
+from decisions_app.models import Option, OptionPosting, OptionTask, Playbook, RootCauseCategory, Trigger
 from plant_app.models import ExceptionType, Function
 
 DEFAULTS = Path(__file__).resolve().parent.parent / "defaults"
@@ -47,6 +48,7 @@ def _load(kind: ExceptionType, pack: dict[str, Any], functions: dict[str, Functi
     )
     playbook.full_clean()
     playbook.save()
+    _load_causes(kind, pack.get("root_causes", []))
     _load_postings(playbook, None, pack.get("postings", []))
     for position, entry in enumerate(pack["options"]):
         option = Option(
@@ -58,10 +60,13 @@ def _load(kind: ExceptionType, pack: dict[str, Any], functions: dict[str, Functi
             deciders=entry["deciders"],
             inputs=entry.get("inputs", []),
             effects=entry.get("effects", []),
+            limits=entry.get("limits", {}),
+            approvals=entry.get("approvals", []),
+            message=entry.get("message", ""),
             expedited=entry.get("expedited", False),
             by_quantity=entry.get("by_quantity", False),
         )
-        option.full_clean(exclude=["inputs", "effects", "deciders"])
+        option.full_clean(exclude=["inputs", "effects", "deciders", "limits", "approvals"])
         option.save()
         for order, task in enumerate(entry.get("tasks", [])):
             fields = {**task, "function": functions[task["function"]]}
@@ -69,6 +74,16 @@ def _load(kind: ExceptionType, pack: dict[str, Any], functions: dict[str, Functi
             row.full_clean(exclude=["option", "asks", "effects"])
             row.save()
         _load_postings(playbook, option, entry.get("postings", []))
+
+
+def _load_causes(kind: ExceptionType, names: list[str]) -> None:
+    """The root causes people of this type choose from, where it has none yet."""
+    if kind.root_causes.exists():
+        return
+    RootCauseCategory.objects.bulk_create(
+        RootCauseCategory(type=kind, code=slugify(name).replace("-", "_")[:40], name=name, position=position)
+        for position, name in enumerate(names)
+    )
 
 
 def _load_postings(playbook: Playbook, option: Option | None, entries: list[dict[str, Any]]) -> None:

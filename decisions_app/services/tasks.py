@@ -88,9 +88,21 @@ def take_task(*, task_id: int, actor: User) -> Task:
 
 @transaction.atomic
 def add_task(
-    *, exception_id: int, title: str, function_code: str, due_at: datetime, blocking: bool, actor: User
+    *,
+    exception_id: int,
+    title: str,
+    function_code: str,
+    due_at: datetime,
+    blocking: bool,
+    actor: User,
+    person: User | None = None,
+    check_days: int | None = None,
 ) -> Task:
-    """Hand out one more task on a live record (a follow-up may also be added later). Locks the exception."""
+    """Hand out one more task on a live record (a follow-up may also be added later). Locks the exception.
+
+    `check_days` after a follow-up is done it is looked at whether the same thing came back. Raises InvalidInput
+    (`tasks.title`, `tasks.function`, `tasks.due`, `tasks.check`), TransitionRefused (`tasks.record_ended`).
+    """
     exception = exceptions.locked(exception_id=exception_id)
     if not title.strip():
         raise InvalidInput("tasks.title", "Say what is to be done.")
@@ -101,13 +113,20 @@ def add_task(
     function = Function.objects.filter(code=function_code).first()
     if function is None:
         raise InvalidInput("tasks.function", f"No function {function_code}.")
+    if due_at <= clock.now():
+        raise InvalidInput("tasks.due", "It can't be due before now.")
+    if check_days is not None and (blocking or not 1 <= check_days <= 365):
+        raise InvalidInput("tasks.check", "A follow-up is checked 1 to 365 days after it is done.")
     task = Task.objects.create(
-        exception=exception, title=title.strip()[:120], function=function, due_at=due_at, blocking=blocking
-    )
+        exception=exception, title=title.strip()[:120], function=function, due_at=due_at, blocking=blocking,
+        person=person, check_days=check_days,
+    )  # fmt: skip
     exceptions.record_event(
         exception=exception, kind=EventKind.TASK_CHANGED, actor=actor, text=f"New task: {task.title}"[:300]
     )
-    exceptions.tell(exception=exception, function=function, role="", person=None, text=f"Task: {task.title}")
+    exceptions.tell(
+        exception=exception, function=function, role="", person=person, text=f"Task: {task.title}"
+    )
     hint(*exceptions.groups_of(exception), kind="task_changed", ref=exception.ref)
     return task
 
