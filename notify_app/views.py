@@ -1,13 +1,24 @@
-"""The page behind a message's link: reading it changes nothing, its buttons answer as the person told."""
+"""The page behind a message's link: reading it changes nothing, its buttons answer as the person told.
+
+A link scanner, a prefetching mail program or a preview reads at most the page; only a posted form answers.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from core.errors import DomainError
 from notify_app import services
 from notify_app.models import Notice
+
+
+@require_safe
+def push_worker(request: HttpRequest) -> HttpResponse:
+    """The service worker; served from the root, since a worker's place bounds what it may show."""
+    response = render(request, "notify_app/push_worker.js", content_type="text/javascript")
+    response["Cache-Control"] = "no-cache"
+    return response
 
 
 @never_cache
@@ -26,7 +37,8 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         )
     except DomainError as error:
         return _page(request, notice, error)
-    return _page(request, services.notice_of(token), done=True)
+    notice.refresh_from_db()
+    return _page(request, notice, done=True)
 
 
 def _page(
@@ -38,5 +50,6 @@ def _page(
         "response": notice.response,
         "error": error,
         "done": done,
+        "wanted": request.GET.get("do", ""),
     }
     return render(request, "notify_app/answer.html", context, status=error.status if error else 200)

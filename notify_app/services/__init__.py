@@ -9,6 +9,7 @@ from notify_app.services.replies import plan_replies
 from notify_app.services.reply_sending import send_replies, take_receipts
 from notify_app.services.sending import send_due, send_outside, send_push
 from notify_app.services.telling import record_told, take_tellings
+from notify_app.services.ways import Ways, ways_of
 from notify_app.services.webhook_sending import send_webhooks
 from notify_app.services.webhooks import (
     replay,
@@ -18,14 +19,16 @@ from notify_app.services.webhooks import (
     switch_on,
     write_messages,
 )
-from notify_app.services.wishes import set_default, set_wishes
+from notify_app.services.wishes import forget_wishes, set_default, set_wishes
 
 __all__ = [
     "ANSWERS",
+    "Ways",
     "add_address",
     "answer",
     "answer_url",
     "fall_back",
+    "forget_wishes",
     "mark_seen",
     "notice_of",
     "plan_replies",
@@ -49,5 +52,6 @@ __all__ = [
     "switch_on",
     "take_receipts",
     "take_tellings",
+    "ways_of",
     "write_messages",
 ]

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from django.db import transaction
 
 from core import clock
-from core.errors import InvalidInput
+from core.errors import InvalidInput, NotAllowed
 from exceptions_app import services as exceptions
 from exceptions_app.models import Response
 from notify_app.models import Notice
+from notify_app.services.links import reassigned
 from plant_app.models import User
 
 
@@ -35,13 +36,18 @@ ANSWERS: dict[str, Callable[[Response, User, str, str], Response]] = {
 def answer(*, notice: Notice, what: str, via: str = "link", reason: str = "") -> Response:
     """Answer as the person the notice told: `acknowledge`, `on_my_way` or `decline` (with a reason).
 
-    Raises InvalidInput for anything else or a notice that asks nothing, and what the response's own verbs raise.
+    Raises InvalidInput for anything else or a notice that asks nothing, NotAllowed (`notices.link_revoked`) when the
+    answer has become somebody else's since, and what the response's own verbs raise.
     Locks the exception there.
     """
     verb = ANSWERS.get(what)
     if verb is None or notice.response is None:
         raise InvalidInput("notices.answer", "This notice does not ask for that answer.")
-    response = verb(notice.response, notice.person, via, reason)
+    asked = Response.objects.select_related("person").get(pk=notice.response.pk)
+    notice.response = asked
+    if (now_with := reassigned(notice)) is not None:
+        raise NotAllowed("notices.link_revoked", f"This is no longer yours to answer{now_with}.")
+    response = verb(asked, notice.person, via, reason)
     Notice.objects.filter(pk=notice.pk).update(answered_at=clock.now(), answer=what)
     return response
 

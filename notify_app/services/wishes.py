@@ -44,6 +44,12 @@ def set_wishes(
 
 
 @transaction.atomic
+def forget_wishes(*, user: User) -> None:
+    """Back to the default of the person's function. No lock."""
+    Preference.objects.filter(user=user).delete()
+
+
+@transaction.atomic
 def set_default(
     *, function: Function | None, channels: Mapping[str, Sequence[str]], order: Sequence[str] = (),
     override: str = "", most: int | None = None,
