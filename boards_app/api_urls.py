@@ -2,6 +2,12 @@
 
 from django.urls import path
 
-from boards_app import api
+from boards_app import api, api_backtest
+from notify_app import drill_api
 
-urlpatterns = [path("exceptions/<str:ref>/", api.ExceptionView.as_view(), name="api-exception")]
+urlpatterns = [
+    path("drills/", drill_api.DrillsView.as_view(), name="api-drills"),
+    path("drills/<int:pk>/", drill_api.DrillView.as_view(), name="api-drill"),
+    path("rules/backtest/", api_backtest.BacktestView.as_view(), name="api-rules-backtest"),
+    path("exceptions/<str:ref>/", api.ExceptionView.as_view(), name="api-exception"),
+]

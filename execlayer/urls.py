@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from boards_app.views import backtest
 from execlayer import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready),
     path("metrics", health.metrics),
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
+    path("admin/routing_app/rule/backtest/", admin.site.admin_view(backtest.page), name="rules-backtest"),
     path("admin/", admin.site.urls),
     path("hooks/", include("exceptions_app.hook_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
