@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from boards_app.views import adoption, board, census, postings, qr, reports, sequence, station
+from boards_app.views import adoption, board, census, drills, postings, qr, reports, sequence, station
 
 urlpatterns = [
     path("adoption/", adoption.adoption, name="adoption"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("census/<int:pk>/files/<int:file>/columns/", census.columns, name="census-columns"),
     path("census/<int:pk>/entries/<str:type_code>/", census.entries, name="census-entries"),
     path("census/<int:pk>/<slug:verb>/", census.act, name="census-act"),
+    path("drills/", drills.drills, name="drills"),
+    path("drills/<int:pk>/", drills.drill, name="drill"),
+    path("drills/plans/<int:pk>/begin/", drills.begin, name="drill-begin"),
     path("boards/", board.boards, name="boards"),
     path("boards/live/", board.boards_live, name="boards-live"),
     path("boards/<str:code>/", board.board, name="board"),

@@ -39,9 +39,11 @@ PLACES: Final = (
     Place("triage", "/triage/", "list-checks", "Triage"),
     Place("inbox", "/inbox/", "user", "My inbox"),
     Place("boards", "/boards/", "layout-grid", "Boards", also=("/stations/",)),
+    Place("who", "/who/", "users", "Who is on"),
+    Place("handover", "/handover/", "clipboard-check", "Handover"),
     Place("sequence", "/sequence/", "list-ordered", "Sequence"),
     Place("postings", "/postings/", "send", "ERP postings"),
-    Place("reports", "/reports/", "chart-column", "Reports"),
+    Place("reports", "/reports/", "chart-column", "Reports", also=("/drills/",)),
     Place("rules", "/admin/routing_app/", "route", "Rules"),
 )
 ON_PHONES: Final = ("inbox", "desk", "boards", "sequence", "reports")

@@ -34,6 +34,7 @@ class ExceptionFilter(filters.FilterSet):
     waiting = filters.CharFilter(method="by_waiting", label="function that has not acknowledged")
     captured = filters.IsoDateTimeFromToRangeFilter(field_name="captured_at")
     closed = filters.IsoDateTimeFromToRangeFilter(field_name="closed_at")
+    drill = filters.BooleanFilter(label="fire drills only, or none")
     q = filters.CharFilter(method="by_words", label="reference or words of the title")
 
     class Meta:

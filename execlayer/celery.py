@@ -64,6 +64,7 @@ WAKES: dict[str, Job] = {
     "mailboxes": Job("exceptions_app.tasks.poll_mailboxes", WORK, 10),
     "edi_out": Job("exceptions_app.tasks.send_edi", WORK, 5),
     "webhooks": Job("notify_app.tasks.send_webhooks", WORK, 2),
+    "drills": Job("notify_app.tasks.run_drills", WORK, 30),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
 }
 # swept only

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from core.admin import ReadOnlyAdmin, TabularInline
-from notify_app import webhook_admin  # noqa: F401 - registers its pages
+from notify_app import drill_admin, webhook_admin  # noqa: F401 - register their pages
 from notify_app.models import DeliveryAttempt, Notice, ReplyAttempt, ReplyThread, ReporterReply
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from core import clock
 from core.doctor import Finding, Level, check
 from exceptions_app.models import Telling
-from notify_app import webhook_doctor  # noqa: F401 - registers its checks
+from notify_app import drill_doctor, webhook_doctor  # noqa: F401 - register their checks
 from notify_app.models import Notice, NoticeStatus, ReplyStatus, ReporterReply
 
 

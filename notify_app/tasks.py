@@ -23,6 +23,12 @@ def send_outside() -> int:
     return services.send_outside()
 
 
+@shared_task(name="notify_app.tasks.run_drills")
+def run_drills() -> int:
+    """Begin, hand in and end fire drills."""
+    return services.run_drills()
+
+
 @shared_task(name="notify_app.tasks.send_replies")
 def send_replies() -> int:
     """Tell reporters what became of what they said."""

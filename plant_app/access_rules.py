@@ -50,6 +50,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "report.view": _EVERYBODY - {OPERATOR},
     "adoption.view": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
     "adoption.set": frozenset({ADMINISTRATOR}),
+    "drill.view": _DESK | {LEADER, ADMINISTRATOR},
+    "drill.run": frozenset({ADMINISTRATOR}),
     "census.run": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
     "report.freeze": frozenset({LEADER, ADMINISTRATOR}),
 }

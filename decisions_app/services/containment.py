@@ -55,7 +55,7 @@ def contain_due(*, limit: int = 50) -> int:
 def _contain(exception: ExceptionRecord, at: datetime) -> bool:
     if exception.cleared_at is not None and exception.contain_due_at is not None and exception.is_live:
         return _all_clear(exception)
-    if exception.contained_at is not None or exception.status not in CONTAINABLE:
+    if exception.contained_at is not None or exception.status not in CONTAINABLE or exception.drill:
         exception.contain_due_at = None
         exception.save(update_fields=["contain_due_at"])
         return False

@@ -40,7 +40,7 @@ def refresh(*, exception: ExceptionRecord, at: datetime | None = None) -> None:
     A decided record keeps its window: the choice is made. Where no option's end is foreseeable the window is unknown.
     """
     moment = at or clock.now()
-    if exception.status not in CORRELATES:
+    if exception.status not in CORRELATES or exception.drill:
         return
     outlook = outlook_of(exception, moment)
     moved = False
@@ -84,7 +84,7 @@ def refresh_due(*, limit: int = 200) -> int:
     now = clock.now()
     asked = list(WindowRequest.objects.filter(due_at__lte=now).values_list("pk", "site_id"))
     sites = {site for _, site in asked}
-    open_ones = ExceptionRecord.objects.filter(status__in=CORRELATES)
+    open_ones = ExceptionRecord.objects.filter(status__in=CORRELATES, drill=False)
     if sites:
         # Marked before the request goes, so that a worker that dies in between has forgotten nothing.
         with transaction.atomic():

@@ -2,6 +2,7 @@
 
 from notify_app.services.addresses import add_address, remove_address, retire, send_test_notice, subscribe
 from notify_app.services.answering import ANSWERS, answer, mark_seen
+from notify_app.services.drills import begin_drill, run_drills
 from notify_app.services.fallback import fall_back
 from notify_app.services.links import answer_url, notice_of
 from notify_app.services.push_keys import push_key
@@ -27,6 +28,7 @@ __all__ = [
     "add_address",
     "answer",
     "answer_url",
+    "begin_drill",
     "fall_back",
     "forget_wishes",
     "mark_seen",
@@ -39,6 +41,7 @@ __all__ = [
     "replay_failed",
     "retire",
     "rotate_secret",
+    "run_drills",
     "send_due",
     "send_outside",
     "send_push",

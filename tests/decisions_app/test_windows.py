@@ -124,7 +124,7 @@ def test_a_shortage_lapses_when_stock_at_the_point_of_use_is_used_up(plant: Kolb
     }
     assert (short.window_until, short.window_reason) == (
         at(11),
-        "Split the quantity: then WO-118226 needs it",
+        "Split quantity: then WO-118226 needs it",
     )
     # somebody counted less: the running order is without before its end at 08:41
     with_none = report(plant, type="material_shortage", item="CAST-220", kind="soon", qty_on_hand="1")

@@ -108,7 +108,7 @@ def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
     lines = {line["number"]: line for line in trace.get("rules", ())}
     decided = lines.get(case.rule_number, {})
     reasons = [
-        {"held": condition["result"] == "yes", "words": _said(condition)}
+        {"held": condition["result"] == "yes", "words": condition_words(condition)}
         for condition in decided.get("conditions", ())
     ]
     for number in outcome.get("added_by", ()):
@@ -120,7 +120,7 @@ def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
     ]
     for line in missed[-2:]:
         failed = next((one for one in line["conditions"] if one["result"] != "yes"), None)
-        why = f", {_said(failed)}" if failed else ""
+        why = f", {condition_words(failed)}" if failed else ""
         reasons.append({"held": False, "words": f"rule {line['number']} did not match{why}"})
     return {
         "lead": f"Rule {case.rule_number}: {outcome.get('rule_name', case.rule_code)}.",
@@ -136,7 +136,7 @@ def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
     }
 
 
-def _said(condition: dict[str, Any]) -> str:
+def condition_words(condition: dict[str, Any]) -> str:
     """A condition in words; nobody reads a window to the microsecond."""
     return _LONG_FIGURE.sub(
         lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), explain_line(condition)
@@ -157,7 +157,7 @@ def seen_before(exception: ExceptionRecord, now: datetime, user: User) -> list[d
         .filter(
             type=exception.type_id, site=exception.site_id, captured_at__gte=now - timedelta(days=SEEN_DAYS)
         )
-        .filter(status__in=("resolved", "closed"), **same)
+        .filter(status__in=("resolved", "closed"), drill=False, **same)
         .exclude(pk=exception.pk)
         .select_related("reason")
         .order_by("-captured_at")[:3]

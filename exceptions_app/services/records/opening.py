@@ -49,6 +49,8 @@ SHORT_NAME = 18
 OLDEST_CREDIBLE = timedelta(hours=24)
 CLOCK_SKEW = timedelta(minutes=5)
 _TRIES = 5
+#: How the title of a drill begins: every notice, list, board and page shows the title.
+DRILL = "Drill: "
 
 
 @dataclass
@@ -101,6 +103,9 @@ def open_or_join(report: Report) -> Opened:
     Same key still open: joined (an occurrence and an event; the earliest credible time wins). Resolved or cleared
     within the type's reopen minutes: reopened. Later, or closed: a new record that names the earlier one.
     """
+    if report.signal.source.drill:
+        # Nothing joins a drill, a drill joins nothing, and no shelf keeps it from being held.
+        return Opened(_open(replace(report, key=""), None), "opened")
     for _ in range(_TRIES):
         earlier = _earlier(report)
         if earlier is not None:
@@ -288,6 +293,7 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
         captured_at=report.signal.received_at,
     )
     report.links.put_on(exception)
+    exception.drill = report.signal.source.drill
     if report.unconfirmed:
         exception.details = {**exception.details, "unconfirmed": True}
     repeats = _repeats(report.key, exception.captured_at) if earlier is not None else 1
@@ -296,10 +302,13 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
     settle(exception, around, text=report.text, what=report.what, place=report.place)
     exception.ref = next_ref(now)
     routed = route(
-        facts=facts_of(exception, around=around, repeats=repeats), origin_ref=f"exception:{exception.ref}"
+        facts=facts_of(exception, around=around, repeats=repeats),
+        origin_ref=f"{'drill' if exception.drill else 'exception'}:{exception.ref}",
     )
     triage_role = report.type.triage_role if report.triage else ""
     layout = plan_route(exception, routed, role=triage_role, shifts=report.shifts)
+    if exception.drill:
+        exception.contain_due_at = None
     exception.next_step = step_of(exception, layout.responses)
     exception.save(force_insert=True)
     write_route(layout)
@@ -324,7 +333,8 @@ def settle(
     exception.window_until, exception.window_reason = around.window_until, around.window_reason
     if around.shift is not None:
         exception.shift_code, exception.shift_day = around.shift.shift.code, around.shift.day
-    exception.title = title_of(exception.type.code, subject_of(exception, text=text, what=what, place=place))
+    title = title_of(exception.type.code, subject_of(exception, text=text, what=what, place=place))
+    exception.title = f"{DRILL}{title}"[:160] if exception.drill else title
 
 
 def subject_of(exception: ExceptionRecord, *, text: str = "", what: str = "", place: str = "") -> Subject:
@@ -380,6 +390,8 @@ def _opened_event(
 
 def _further_links(exception: ExceptionRecord) -> None:
     """Orders a changed promise touches are listed beside the one link a record has."""
+    if exception.drill:
+        return
     stopped = exception.work_unit if exception.type.code == "machine_downtime" else None
     under = covering(stopped) if stopped is not None else None
     if under is not None:

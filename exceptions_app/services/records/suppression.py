@@ -65,7 +65,7 @@ def covering(unit: WorkUnit) -> ExceptionRecord | None:
     """The standing stop of a whole work centre or area that this machine is part of; the smallest first."""
     centre = unit.work_centre
     rows = ExceptionRecord.objects.filter(
-        status__in=CORRELATES, cleared_at=None, work_unit=None, type__code__in=_COVERING
+        status__in=CORRELATES, cleared_at=None, work_unit=None, type__code__in=_COVERING, drill=False
     ).filter(Q(work_centre_id=centre.pk) | Q(work_centre=None, area_id=centre.area_id))
     return rows.order_by("work_centre_id", "pk").first()
 

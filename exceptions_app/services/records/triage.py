@@ -176,6 +176,8 @@ def _route_anew(
         type_code=exception.type.code, links=links, site=exception.site, occurred_at=exception.occurred_at,
         reason=exception.reason.code if exception.reason else "", details=exception.details, shift=around.shift,
     )  # fmt: skip
+    if exception.drill:
+        key = ""
     other = (
         ExceptionRecord.objects.correlating().filter(correlation_key=key).exclude(pk=exception.pk).first()
         if key

@@ -116,6 +116,9 @@ def set_window(
         return False
     before, moment = exception.window_until, at or clock.now()
     if before == until or (before and until and abs(before - until) < SAME_MOMENT):
+        if until is not None and reason[:160] != exception.window_reason:
+            exception.window_reason = reason[:160]
+            exception.save(update_fields=["window_reason"])
         return False
     exception.window_until, exception.window_reason = until, reason[:160]
     exception.save(update_fields=["window_until", "window_reason"])

@@ -1,0 +1,36 @@
+"""What can be wrong with fire drills: a line whose last one failed, or is overdue. Reads only."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from core import clock
+from core.doctor import Finding, Level, check
+from notify_app.models import DrillPlan, DrillRun, DrillStatus
+
+LATE = timedelta(hours=1)
+
+
+@check
+def drills() -> Iterable[Finding]:
+    """The last drill of each line passed, and none is overdue."""
+    now = clock.now()
+    for plan in DrillPlan.objects.filter(active=True).select_related("work_centre", "type"):
+        runs = DrillRun.objects.filter(plan=plan)
+        last = runs.filter(finished_at__isnull=False).order_by("-started_at").first()
+        if last is not None and last.status == DrillStatus.FAILED:
+            failures = [str(words) for words in last.failures]
+            yield Finding(
+                "XL-N040",
+                Level.WARNING,
+                f"The last fire drill of {plan} failed: {failures[0] if failures else 'see its report'}",
+                f"Read the report at /drills/{last.pk}/, mend what failed, and drill again.",
+                count=max(1, len(failures)),
+            )
+        stuck = runs.filter(finished_at__isnull=True, ends_at__lt=now - LATE).exists()
+        if stuck or (plan.next_at is not None and plan.next_at < now - LATE):
+            yield Finding(
+                "XL-N041",
+                Level.WARNING,
+                f"The fire drill of {plan} is overdue",
+                "Check that the worker and beat run; it begins by itself.",
+            )
