@@ -80,6 +80,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("attachments/<int:pk>/small/", attachments.small, name="attachment-small"),
     path("tasks/<int:pk>/dialog/", exception.task_dialog, name="task-dialog"),
     path("tasks/<int:pk>/finish/", actions.task, {"verb": "finish"}, name="task-finish"),
+    path("tasks/<int:pk>/call-off/", actions.task, {"verb": "call-off"}, name="task-call-off"),
+    path("tasks/<int:pk>/dialogs/call-off/", exception.call_off_dialog, name="task-call-off-dialog"),
+    path("approvals/<int:pk>/approve/", actions.approval, {"verb": "approve"}, name="approval-approve"),
+    path("approvals/<int:pk>/refuse/", actions.approval, {"verb": "refuse"}, name="approval-refuse"),
+    path("approvals/<int:pk>/withdraw/", actions.approval, {"verb": "withdraw"}, name="approval-withdraw"),
     path("tasks/<int:pk>/take/", actions.task, {"verb": "take"}, name="task-take"),
     path("", include("boards_app.floor_urls")),
 ]

@@ -4,10 +4,11 @@ Seven queries, whatever the plant's size. Knows no request.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from core import clock
+from decisions_app.models import HandoverSheet
 from decisions_app.selectors import open_tasks_for
 from erp_sync.models import Posting
 from exceptions_app.selectors import Tally, tally, waiting_count
@@ -16,6 +17,8 @@ from plant_app.selectors import can, current_shift, visible_site_ids, visible_si
 from sequence_app.models import Recommendation, RecommendationStatus
 
 ALL = "all"
+# An unsigned sheet older than this is history, not work.
+_SHEETS_COUNT = timedelta(days=2)
 # Places of the side bar, and what one must be allowed to see to be offered them.
 _NEEDS = {"postings": "posting.view", "reports": "report.view", "sequence": "sequence.view",
           "triage": "exception.triage"}  # fmt: skip
@@ -77,7 +80,7 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
         "company": home.enterprise.name if home else "",
         "shift": _shift(home, frame.now),
         "counts": places,
-        "bad": {"postings": _dead(frame) or None},
+        "bad": {"postings": _dead(frame) or None, "handover": _late_sheets(frame) or None},
         "hidden": [place for place, action in _NEEDS.items() if not can(user, action)],
         "live": " ".join([f"user.{user.pk}", *site_groups(frame)]),
     }
@@ -98,6 +101,13 @@ def _dead(frame: Frame) -> int:
     if frame.narrowed is not None:
         sites = [pk for pk in sites if pk == frame.narrowed.pk]
     return Posting.objects.live().dead().filter(site__in=sites).count() if sites else 0
+
+
+def _late_sheets(frame: Frame) -> int:
+    sites = [frame.site] if frame.site else frame.sites
+    return HandoverSheet.objects.filter(
+        site__in=sites, due_at__lte=frame.now, incoming_at=None, starts_at__gt=frame.now - _SHEETS_COUNT
+    ).count()
 
 
 def _shift(site: Site | None, now: datetime) -> dict[str, Any] | None:

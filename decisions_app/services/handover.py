@@ -15,7 +15,7 @@ from core.errors import InvalidInput, NotAllowed, NotFound, StaleVersion, Transi
 from core.hints import hint
 from decisions_app.handover import contents
 from decisions_app.models import HandoverSheet
-from plant_app.models import Area, Duty, DutyAssignment, Site, User
+from plant_app.models import Duty, DutyAssignment, Site, User
 from plant_app.selectors import ShiftBook, can
 
 # Unsigned so long after the shift's end, it is late and the area manager's.
@@ -180,9 +180,3 @@ def as_it_stands(sheet: HandoverSheet, now: datetime) -> tuple[list[dict[str, An
     if sheet.frozen:
         return sheet.content["sections"], sheet.figures
     return contents(sheet, now)
-
-
-def late_sheets(*, site: Site, now: datetime, area: Area | None = None) -> int:
-    """How many sheets of the site wait for a signature beyond their time. One query."""
-    rows = HandoverSheet.objects.filter(site=site, due_at__lte=now, incoming_at=None)
-    return (rows.filter(area=area) if area is not None else rows).count()
