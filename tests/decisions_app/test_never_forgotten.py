@@ -132,6 +132,12 @@ class Plant(RuleBasedStateMachine):
         if exception is not None:
             self.try_(lambda: work(exception))
 
+    @initialize()
+    def begin(self) -> None:
+        """A stop told twice, held parts, and something nobody understands."""
+        for thing in (THINGS[0], THINGS[0], THINGS[3], {}):
+            self.report(thing, "piotr.nowak")
+
     # --- signals -----------------------------------------------------------------------------------------------
     @rule(thing=st.sampled_from(THINGS), reporter=people)
     def report(self, thing: dict[str, str], reporter: str) -> None:
@@ -420,5 +426,5 @@ def test_no_sequence_of_calls_leaves_a_record_without_owner_clock_and_next_step(
         )  # fmt: skip
     finally:
         Plant.teardown = ended  # type: ignore[method-assign]
-    # the walks did something
-    assert max(steps) > 40
+    # the walks went somewhere
+    assert sum(steps) > 200
