@@ -31,14 +31,18 @@ class FunctionIn(serializers.Serializer[Any]):
     """Body of `functions`: one more function to ask."""
 
     function = serializers.CharField(max_length=30, help_text="Code of a function, such as quality.")
-    required = serializers.BooleanField(default=True, help_text="Must acknowledge; false: is only informed.")
+    required = serializers.BooleanField(  # type: ignore[assignment]  # the field's own name
+        default=True, help_text="Must acknowledge; false: is only informed."
+    )
     reason = serializers.CharField(max_length=120)
 
 
 class RequireIn(serializers.Serializer[Any]):
     """Body of `require`."""
 
-    required = serializers.BooleanField(help_text="Must acknowledge; false: is only informed.")
+    required = serializers.BooleanField(  # type: ignore[assignment]  # the field's own name
+        help_text="Must acknowledge; false: is only informed."
+    )
     reason = serializers.CharField(max_length=120)
     version = serializers.IntegerField(required=False, allow_null=True, default=None)
 

@@ -80,9 +80,9 @@ def _repeat(
     told: set[int],
     age: str,
 ) -> list[Telling]:
-    rung = next((one for one in response.ladder if int(one["level"]) == response.level), {"roles": []})
+    roles = next((list(one["roles"]) for one in response.ladder if int(one["level"]) == response.level), [])
     rows = []
-    for role in rung["roles"]:
+    for role in roles:
         for person in presence.people(role, site=response.site, without=told)[:TOLD_PER_ROLE]:
             told.add(person.pk)
             rows.append(
