@@ -32,12 +32,14 @@ __all__ = ["RoutingCaseAdmin", "RuleAdmin", "RuleVersionAdmin", "admin_clocks"]
 
 
 class ConditionInline(AdministratorsOnly, TabularInline):
+    hide_title = True
     model = RuleCondition
     form = RuleConditionForm
     verbose_name_plural = "When all of these hold"
 
 
 class FunctionInline(AdministratorsOnly, TabularInline):
+    hide_title = True
     model = RuleFunction
     verbose_name_plural = "Affected functions"
 

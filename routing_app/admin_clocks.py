@@ -16,6 +16,7 @@ from routing_app.models import ClockLimit, Ladder, LadderStep, OtherAcknowledgeL
 
 
 class LadderStepInline(AdministratorsOnly, TabularInline):
+    hide_title = True
     model = LadderStep
     form = LadderStepForm
 

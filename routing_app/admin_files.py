@@ -12,7 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_GET, require_http_methods
-from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from core import clock
 from core.errors import DomainError
@@ -33,7 +32,7 @@ class ImportForm(forms.Form):
         choices=ImportMode.choices,
         initial=ImportMode.REPLACE,
         label="What happens to the others",
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
 
 

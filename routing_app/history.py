@@ -128,11 +128,10 @@ class _Names:
         }
         functions = dict(Function.objects.values_list("pk", "name"))
         self.named |= {"function": functions, "owner_function": functions}
-        for event, name, before in reversed(events):  # what is gone is called what it was called last
+        for event, name, _ in reversed(events):  # what is gone is called what it was called last
             if name in ("Rule", "Ladder"):
                 label = event.name if name == "Rule" else event.code
                 self.named[name.lower()].setdefault(event.pgh_obj_id, label)
-            del before
 
     def person(self, pk: Any) -> str:
         return self.people.get(pk, "") if isinstance(pk, int) else ""
@@ -163,13 +162,15 @@ class _Names:
         line = Line(f"{self._subject(name, event)} {_SAID.get(event.pgh_label, event.pgh_label)}.")
         if event.pgh_label != "update":
             return line
-        if before is None:
+        if before is None:  # changed before anything was kept of it
             return line
         tracked = apps.get_model("routing_app", name)
         for one in tracked._meta.fields:
             was, now = getattr(before, one.attname), getattr(event, one.attname)
             if was != now:
                 line.fields.append((str(one.verbose_name), self._shown(one, was), self._shown(one, now)))
+        if [one[0] for one in line.fields] == ["order"]:
+            line.text = f"{self._subject(name, event)} moved {'down' if event.order > before.order else 'up'}."
         return line if line.fields else None
 
     def _shown(self, one: Any, value: Any) -> str:

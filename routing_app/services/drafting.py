@@ -100,7 +100,13 @@ def place_rule(*, rule: Rule, before: Rule | None) -> bool:
     wanted = [*rest[:place], rule, *rest[place:]]
     if [one.pk for one in wanted] == [one.pk for one in standing]:
         return False
-    _renumber(wanted)
+    lower = rest[place - 1].order if place else 0
+    upper = rest[place].order if place < len(rest) else CATCH_ALL_ORDER
+    if upper - lower > 1:  # room between the two: the history then names the one rule that moved
+        rule.order = min(lower + _GAP, (lower + upper) // 2)
+        rule.save(update_fields=["order"])
+    else:
+        _renumber(wanted)
     return True
 
 
