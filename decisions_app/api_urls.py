@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from decisions_app import api, api_approvals, api_follow_ups, progress_api
+from decisions_app import api, api_approvals, api_follow_ups, api_handover, progress_api
 
 VERBS = {
     "decide": api.DecideView,
@@ -46,5 +46,18 @@ urlpatterns = [
     path("exceptions/<str:ref>/similar/", api_follow_ups.SimilarView.as_view(), name="api-exception-similar"),
     path("follow-ups/", api_follow_ups.FollowUpsView.as_view(), name="api-follow-ups"),
     path("tasks/<int:pk>/call-off/", api_follow_ups.CallOffView.as_view(), name="api-task-call-off"),
+    path("handovers/", api_handover.SheetsView.as_view(), name="api-handovers"),
+    path("handovers/<int:pk>/", api_handover.SheetView.as_view(), name="api-handover"),
+    path("handovers/<int:pk>/notes/", api_handover.NotesView.as_view(), name="api-handover-notes"),
+    path(
+        "handovers/<int:pk>/sign-outgoing/",
+        api_handover.SignOutgoingView.as_view(),
+        name="api-handover-outgoing",
+    ),
+    path(
+        "handovers/<int:pk>/sign-incoming/",
+        api_handover.SignIncomingView.as_view(),
+        name="api-handover-incoming",
+    ),
     path("tasks/<int:pk>/finish/", api.TaskDoneView.as_view(), name="api-task-finish"),
 ]

@@ -1,10 +1,11 @@
 """People: logins with their access and duties, functions, teams, shifts, absences, skills."""
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from core.admin import ModelAdmin, TabularInline
+from core.admin import ModelAdmin, ReadOnlyAdmin, StackedInline, TabularInline
 from plant_app import models
 
 
@@ -15,8 +16,8 @@ class GrantInline(TabularInline):
 
 class DutyInline(TabularInline):
     model = models.DutyAssignment
-    fields = ("duty", "function", "site", "area", "work_centre", "shift", "on_call", "position")
-    autocomplete_fields = ("area", "work_centre", "shift")
+    fields = ("duty", "function", "site", "area", "work_centre", "shift", "team", "on_call", "position")
+    autocomplete_fields = ("area", "work_centre", "shift", "team")
 
 
 class QualificationInline(TabularInline):
@@ -64,8 +65,62 @@ class FunctionAdmin(ModelAdmin):
     search_fields = ("code", "name")
 
 
+class RotationForm(forms.ModelForm[models.TeamRotation]):
+    """Says which codes of a cycle are no shift of the team's site."""
+
+    class Meta:
+        model = models.TeamRotation
+        fields = ("starts_on", "cycle")
+
+    def clean_cycle(self) -> list[str]:
+        cycle = self.cleaned_data["cycle"]
+        if not isinstance(cycle, list) or not all(isinstance(one, str) for one in cycle):
+            raise forms.ValidationError('A list of shift codes, for example ["E", "E", "L", "L", "", ""].')
+        known = set(models.Shift.objects.values_list("code", flat=True)) | {""}
+        unknown = sorted(set(cycle) - known)
+        if unknown:
+            raise forms.ValidationError(f"No shift is called {', '.join(unknown)}.")
+        return cycle
+
+
+class RotationInline(StackedInline):
+    model = models.TeamRotation
+    form = RotationForm
+    extra = 0
+
+
+@admin.register(models.Holiday)
+class HolidayAdmin(ModelAdmin):
+    """Days on which offices, or everything, stay closed."""
+
+    list_display = ("day", "name", "site", "closes")
+    list_filter = ("site", "closes")
+    list_select_related = ("site",)
+    date_hierarchy = "day"
+
+
+@admin.register(models.ShiftSwap)
+class SwapAdmin(ReadOnlyAdmin):
+    """Read only: a swap is asked and answered by people on the page of who is on."""
+
+    list_display = ("asker", "partner", "shift", "day", "return_shift", "return_day", "status")
+    list_filter = ("site", "status")
+    list_select_related = ("asker", "partner", "shift", "return_shift")
+
+
+@admin.register(models.PresenceChange)
+class PresenceChangeAdmin(ReadOnlyAdmin):
+    """The log of the calendar; nobody changes it."""
+
+    list_display = ("at", "person", "kind", "other", "start", "end", "actor")
+    list_filter = ("site", "kind")
+    list_select_related = ("person", "other", "actor")
+    date_hierarchy = "at"
+
+
 @admin.register(models.Team)
 class TeamAdmin(ModelAdmin):
+    inlines = (RotationInline,)
     list_display = ("name", "site", "function", "area")
     list_filter = ("site", "function")
     list_select_related = ("site", "function", "area")
@@ -85,11 +140,11 @@ class ShiftAdmin(ModelAdmin):
 class DutyAssignmentAdmin(ModelAdmin):
     """The duty calendar."""
 
-    list_display = ("duty", "person", "function", "site", "area", "shift", "on_call", "position")
+    list_display = ("duty", "person", "function", "site", "area", "shift", "team", "on_call", "position")
     list_filter = ("site", "duty", "function", "shift", "on_call")
-    list_select_related = ("person", "function", "site", "area", "shift")
+    list_select_related = ("person", "function", "site", "area", "shift", "team")
     search_fields = ("person__username", "person__display_name")
-    autocomplete_fields = ("person", "area", "work_centre", "shift")
+    autocomplete_fields = ("person", "area", "work_centre", "shift", "team")
 
 
 @admin.register(models.Absence)

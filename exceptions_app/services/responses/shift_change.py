@@ -54,7 +54,7 @@ def change_shifts(*, limit: int = 200) -> int:
 def _to_look_at(site: Site, edge: datetime | None, now: datetime) -> QuerySet[Response]:
     """Responses whose person was last looked at, asked or heard before the latest change that may concern them."""
     gone = Absence.objects.filter(person=OuterRef("person"), start__lte=now, end__gt=now).filter(
-        Q(start__gt=OuterRef("looked")) | Q(created_at__gt=OuterRef("looked"))
+        Q(start__gte=OuterRef("looked")) | Q(created_at__gte=OuterRef("looked"))
     )
     covered = Absence.objects.filter(cover=OuterRef("person"), end__lte=now, end__gt=OuterRef("looked"))
     return (
