@@ -16,6 +16,7 @@ from boards_app.views import (
     report,
     roster,
     shelves,
+    talk,
     triage,
     why,
 )
@@ -73,6 +74,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="exception-reading",
     ),
     path("exceptions/<str:ref>/edi/<int:pk>/resend/", edi.resend, name="exception-edi-resend"),
+    path("exceptions/<str:ref>/comment/", talk.comment, name="exception-comment"),
+    path("exceptions/<str:ref>/names/", talk.names, name="exception-names"),
     path("exceptions/<str:ref>/<slug:verb>/", actions.act, name="exception-act"),
     path("responses/<int:pk>/dialogs/<slug:name>/", exception.response_dialog, name="response-dialog"),
     path("responses/<int:pk>/<slug:verb>/", actions.answer, name="response-answer"),

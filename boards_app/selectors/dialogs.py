@@ -3,51 +3,25 @@
 Each builder returns a `Dialog`; one template draws them all. What the answer does lies in the views and services.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from boards_app.selectors import dialogs_after
+from boards_app.selectors.asking import Builder, Dialog, functions, reason, versioned
 from boards_app.selectors.controls import Choices, Control, controls_of
+from boards_app.selectors.dialogs_after import way_back
 from boards_app.selectors.reported import FIELDS
 from core import clock
 from core.errors import NotFound
 from decisions_app.models import Task
 from exceptions_app.models import ExceptionRecord, Response
-from plant_app.models import ExceptionType, Function, User, WorkUnit
+from plant_app.models import ExceptionType, User, WorkUnit
 
 ETA_MINUTES = (5, 10, 15, 30, 60)
 SHELF_HOURS = (
     ("1", "1 hour"), ("4", "4 hours"), ("8", "8 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "1 week"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Dialog:
-    """One question. `hidden` are fields sent along, `note` what else the answer brings about."""
-
-    title: str
-    url: str
-    submit: str
-    lead: str = ""
-    controls: list[Control] = field(default_factory=list)
-    hidden: dict[str, Any] = field(default_factory=dict)
-    note: str = ""
-
-
-Builder = Callable[[ExceptionRecord, User, dict[str, str]], Dialog]
-
-
-def _reason(label: str = "Why", *, value: str = "", placeholder: str = "") -> Control:
-    return Control("reason", label, "textarea", value, required=True, placeholder=placeholder)
-
-
-def _versioned(exception: ExceptionRecord) -> dict[str, Any]:
-    return {"version": exception.version}
-
-
-def _functions() -> tuple[tuple[str, str], ...]:
-    return tuple(Function.objects.values_list("code", "name"))
 
 
 def _simple(name: str, title: str, submit: str, lead: str, why: str = "Why") -> Builder:
@@ -57,8 +31,8 @@ def _simple(name: str, title: str, submit: str, lead: str, why: str = "Why") -> 
             url=f"/exceptions/{exception.ref}/{name}/",
             submit=submit,
             lead=lead,
-            controls=[_reason(why)],
-            hidden=_versioned(exception),
+            controls=[reason(why)],
+            hidden=versioned(exception),
         )
 
     return build
@@ -73,17 +47,17 @@ def _reroute(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> D
         lead=f"Now with {exception.owner or 'nobody on duty'}, {exception.owner_function}. The new owner is told at "
         "once and their clock begins. It counts against first pass.",
         controls=[
-            Control("function", "Function", "text", exception.owner_function.code, required=True, choices=_functions()),
+            Control("function", "Function", "text", exception.owner_function.code, required=True, choices=functions()),
             Control("person", "Person", "text", "", required=False, choices=people),
-            _reason(),
+            reason(),
         ],
-        hidden=_versioned(exception),
+        hidden=versioned(exception),
     )  # fmt: skip
 
 
 def _add(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
     there = set(exception.responses.exclude(status="declined").values_list("function__code", flat=True))
-    choices = tuple((code, name) for code, name in _functions() if code not in there) or _functions()
+    choices = tuple((code, name) for code, name in functions() if code not in there) or functions()
     return Dialog(
         title="Ask one more function",
         url=f"/exceptions/{exception.ref}/add/",
@@ -92,7 +66,7 @@ def _add(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialo
         controls=[
             Control("function", "Function", "text", choices[0][0], required=True, choices=choices),
             Control("required", "Must acknowledge", "checkbox", "", required=False, checked=True),
-            _reason("What they are needed for"),
+            reason("What they are needed for"),
         ],
     )
 
@@ -118,9 +92,9 @@ def _change(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
         controls=[
             Control("response", "Function", "text", choices[0][0] if choices else "", required=True, choices=choices),
             Control("what", "From now on", "radio", "", required=True, choices=what),
-            _reason(),
+            reason(),
         ],
-        hidden=_versioned(exception),
+        hidden=versioned(exception),
     )  # fmt: skip
 
 
@@ -132,7 +106,7 @@ def _clear(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
         submit="It is gone",
         lead="What the exception put on the plan is lifted from then on. Reasons, counts and postings may follow.",
         controls=[Control("at", "Since", "datetime-local", f"{now:%Y-%m-%dT%H:%M}", required=False)],
-        hidden=_versioned(exception),
+        hidden=versioned(exception),
     )  # fmt: skip
 
 
@@ -153,8 +127,9 @@ def _reverse(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> D
         submit="Take it back",
         lead=f"Decided by {decision.decided_by}. Open tasks end, unsent postings are cancelled, confirmed ones get a "
         "reversal.",
-        controls=[_reason()],
-        hidden={**_versioned(exception), "number": decision.number},
+        controls=[reason()],
+        hidden={**versioned(exception), "number": decision.number},
+        note=way_back(decision),
     )  # fmt: skip
 
 
@@ -174,7 +149,7 @@ def _merge(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
         submit="Merge",
         lead="Its signals count in the other record from now on; this one is cancelled and can be restored.",
         controls=[Control("into", "Into", "text", choices[0][0] if choices else "", required=True, choices=choices),
-                  _reason()],
+                  reason()],
     )  # fmt: skip
 
 
@@ -196,7 +171,7 @@ def _split(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
         url=f"/exceptions/{exception.ref}/split/",
         submit="Split off",
         lead="The signals you choose become a record of their own, routed anew. Choose some, but not all.",
-        controls=[*controls, _reason()],
+        controls=[*controls, reason()],
     )
 
 
@@ -233,7 +208,7 @@ def _sort(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dial
                     "" if exception.quantity is None else f"{exception.quantity.normalize():f}", required=False,
                     min="0"),
         ],
-        hidden=_versioned(exception),
+        hidden=versioned(exception),
     )  # fmt: skip
 
 
@@ -258,12 +233,13 @@ def _shelve(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
             Control("place", "Where", "text", places[0][0] if places else "", required=True, choices=places),
             Control("hours", "For", "text", "4", required=True, choices=SHELF_HOURS),
             Control("people", "Also what people report", "checkbox", "", required=False),
-            _reason(placeholder="pressure sensor is replaced on Thursday"),
+            reason(placeholder="pressure sensor is replaced on Thursday"),
         ],
     )  # fmt: skip
 
 
 BUILDERS: dict[str, Builder] = {
+    **dialogs_after.BUILDERS,
     "shelve": _shelve,
     "unsplit": _simple(
         "unsplit", "Undo the split of", "Undo the split",
@@ -325,7 +301,7 @@ def correct_dialog(exception: ExceptionRecord, name: str, value: Any) -> Dialog:
         submit="Correct",
         lead="The record is routed anew where this matters.",
         controls=[control],
-        hidden=_versioned(exception),
+        hidden=versioned(exception),
     )
 
 
@@ -336,7 +312,7 @@ def decline_dialog(response: Response) -> Dialog:
         url=f"/responses/{response.pk}/decline/",
         submit="Decline",
         lead=f"{response.exception.ref} {response.exception.title}. The next one on duty is asked at once.",
-        controls=[_reason(placeholder="Not my machine, at another stop, not qualified")],
+        controls=[reason(placeholder="Not my machine, at another stop, not qualified")],
     )
 
 

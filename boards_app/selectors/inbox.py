@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from boards_app import wording
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.record.approvals import waiting_for
 from core.clock import minutes_between
 from decisions_app.models import Task
 from decisions_app.selectors import open_tasks_for
@@ -38,6 +39,7 @@ class Inbox:
     answers: list[dict[str, Any]] = field(default_factory=list)
     going: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    approvals: list[dict[str, Any]] = field(default_factory=list)
     informed: list[dict[str, Any]] = field(default_factory=list)
     owned: list[dict[str, Any]] = field(default_factory=list)
     flood: int = 0
@@ -55,7 +57,7 @@ class Inbox:
 
     @property
     def to_do(self) -> int:
-        return len(self.going) + len(self.tasks)
+        return len(self.going) + len(self.tasks) + len(self.approvals)
 
 
 def inbox_of(frame: Frame) -> Inbox:
@@ -72,6 +74,7 @@ def inbox_of(frame: Frame) -> Inbox:
             found.going.append(_going(response, now))
         else:
             found.informed.append(_line(response.exception, now))
+    found.approvals = waiting_for(user)
     found.tasks = [_task(task, user, now) for task in open_tasks_for(user)[:100]]
     found.flood = flood_of(user.pk, now)
     if found.flood:

@@ -18,7 +18,7 @@ from boards_app.views.frame import done, page, typed_moment
 from core import clock
 from core.errors import InvalidInput, NotFound
 from decisions_app import services as decisions
-from decisions_app.models import Option, Task
+from decisions_app.models import Approval, Option, Task
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, Response
 from exceptions_app.selectors import exception_by_ref, visible_to
@@ -57,8 +57,46 @@ def _decide(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     decisions.decide(
         exception_id=exception.pk, option_code=code, inputs=inputs_from(option.inputs, posted), actor=user,
         reason=posted.get("reason", "").strip(), expected_version=_version(posted), via=DESK,
+        emergency=posted.get("emergency") == "1",
     )  # fmt: skip
     return f"Decided: {option}."
+
+
+def _ask(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    code = posted.get("option", "")
+    option = Option.objects.filter(playbook__type=exception.type_id, code=code, active=True).first()
+    if option is None:
+        raise InvalidInput("decisions.option", "Choose an option first.")
+    rows = decisions.ask_approval(
+        exception_id=exception.pk, option_code=code, inputs=inputs_from(option.inputs, posted), actor=user,
+        reason=posted.get("reason", "").strip(), expected_version=_version(posted), via=DESK,
+    )  # fmt: skip
+    names = ", ".join(str(row.person or row.get_role_display()) for row in rows)
+    return f"Asked: {names}. {option} takes effect with the last yes."
+
+
+def _cause(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    cause = decisions.state_cause(
+        exception_id=exception.pk, category=posted.get("category", ""), text=posted.get("text", ""), actor=user,
+        via=DESK,
+    )  # fmt: skip
+    return f"Root cause: {cause.category}."
+
+
+def _follow_up(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    due_at = typed_moment(posted.get("due_at", ""), exception.site.timezone)
+    if due_at is None:
+        raise InvalidInput("tasks.due", "Say by when.", field="due_at")
+    name, days = posted.get("person", ""), posted.get("check_days", "")
+    person = User.objects.filter(username=name, is_active=True).first() if name else None
+    if name and person is None:
+        raise InvalidInput("exceptions.unknown_person", f"There is nobody called {name}.")
+    task = decisions.add_task(
+        exception_id=exception.pk, title=posted.get("title", ""), function_code=posted.get("function", ""),
+        due_at=due_at, blocking=False, actor=user, person=person,
+        check_days=int(days) if days.isdigit() and len(days) < 4 else None,
+    )  # fmt: skip
+    return f"Follow-up handed out: {task.title}."
 
 
 def _reverse(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
@@ -134,11 +172,6 @@ def _shelve(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     return f"Shelved: {shelf.scope}."
 
 
-def _comment(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
-    decisions.comment(exception_id=exception.pk, author=user, text=posted.get("text", ""), via=DESK)
-    return "Said to everyone here."
-
-
 def _reroute(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     name = posted.get("person", "")
     person = User.objects.filter(username=name, is_active=True).first() if name else None
@@ -203,6 +236,9 @@ def _sort(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
 VERBS: dict[str, tuple[str, Step]] = {
     "acknowledge": ("exception.respond", _acknowledge),
     "decide": ("exception.decide", _decide),
+    "ask": ("exception.decide", _ask),
+    "cause": ("exception.resolve", _cause),
+    "follow-up": ("exception.resolve", _follow_up),
     "reverse": ("exception.decide", _reverse),
     "resolve": ("exception.resolve", _with_reason(decisions.resolve, "resolved")),
     "reopen": ("exception.reopen", _with_reason(decisions.reopen, "is open again")),
@@ -213,7 +249,6 @@ VERBS: dict[str, tuple[str, Step]] = {
     "split": ("exception.split", _split),
     "unsplit": ("exception.split", _unsplit),
     "shelve": ("exception.shelve", _shelve),
-    "comment": ("exception.comment", _comment),
     "reroute": ("exception.respond", _reroute),
     "add": ("exception.respond", _add),
     "change": ("exception.respond", _change),
@@ -304,6 +339,11 @@ def task(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse
     if found is None:
         raise NotFound("tasks.none", "There is no such task.")
     require(frame.user, "task.finish", found.exception.site_id)
+    if verb == "call-off":
+        decisions.call_off_task(
+            task_id=pk, actor=frame.user, reason=request.POST.get("reason", ""), via=INBOX
+        )
+        return done(request, f"Called off: {found.title}.")
     if verb == "take":
         decisions.take_task(task_id=pk, actor=frame.user)
         return done(request, f"Yours now: {found.title}.")
@@ -312,3 +352,26 @@ def task(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse
         note=request.POST.get("note", "").strip(), via=INBOX,
     )  # fmt: skip
     return done(request, f"Done: {found.title}.")
+
+
+@require_POST
+@page
+def approval(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
+    """Yes, no with a reason, or one's own request taken back."""
+    found = (
+        Approval.objects.filter(pk=pk, exception__in=visible_to(frame.user)).select_related("option").first()
+    )
+    if found is None:
+        raise NotFound("approvals.none", "There is no such request.")
+    require(frame.user, "exception.decide", found.exception.site_id)
+    reason = request.POST.get("reason", "").strip()
+    if verb == "refuse":
+        decisions.refuse_approval(approval_id=pk, actor=frame.user, reason=reason, via=DESK)
+        return done(request, f"Not approved: {found.option}.")
+    if verb == "withdraw":
+        decisions.withdraw_approval(approval_id=pk, actor=frame.user, via=DESK)
+        return done(request, f"Taken back: {found.option}.")
+    row = decisions.approve(approval_id=pk, actor=frame.user, note_text=reason, via=DESK)
+    if row.status == "stale":
+        return done(request, f"Out of date, {row.answer}. {row.asked_by} is told to ask again.")
+    return done(request, f"Approved: {found.option}.")

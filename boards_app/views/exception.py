@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from boards_app.selectors import dialogs
+from boards_app.selectors import dialogs, dialogs_after
+from boards_app.selectors.asking import Dialog
 from boards_app.selectors.controls import inputs_from
-from boards_app.selectors.dialogs import Dialog
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.record.deciding import intended_of
 from boards_app.selectors.record.page import record_page
@@ -116,6 +116,18 @@ def task_dialog(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
         raise NotFound("tasks.none", "There is no such task.")
     with timezone.override(task.exception.site.timezone):
         return ask(request, dialogs.task_dialog(task))
+
+
+@require_GET
+@page
+def call_off_dialog(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
+    """Why a task is not needed."""
+    task = (
+        Task.objects.filter(pk=pk, exception__in=visible_to(frame.user)).select_related("exception").first()
+    )
+    if task is None:
+        raise NotFound("tasks.none", "There is no such task.")
+    return ask(request, dialogs_after.call_off_dialog(task))
 
 
 def ask(request: HttpRequest, question: Dialog, *, target: str = "dialog") -> HttpResponse:

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors import triage as desk
 from boards_app.selectors.accuracy import proposals
+from boards_app.selectors.asking import Dialog
 from boards_app.selectors.controls import Control
-from boards_app.selectors.dialogs import Dialog
 from boards_app.selectors.frame import Frame, site_groups
 from boards_app.views.exception import ask
 from boards_app.views.frame import done, is_htmx, page, show

@@ -4,20 +4,19 @@ A handful of queries, whatever its history.
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from boards_app import wording
 from boards_app.selectors.risk import Risk
 from core.clock import minutes_between
-from decisions_app.models import Decision
+from decisions_app.similar import similar_to
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Site, User
 from plant_app.selectors import can, current_states
 from routing_app.sentences import explain_line
 
-SEEN_DAYS = 180
 _LONG_FIGURE = re.compile(r"\d+\.\d{2,}")
 
 
@@ -144,37 +143,17 @@ def condition_words(condition: dict[str, Any]) -> str:
 
 
 def seen_before(exception: ExceptionRecord, now: datetime, user: User) -> list[dict[str, Any]]:
-    """The last ended exceptions of the same machine, item, lot or customer and type, with what was decided."""
-    same: dict[str, Any] = {}
-    for name in ("work_unit_id", "lot_id", "item_id", "customer_id", "work_centre_id"):
-        if getattr(exception, name) is not None:
-            same = {name: getattr(exception, name)}
-            break
-    if not same:
-        return []
-    rows = list(
-        ExceptionRecord.objects.for_user(user)
-        .filter(
-            type=exception.type_id, site=exception.site_id, captured_at__gte=now - timedelta(days=SEEN_DAYS)
-        )
-        .filter(status__in=("resolved", "closed"), drill=False, **same)
-        .exclude(pk=exception.pk)
-        .select_related("reason")
-        .order_by("-captured_at")[:3]
-    )
-    taken: dict[int, str] = {}
-    for decision in Decision.objects.filter(exception__in=rows, reversed_at=None).select_related("option"):
-        taken.setdefault(decision.exception_id, decision.option.name)
+    """Ended records most like this one: why they happened, what was decided, how long it took, whether it held."""
     zone = ZoneInfo(exception.site.timezone)
     found = []
-    for row in rows:
-        at = row.captured_at.astimezone(zone)
-        end = row.resolved_at or row.closed_at
-        took = f" in {wording.span(minutes_between(row.captured_at, end))}" if end else ""
-        cause = f"{row.reason.name}. " if row.reason else ""
-        done = taken.get(row.pk, "Resolved without a decision")
+    for one in similar_to(exception, user, now, limit=4):
+        at = one.record.captured_at.astimezone(zone)
+        took = f" in {wording.span(one.minutes)}" if one.minutes is not None else ""
+        done = ", then ".join(one.options) or "Resolved without a decision"
+        parts = [one.cause, f"{done}{took}", "came back" if one.reopened else ""]
         found.append(
-            {"icon": "history", "words": row.ref, "url": f"/exceptions/{row.ref}/", "more": f"{at.day} {at:%b}",
-             "note": f"{cause}{done}{took}"}
+            {"icon": "history", "words": one.record.ref, "url": f"/exceptions/{one.record.ref}/",
+             "more": f"{at.day} {at:%b}, {one.same[0]}" if one.same else f"{at.day} {at:%b}",
+             "note": ". ".join(part for part in parts if part)}
         )  # fmt: skip
     return found

@@ -65,6 +65,8 @@ def deciding_of(exception: ExceptionRecord, user: User, now: datetime, wanted: s
                 "name": view.option.name,
                 "when": view.option.when,
                 "why_not": view.why_not,
+                "approvers": view.approvers,
+                "message": view.message,
                 "picked": picked,
                 "controls": controls_of(view.option.inputs, view.values, choices),
             }

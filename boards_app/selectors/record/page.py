@@ -5,20 +5,22 @@ from typing import Any
 from boards_app.selectors.attached import attached
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.panel import my_response
+from boards_app.selectors.record.approvals import approvals_of, contained_of
 from boards_app.selectors.record.around import links_of, route_of, seen_before
 from boards_app.selectors.record.books import postings_of
 from boards_app.selectors.record.deciding import deciding_of
 from boards_app.selectors.record.functions import functions_of
 from boards_app.selectors.record.head import UNDECIDED, head_of, next_of
 from boards_app.selectors.record.order_lines import order_lines_of
-from boards_app.selectors.record.story import events_of, talk_of
+from boards_app.selectors.record.story import events_of
+from boards_app.selectors.record.talk import talk_of, texts_of
 from boards_app.selectors.reported import reported
 from boards_app.selectors.risk import risks_of
 from core.errors import DomainError
 from decisions_app.models import Task
 from decisions_app.selectors import tasks_of
 from decisions_app.services.merging import split_from
-from decisions_app.services.tasks import check_doer
+from decisions_app.services.tasks import check_doer, signs_release
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
@@ -43,13 +45,17 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "asked": order_lines_of(exception, user),
         "functions": functions_of(exception, now),
         "deciding": deciding,
-        "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled"],
+        "approvals": approvals_of(exception, user),
+        "contained": contained_of(exception),
+        "cause": getattr(exception, "root_cause", None),
+        "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled" or task.note],
         "postings": postings_of(exception, user, now, deciding.picked),
         "links": links_of(exception, risk, now, user),
         "risk": risk,
         "route": route_of(exception, user),
         "before": seen_before(exception, now, user),
         "talk": talk_of(exception),
+        "talk_texts": texts_of(exception, user) if may["comment"] else [],
         "events": events_of(exception),
         "live": live_groups(exception),
         "uom": exception.uom or (exception.item.uom if exception.item else ""),
@@ -87,6 +93,7 @@ def rights_of(exception: ExceptionRecord, user: User) -> dict[str, bool]:
         "shelve": exception.type.code != "safety_stop" and exception.work_centre_id is not None
         and can(user, "exception.shelve", site),
         "comment": can(user, "exception.comment", site),
+        "learn": status not in {Status.TRIAGE, Status.CANCELLED} and can(user, "exception.resolve", site),
     }  # fmt: skip
     may["more"] = any(
         may[name]
@@ -123,10 +130,25 @@ def task_row(task: Task, user: User) -> dict[str, Any]:
         "may": doer,
         "mine": task.person_id == user.pk,
         "finish_url": f"/tasks/{task.pk}/finish/" if doer else "",
+        "called_off": task.status == "cancelled",
+        "call_off": open_ and (doer or task.exception.owner_id == user.pk) and not signs_release(task),
+        "check": _check_words(task),
         "take_url": f"/tasks/{task.pk}/take/" if doer and task.person_id != user.pk else "",
         "result": ", ".join(f"{name} {value}" for name, value in task.result.items()),
         "open_since": task.created_at,
     }
+
+
+def _check_words(task: Task) -> str:
+    """Where a follow-up's check stands."""
+    if task.check_days is None:
+        return ""
+    if task.check_result:
+        again = f", {task.reopened} times" if task.reopened > 1 else ""
+        return f"{task.get_check_result_display().lower()}{again}: {task.check_words}"
+    if task.check_due_at is not None:
+        return f"checked on {task.check_due_at:%d %b} whether it came back"
+    return f"checked {task.check_days} days after"
 
 
 def may_do(task: Task, user: User) -> bool:

@@ -20,7 +20,8 @@ _ICONS: Final[dict[str, str]] = {
     EventKind.REPAIRED: "wrench",
     EventKind.ALIGNED: "users", EventKind.ESCALATED: "octagon-alert", EventKind.URGENCY_CHANGED: "arrow-up",
     EventKind.WINDOW_CHANGED: "hourglass", EventKind.DECIDED: "git-compare",
-    EventKind.DECISION_REVERSED: "undo-2", EventKind.TASK_DONE: "square-check",
+    EventKind.DECISION_REVERSED: "undo-2", EventKind.APPROVAL: "user-check", EventKind.CAUSE_SET: "info",
+    EventKind.EFFECT_CHECKED: "rotate-ccw", EventKind.TASK_DONE: "square-check",
     EventKind.TASK_CHANGED: "clipboard-list", EventKind.COMMENTED: "message-square",
     EventKind.CLEARED: "circle-check", EventKind.RETURNED: "rotate-ccw", EventKind.RESOLVED: "check-check",
     EventKind.CLOSED: "archive", EventKind.REOPENED: "rotate-ccw", EventKind.CANCELLED: "ban",
@@ -113,11 +114,3 @@ def _line(event: ExceptionEvent) -> dict[str, Any]:
 def _opened(event: ExceptionEvent) -> str:
     who = str(event.actor) if event.actor else event.actor_text
     return f"Opened from {who}’s report" if who else "Opened"
-
-
-def talk_of(exception: ExceptionRecord) -> list[dict[str, Any]]:
-    """What people said to everyone, oldest first. One query."""
-    return [
-        {"who": comment.author, "text": comment.text, "at": comment.at}
-        for comment in exception.comments.select_related("author").order_by("at", "pk")
-    ]

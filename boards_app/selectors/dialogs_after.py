@@ -1,0 +1,92 @@
+"""The questions about yeses and about what is learnt: refuse, call off, root cause, follow-up; and the way back."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from boards_app.selectors.asking import Builder, Dialog, functions, reason
+from boards_app.selectors.controls import Choices, Control
+from core import clock
+from core.errors import NotFound
+from decisions_app.models import Decision, Task
+from decisions_app.reversals import POSTINGS
+from decisions_app.services.follow_ups import categories_for
+from erp_sync.kinds import KIND_NAMES
+from exceptions_app.models import ExceptionRecord
+from plant_app.models import User
+
+
+def way_back(decision: Decision) -> str:
+    """How what ERP has of it is taken back, kind by kind."""
+    kinds = decision.posting_links.filter(posting__status__in=("confirmed", "local", "unknown", "sending"))
+    names = dict.fromkeys(kinds.order_by("-posting_id").values_list("posting__kind", flat=True))
+    return ". ".join(f"{KIND_NAMES[name]}: {POSTINGS[name].words}" for name in names if name in POSTINGS)
+
+
+def _refuse(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    number = asked.get("number", "")
+    row = (
+        exception.approvals.filter(pk=number, status="waiting").select_related("option", "asked_by").first()
+        if number.isdigit()
+        else None
+    )
+    if row is None:
+        raise NotFound("approvals.none", f"{exception.ref} has no such request.")
+    return Dialog(
+        title=f"Do not approve: {row.option}",
+        url=f"/approvals/{row.pk}/refuse/",
+        submit="Refuse",
+        lead=f"{row.asked_by} is told why. The record stays undecided; who may decide can still do so."
+        if row.why != "ratify"
+        else f"{row.asked_by} is told why. The decision stays until somebody takes it back.",
+        controls=[reason("Why not")],
+    )
+
+
+def _cause(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    said = getattr(exception, "root_cause", None)
+    choices = tuple((row.code, row.name) for row in categories_for(exception))
+    return Dialog(
+        title=f"Why {exception.ref} happened",
+        url=f"/exceptions/{exception.ref}/cause/",
+        submit="Keep",
+        lead="The root cause, not the symptom. It can be stated or put right after the record has closed.",
+        controls=[
+            Control("category", "Root cause", "text", said.category.code if said else "", required=True,
+                    choices=choices),
+            Control("text", "In words", "textarea", said.text if said else "", required=False,
+                    placeholder="hose past its nine years, not on the plan"),
+        ],
+    )  # fmt: skip
+
+
+def _follow_up(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    due = clock.now().astimezone(ZoneInfo(exception.site.timezone)) + timedelta(days=7)
+    people = (("", "Whoever of the function takes it"), *Choices(exception).person)
+    return Dialog(
+        title=f"Follow-up to {exception.ref}",
+        url=f"/exceptions/{exception.ref}/follow-up/",
+        submit="Hand out",
+        lead="It blocks nothing and lives on after the record has closed. Where a check is set, it opens again if the "
+        "same thing comes back within that time.",
+        controls=[
+            Control("title", "What is to be done", "text", "", required=True),
+            Control("function", "Function", "text", exception.owner_function.code, required=True, choices=functions()),
+            Control("person", "Owner", "text", "", required=False, choices=people),
+            Control("due_at", "By", "datetime-local", f"{due:%Y-%m-%dT%H:%M}", required=True),
+            Control("check_days", "Did it help? Check after", "number", "30", required=False, unit="days", min="1"),
+        ],
+    )  # fmt: skip
+
+
+def call_off_dialog(task: Task) -> Dialog:
+    """Say why a task is not needed."""
+    return Dialog(
+        title=f"Call off: {task.title}",
+        url=f"/tasks/{task.pk}/call-off/",
+        submit="Call it off",
+        lead=f"{task.exception.ref} no longer waits for it. It ends no condition by itself.",
+        controls=[reason("Why it is not needed")],
+    )
+
+
+BUILDERS: dict[str, Builder] = {"refuse": _refuse, "cause": _cause, "follow-up": _follow_up}
