@@ -15,7 +15,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
-from unfold.widgets import UnfoldAdminSelectMultipleWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from core.errors import DomainError
 from routing_app import engine, services, words
@@ -68,6 +72,13 @@ class StepForm(forms.Form):
     repeats = _minutes("told again, times", least=0, required=False)
     repeat_minutes = _minutes("every (min)", least=1, required=False)
 
+    channel = forms.ChoiceField(
+        choices=[("", "as each wishes"), *words.CHANNEL_CHOICES],
+        required=False,
+        label="also by",
+        widget=UnfoldAdminSelectWidget,
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["repeats"].validators.append(MaxValueValidator(100))
@@ -100,6 +111,7 @@ def _steps(formset: Any) -> tuple[Step, ...]:
                 minutes=data.get("minutes"),
                 repeats=repeats,
                 repeat_minutes=(data.get("repeat_minutes") or 5) if repeats else 0,
+                channel=data.get("channel", ""),
             )
         )
     return tuple(found)
@@ -114,6 +126,7 @@ def _filled(row: Row) -> tuple[LimitsForm, Any]:
             "minutes": step.minutes,
             "repeats": step.repeats or None,
             "repeat_minutes": step.repeat_minutes or None,
+            "channel": step.channel,
         }
         for step in row.steps
     ]

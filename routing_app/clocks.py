@@ -70,7 +70,8 @@ def times(minutes: int, factor: Decimal) -> int:
 class Step:
     """One step of a ladder as configured: at `factor` times the acknowledge limit, or at fixed `minutes`.
 
-    It is told again `repeats` times, every `repeat_minutes`, while nobody acknowledges.
+    It is told again `repeats` times, every `repeat_minutes`, while nobody acknowledges; by `channel` too, where one is
+    named, beside what each person wishes.
     """
 
     level: int
@@ -79,6 +80,7 @@ class Step:
     minutes: int | None = None
     repeats: int = 0
     repeat_minutes: int = 0
+    channel: str = ""
 
     def after(self, acknowledge: int) -> int:
         """Minutes after the opening at which the step is told, unless somebody has acknowledged."""
@@ -96,6 +98,7 @@ class Level:
     after_minutes: int
     repeats: int = 0
     repeat_minutes: int = 0
+    channel: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -105,6 +108,8 @@ class Level:
         }
         if self.repeats:
             found |= {"repeats": self.repeats, "repeat_minutes": self.repeat_minutes}
+        if self.channel:
+            found["channel"] = self.channel
         return found
 
     @classmethod
@@ -115,6 +120,7 @@ class Level:
             data["after_minutes"],
             data.get("repeats", 0),
             data.get("repeat_minutes", 0),
+            data.get("channel", ""),
         )
 
 
@@ -156,6 +162,7 @@ def climb(
                 after_minutes=after,
                 repeats=step.repeats,
                 repeat_minutes=step.repeat_minutes,
+                channel=step.channel,
             )
         )
     return tuple(levels)

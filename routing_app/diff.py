@@ -127,7 +127,8 @@ def _ladder_text(ladder: LadderSpec | None) -> str:
         return ""
     steps = (
         f"{step.level}: {' + '.join(words.label_of(words.ROLES, role) for role in step.roles) or 'nobody'} "
-        f"({f'{step.minutes} min' if step.minutes is not None else f'× {step.factor}'})"
+        f"({f'{step.minutes} min' if step.minutes is not None else f'× {step.factor}'}"
+        f"{f', {words.CHANNELS.get(step.channel, step.channel)}' if step.channel else ''})"
         for step in ladder.steps
     )
     return ", ".join(steps)

@@ -66,7 +66,7 @@ class LadderStepForm(forms.ModelForm):
 
     class Meta:
         model = LadderStep
-        fields = ("level", "roles", "factor", "minutes", "repeats", "repeat_minutes")
+        fields = ("level", "roles", "factor", "minutes", "repeats", "repeat_minutes", "channel")
 
 
 def options_of(fact: Fact) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ class Cell:
     rule_of_time: str
     skipped: bool = False
     again: str = ""
+    channel: str = ""
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ def _cell(step: Step, acknowledge: int, first: int) -> Cell:
         rule_of_time="fixed" if fixed else f"× {factor:f}" if factor else "",
         skipped=step.level < first,
         again=f"again {step.repeats} ×, every {step.repeat_minutes} min" if step.repeats else "",
+        channel=words.CHANNELS.get(step.channel, step.channel),
     )
 
 

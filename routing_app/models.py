@@ -29,26 +29,10 @@ from routing_app.workflow_models import (
 )
 
 __all__ = [
-    "CATCH_ALL_ORDER",
-    "ApprovalStatus",
-    "ClockLimit",
-    "ImportMode",
-    "Ladder",
-    "LadderStep",
-    "Mark",
-    "Need",
-    "OtherAcknowledgeLimit",
-    "Place",
-    "PublishingPolicy",
-    "RoutingCase",
-    "Rule",
-    "RuleApproval",
-    "RuleCondition",
-    "RuleFunction",
-    "RuleImport",
-    "RuleKind",
-    "RuleVersion",
-]
+    "CATCH_ALL_ORDER", "ApprovalStatus", "ClockLimit", "ImportMode", "Ladder", "LadderStep", "Mark", "Need",
+    "OtherAcknowledgeLimit", "Place", "PublishingPolicy", "RoutingCase", "Rule", "RuleApproval", "RuleCondition",
+    "RuleFunction", "RuleImport", "RuleKind", "RuleVersion",
+]  # fmt: skip
 
 #: The catch-all's place. The database keeps every other rule before it.
 CATCH_ALL_ORDER: Final = 1_000_000
@@ -120,6 +104,10 @@ class LadderStep(models.Model):
     )
     repeat_minutes = models.PositiveSmallIntegerField(
         "every, minutes", default=5, validators=[MinValueValidator(1)]
+    )
+
+    channel = models.CharField(
+        max_length=10, blank=True, choices=words.CHANNEL_CHOICES, help_text="beside what each person wishes"
     )
 
     class Meta:
@@ -355,6 +343,7 @@ class RuleVersion(models.Model):
     restores = models.PositiveIntegerField(
         "goes back to version", null=True, blank=True, help_text="the earlier version it equals"
     )
+    edits_upto = models.JSONField(default=dict, editable=False)
     snapshot = models.JSONField()
     digest = models.CharField(max_length=64)
     checks = models.JSONField(default=list, blank=True)

@@ -162,6 +162,7 @@ class LadderSpec:
                     "roles": list(step.roles),
                     "factor": None if step.factor is None else str(step.factor),
                     "minutes": step.minutes,
+                    **({"channel": step.channel} if step.channel else {}),
                     **(
                         {"repeats": step.repeats, "repeat_minutes": step.repeat_minutes}
                         if step.repeats
@@ -185,6 +186,7 @@ class LadderSpec:
                     step.get("minutes"),
                     step.get("repeats", 0),
                     step.get("repeat_minutes", 0),
+                    step.get("channel", ""),
                 )
                 for step in data["steps"]
             ),

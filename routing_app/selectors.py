@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import F, Func, Min, OuterRef, Prefetch, QuerySet
+from django.db.models import F, Func, Max, Min, OuterRef, Prefetch, QuerySet
 
 from core import clock, keys
 from plant_app.models import (
@@ -140,6 +140,7 @@ def draft_spec() -> RulesetSpec:
                         step.minutes,
                         step.repeats,
                         step.repeat_minutes if step.repeats else 0,
+                        step.channel,
                     )
                     for step in ladder.steps.all()
                 ),
@@ -204,13 +205,24 @@ def waiting_approval() -> RuleApproval | None:
     return RuleApproval.objects.filter(status=ApprovalStatus.WAITING).select_related("asked_by").first()
 
 
+def last_edits() -> dict[str, int]:
+    """The newest kept edit of every tracked table, by its number."""
+    found = {}
+    for name in _TRACKED:
+        events = apps.get_model("routing_app", f"{name}Event").objects
+        found[name] = events.aggregate(last=Max("pgh_id"))["last"] or 0
+    return found
+
+
 def draft_authors() -> set[int]:
     """Ids of everybody who edited the draft since the last publication, as far as the edit was made by a person."""
     version = latest_version()
     found: set[int] = set()
     for name in _TRACKED:
         edits = apps.get_model("routing_app", f"{name}Event").objects.filter(pgh_context__isnull=False)
-        if version is not None:
+        if version is not None and name in version.edits_upto:
+            edits = edits.filter(pgh_id__gt=version.edits_upto[name])
+        elif version is not None:  # published before the last edits were noted with it
             edits = edits.filter(pgh_created_at__gt=version.published_at)
         made = edits.order_by().values_list("pgh_context__metadata__user", flat=True).distinct()
         found |= {one for one in made if isinstance(one, int)}

@@ -176,6 +176,9 @@ def faults_of_ladder(ladder: LadderSpec, *, row: int) -> list[Fault]:
             found.append(("import.value", "factor", "A level has either a factor or fixed minutes."))
         if step.factor is not None and not _is_factor(step.factor, Decimal(0), Decimal("9999.99")):
             found.append(("import.number", "factor", "A number from 0 with two decimals is expected."))
+        if step.channel and step.channel not in words.CHANNELS:
+            said = f"“{step.channel}” is none of {', '.join(words.CHANNELS)}."
+            found.append(("import.choice", "channel", said))
         for name, value in (("level", step.level), ("minutes", step.minutes)):
             if value is not None and not 0 <= value <= 1_000_000:
                 found.append(("import.number", name, "A whole number from 0 is expected."))

@@ -42,7 +42,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "early_level", "early_factor", "acknowledge", "decide", "resolve", "acknowledge_factor", "to_triage",
         "playbook", "proposes_type", "mark", "lead_follows", "note", "says",
     ),
-    LADDERS: ("ladder", "name", "level", "roles", "factor", "minutes", "repeats", "repeat_minutes"),
+    LADDERS: ("ladder", "name", "level", "roles", "factor", "minutes", "repeats", "repeat_minutes", "channel"),
     LIMITS: ("type", "urgency", "acknowledge", "decide", "resolve", "contain"),
     OTHERS: ("urgency", "acknowledge"),
 }  # fmt: skip
@@ -96,10 +96,11 @@ def tables_of(spec: RulesetSpec) -> dict[str, Table]:
                     str(step.level),
                     ", ".join(step.roles),
                     *(_number(one) for one in (step.factor, step.minutes, step.repeats, step.repeat_minutes)),
+                    step.channel,
                 ]
             )
         if not ladder.steps:
-            ladders.append([ladder.code, ladder.name, *[""] * 6])
+            ladders.append([ladder.code, ladder.name, *[""] * 7])
     limits = [
         [type_code, band, *map(_number, (one.acknowledge, one.decide, one.resolve, one.contain))]
         for (type_code, band), one in sorted(spec.limits.items())
@@ -268,6 +269,7 @@ def _read_ladders(rows: list[_Row], faults: list[Fault]) -> tuple[LadderSpec, ..
                 row.whole("minutes"),
                 row.whole("repeats") or 0,
                 row.whole("repeat_minutes") or 0,
+                row.text("channel").strip(),
             )
         )
     found = []

@@ -102,6 +102,15 @@ LEAD_OF: Final[Mapping[str, str]] = {
     "safety": "safety_duty",
 }
 
+#: Channels a ladder's level may be told by, beside what each person wishes; the notifying layer knows them by these.
+CHANNELS: Final[Mapping[str, str]] = {
+    "email": "e-mail",
+    "push": "push to a device",
+    "chat": "chat",
+    "phone": "text message or call",
+}
+CHANNEL_CHOICES: Final = list(CHANNELS.items())
+
 HERE: Final = "here"
 OTHER_SITE: Final = "other_site"
 PLACES: Final[Mapping[str, str]] = {HERE: "of this site", OTHER_SITE: "of the other site"}

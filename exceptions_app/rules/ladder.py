@@ -95,11 +95,12 @@ def _open_minutes(entry: Mapping[str, Any]) -> int:
     return int(entry.get("work_minutes", entry.get("after_minutes", 0)))
 
 
-def _again(entry: Mapping[str, Any]) -> dict[str, int]:
-    """How often a level is told again, where it is."""
-    if not entry.get("repeats"):
-        return {}
-    return {"repeats": int(entry["repeats"]), "repeat_minutes": int(entry["repeat_minutes"])}
+def _again(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """How often a level is told again, where it is, and the channel it asks for, where it names one."""
+    found: dict[str, Any] = {"channel": entry["channel"]} if entry.get("channel") else {}
+    if entry.get("repeats"):
+        found |= {"repeats": int(entry["repeats"]), "repeat_minutes": int(entry["repeat_minutes"])}
+    return found
 
 
 def plain(*, role: str, lead: str, limit_minutes: int, manager: str = "area_manager") -> list[dict[str, Any]]:

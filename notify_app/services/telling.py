@@ -31,6 +31,8 @@ WAKES: Final = {
     NoticeChannel.CHAT.value: "notices_outside",
     NoticeChannel.PHONE.value: "notices_outside",
 }
+#: Reasons a ladder's level is behind.
+CLIMBED: Final = frozenset({"first", "escalation", "ladder"})
 
 
 def take_tellings(*, limit: int = 500) -> int:
@@ -93,6 +95,14 @@ def _not_needed(telling: Telling) -> str:
     return ""
 
 
+def _asked_channel(telling: Telling) -> str:
+    """The channel the frozen ladder's level asks for beside the person's own; empty where it names none."""
+    if telling.response is None or telling.reason not in CLIMBED:
+        return ""
+    rungs = telling.response.ladder
+    return next((str(rung.get("channel", "")) for rung in rungs if rung.get("level") == telling.level), "")
+
+
 def _notices_of(telling: Telling, ways: Ways, teams: TeamWays, hold: Hold | None) -> list[Notice]:
     """The portal's notice, and those of the person's channels; what waits says for what."""
     person = telling.person
@@ -134,7 +144,9 @@ def _notices_of(telling: Telling, ways: Ways, teams: TeamWays, hold: Hold | None
     if clock.moved():
         return notices
     now = clock.now()
-    for channel, address in ways.at_once(person, urgency_of(telling.urgency_rank)):
+    for channel, address in ways.at_once(
+        person, urgency_of(telling.urgency_rank), also=_asked_channel(telling)
+    ):
         if hold is None:
             notices.append(
                 Notice(

@@ -42,9 +42,13 @@ class Ways:
         found = {address.channel for address in self._addresses.get(person.pk, ())}
         return frozenset(found | ({NoticeChannel.EMAIL.value} if person.email else set()))
 
-    def at_once(self, person: User, urgency: str) -> list[tuple[str, Address | None]]:
-        """Channels, with their addresses, that a notice goes out by now, in the person's order."""
-        chosen = manners.at_once(self.manner(person), urgency, self.available(person))
+    def at_once(self, person: User, urgency: str, also: str = "") -> list[tuple[str, Address | None]]:
+        """Channels, with their addresses, that a notice goes out by now, in the person's order; and by `also` (what
+        the ladder's level asks for) where it leads to them."""
+        available = self.available(person)
+        chosen = manners.at_once(self.manner(person), urgency, available)
+        if also in available and also not in chosen:
+            chosen = (*chosen, also)
         return [pair for channel in chosen for pair in self.through(person, channel)]
 
     def through(self, person: User, channel: str) -> list[tuple[str, Address | None]]:

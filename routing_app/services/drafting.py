@@ -205,6 +205,7 @@ def write_ladder(spec: LadderSpec) -> Ladder:
                 "minutes": step.minutes,
                 "repeats": step.repeats,
                 "repeat_minutes": step.repeat_minutes or 5,
+                "channel": step.channel,
             },
         )
     ladder.steps.exclude(level__in=[step.level for step in spec.steps]).delete()

@@ -18,6 +18,7 @@ from routing_app.models import ApprovalStatus, Rule, RuleApproval, RuleVersion
 from routing_app.ruleset import RulesetSpec
 from routing_app.selectors import (
     draft_spec,
+    last_edits,
     latest_version,
     problems_of,
     second_person_wanted,
@@ -77,6 +78,7 @@ def freeze(
         approved_by=approval.decided_by if approval else None,
         approved_at=approval.decided_at if approval else None,
         restores=restores,
+        edits_upto=last_edits(),
         snapshot=spec.as_dict(),
         digest=digest,
         checks=[problem.as_dict() for problem in problems],

@@ -70,7 +70,10 @@ RULE = st.builds(
     mark=st.sampled_from(["", "parent"]),
     note=st.just("") | TEXT,
 )  # fmt: skip
-STEPS = (Step(1, ("technician", "buyer"), Decimal("1.5"), None, 2, 5), Step(2, ("buyer",), None, 0))
+STEPS = (
+    Step(1, ("technician", "buyer"), Decimal("1.5"), None, 2, 5),
+    Step(2, ("buyer",), None, 0, channel="phone"),
+)
 LADDERS = (LadderSpec("MNT", "=Maintenance", STEPS),)
 
 

@@ -222,7 +222,7 @@ def test_the_command_tests_routes(published: RuleVersion, tmp_path: Path) -> Non
     errors = StringIO()
     with pytest.raises(CommandError, match="1 expectation not met"):
         call_command("rules", "test", str(path), stderr=errors)
-    assert "owner_role is technician, not planner" in errors.getvalue()
+    assert 'owner_role is "technician", not "planner"' in errors.getvalue()
 
 
 def test_the_command_refuses_what_is_no_rule_set(published: RuleVersion, tmp_path: Path) -> None:
