@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
         "PostingStatusEnum": "erp_sync.models.postings.STATUS_CHOICES",
         "ProgressKindEnum": "plant_app.models.orders.ProgressReport.Kind",
         "TaskStatusEnum": "decisions_app.models.decisions.TaskStatus",
+        "SwapStatusEnum": "plant_app.models.roster.SwapStatus",
         "ReadingStatusEnum": "exceptions_app.models.signals.ReadingStatus",
         "ResponseStatusEnum": "exceptions_app.models.responses.ResponseStatus",
     },
