@@ -190,6 +190,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AccessRoleEnum": "plant_app.models.access.AccessRole",
         "DutyEnum": "plant_app.models.people.Duty",
+        "DrillStatusEnum": "notify_app.models.drills.DrillStatus",
         "EventKindEnum": "exceptions_app.models.records.EventKind",
         "ExceptionStatusEnum": "exceptions_app.models.records.STATUS_CHOICES",
         "PostingKindEnum": "erp_sync.models.postings.KIND_CHOICES",
