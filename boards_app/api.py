@@ -36,7 +36,9 @@ class ExceptionView(APIView):
         exception.postings = list(
             Posting.objects.filter(link__exception=exception).select_related("connection").order_by("pk")
         )
-        exception.talk = list(exception.comments.select_related("author").order_by("at", "pk"))
+        exception.talk = list(
+            exception.comments.select_related("author").prefetch_related("mentions").order_by("at", "pk")
+        )
         rules = exception.route.version.number if exception.route else None
         context = {"now": clock.now(), "rules": rules, "request": request}
         return Response(ExceptionInFull(exception, context=context).data)

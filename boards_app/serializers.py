@@ -106,10 +106,11 @@ class CommentOut(serializers.ModelSerializer[Comment]):
     """Words said to everyone."""
 
     author = PersonOut()
+    mentions = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")  # type: ignore[var-annotated]
 
     class Meta:
         model = Comment
-        fields = ("author", "text", "at")
+        fields = ("author", "text", "at", "mentions")
 
 
 class ExceptionInFull(ExceptionOut):

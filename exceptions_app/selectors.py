@@ -131,7 +131,8 @@ def response_board(exception: ExceptionRecord) -> list[Response]:
 def signals_of(exception: ExceptionRecord) -> list[SignalReading]:
     """What was reported: the signals with their newest interpretation (`signal.newest`). Two queries."""
     return list(
-        exception.readings.select_related("signal__source", "signal__reporter", "signal__device")
+        exception.readings.exclude(outcome="talk")  # photos of comments were never reported
+        .select_related("signal__source", "signal__reporter", "signal__device")
         .prefetch_related(
             Prefetch(
                 "signal__interpretations",

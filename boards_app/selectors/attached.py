@@ -17,6 +17,7 @@ from exceptions_app.models import (
     Signal,
     SignalReading,
 )
+from exceptions_app.services import TALK
 
 _ICONS: Final = {
     AttachmentKind.PHOTO: "camera",
@@ -58,6 +59,7 @@ def attached(exception: ExceptionRecord) -> list[Group]:
     """Groups in the order the reports came; reports that brought nothing are left out."""
     readings = list(
         SignalReading.objects.filter(exception=exception)
+        .exclude(outcome=TALK)  # shown where they were said
         .select_related("signal__source", "signal__reporter")
         .order_by("signal__received_at", "pk")
     )
@@ -72,7 +74,7 @@ def _group(signal: Signal, rows: list[Attachment], several: bool) -> Group:
     lead = f"{words or 'Sent along'}, from {who}" if several else words or "Sent along"
     group = Group(lead)
     for row in rows:
-        piece = _piece(row)
+        piece = piece_of(row)
         if not piece.url:
             group.others.append(piece)
         elif row.kind == AttachmentKind.PHOTO:
@@ -84,7 +86,8 @@ def _group(signal: Signal, rows: list[Attachment], several: bool) -> Group:
     return group
 
 
-def _piece(row: Attachment) -> Piece:
+def piece_of(row: Attachment) -> Piece:
+    """One attachment as a page shows it."""
     kind = AttachmentKind(row.kind)
     name = row.name or kind.label
     if not row.shown:

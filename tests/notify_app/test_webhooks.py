@@ -40,7 +40,7 @@ from notify_app.webhooks import message, posting, targets
 from notify_app.webhooks.posting import Answer
 from plant_app.models import AccessGrant, AccessRole, User
 from tests.decisions_app.conftest import Report, response_of
-from tests.notify_app.receiver import Got, Receiver
+from tests.notify_app.webhook_receiver import Got, Receiver
 from tests.plant_fixtures import KolbeMini
 
 DOWN = "press 4 down, hydraulic leak"
@@ -139,7 +139,7 @@ def test_an_endpoint_hears_of_its_own_sites_types_and_events_only(
         return WebhookEndpoint.objects.create(name=name, url=receiver.url, **more)
 
     elsewhere = listening("elsewhere")
-    elsewhere.sites.add(plant.grv)
+    elsewhere.sites.add(plant.gvl)
     nowhere = listening("nowhere")
     decided = listening("decided", kinds=["decided"])
     decided.sites.add(plant.rhf)
@@ -164,7 +164,7 @@ def test_another_sites_record_is_not_named(
     say(exception, "one")
     services.write_messages()
     assert json.loads(endpoint.deliveries.latest("pk").body)["data"]["exception"]["parent"] == parent.ref
-    ExceptionRecord.objects.filter(pk=parent.pk).update(site=plant.grv)
+    ExceptionRecord.objects.filter(pk=parent.pk).update(site=plant.gvl)
     say(exception, "two")
     services.write_messages()
     assert json.loads(endpoint.deliveries.latest("pk").body)["data"]["exception"]["parent"] is None
@@ -215,13 +215,13 @@ def test_it_is_tried_for_two_days_then_given_up_and_sent_again_on_demand(
         with clock.travel(at):
             services.send_webhooks()
         head.refresh_from_db()
-        pauses.append(head.due_at - at)
-        at = max(head.due_at, at)
+        pauses.append(head.due_at - at if head.settled_at is None else timedelta())
+        at = head.settled_at or head.due_at
         assert head.attempts < 100
     # the pauses grow to hours; the last try is at the end of 48 hours
     assert pauses[0] < timedelta(seconds=7)
     assert max(pauses) > timedelta(minutes=90)
-    assert at == head.expires_at == head.created_at + timedelta(hours=48)
+    assert head.settled_at == head.expires_at == head.created_at + timedelta(hours=48)
     assert 20 < head.attempts < 60
     with clock.travel(at):
         # what it held is tried once, and given up, too
@@ -282,7 +282,8 @@ def test_gone_switches_the_endpoint_off_and_says_so(
     endpoint.refresh_from_db()
     assert (endpoint.active, len(receiver.got)) == (False, 1)
     assert "410" in endpoint.disabled_why
-    assert [(one.to, endpoint.name in one.subject) for one in mail.outbox] == [(["boss@kolbe.example"], True)]
+    told = [one.to for one in mail.outbox if endpoint.name in one.subject]
+    assert told == [["boss@kolbe.example"]]
     assert "XL-N030" in codes()
     with pytest.raises(TransitionRefused):
         services.send_test(endpoint_id=endpoint.pk)
