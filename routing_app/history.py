@@ -80,7 +80,7 @@ def _entries(queries: dict[str, Any], most: int) -> list[Entry]:
     for name, query in queries.items():
         newest = list(query.select_related("pgh_context").order_by("-pgh_id")[:most])
         events += [(event, name, before) for event, before in _with_before(name, newest)]
-    events.sort(key=_when, reverse=True)
+    events.sort(key=lambda one: (one[0].pgh_created_at, one[0].pgh_id), reverse=True)
     events = events[:most]
     names = _Names(events)
     grouped: dict[Any, Entry] = {}
@@ -99,13 +99,6 @@ def _entries(queries: dict[str, Any], most: int) -> list[Entry]:
                 continue
         entry.lines.append(line)
     return [entry for entry in grouped.values() if entry.lines]
-
-
-def _when(one: tuple[Any, str, Any]) -> tuple[datetime, datetime, int]:
-    """Several saves in one transaction bear one moment; their contexts tell them apart."""
-    event = one[0]
-    context = event.pgh_context
-    return event.pgh_created_at, context.created_at if context else event.pgh_created_at, event.pgh_id
 
 
 def _with_before(name: str, newest: list[Any]) -> Iterable[tuple[Any, Any]]:
