@@ -1,9 +1,31 @@
-"""Playbooks in the admin: options with their tasks and postings; decisions, tasks and talk to read."""
+"""Playbooks in the admin: options with their tasks and postings, previewed; limits, root causes; the rest to read."""
 
+from typing import Any, cast
+
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from core.admin import ModelAdmin, ReadOnlyAdmin, StackedInline, TabularInline
-from decisions_app.models import Comment, Decision, Option, OptionPosting, OptionTask, Playbook, Task
+from decisions_app import talk_admin  # noqa: F401 - registers its page
+from decisions_app.models import (
+    Approval,
+    Comment,
+    Decision,
+    MoneyLimit,
+    Option,
+    OptionPosting,
+    OptionTask,
+    Playbook,
+    RootCauseCategory,
+    Task,
+)
+from decisions_app.previewing import preview_of, unheld
+from plant_app.models import User
 
 
 class OptionInline(TabularInline):
@@ -21,12 +43,45 @@ class ContainmentPostingInline(TabularInline):
     fields = ("position", "template", "trigger", "task_code", "settings", "needs_approval", "option")
 
 
+class Versioned(ModelAdmin):
+    """Whatever is changed here makes a new version of the playbook; decisions under way keep theirs."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        changed = form.has_changed() or any(formset.has_changed() for formset in formsets)
+        if change and changed:
+            playbook = form.instance if isinstance(form.instance, Playbook) else form.instance.playbook
+            Playbook.objects.filter(pk=playbook.pk).update(version=F("version") + 1)
+            playbook.refresh_from_db(fields=["version"])
+
+
 @admin.register(Playbook)
-class PlaybookAdmin(ModelAdmin):
+class PlaybookAdmin(Versioned):
     """One playbook per exception type."""
 
-    list_display = ("type", "clears", "estimate_minutes")
+    list_display = ("type", "clears", "estimate_minutes", "version")
+    readonly_fields = ("version",)
     inlines = (OptionInline, ContainmentPostingInline)
+
+
+class OptionForm(forms.ModelForm):
+    """Refuses an option nobody could decide or approve."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("deciders") and isinstance(data["deciders"], list):
+            self._held("deciders", [str(role) for role in data["deciders"]], every=False)
+        if isinstance(data.get("approvals"), list):
+            roles = [str(row.get("role")) for row in data["approvals"] if isinstance(row, dict)]
+            self._held("approvals", roles, every=True)
+        return data
+
+    def _held(self, field: str, roles: list[str], *, every: bool) -> None:
+        nobody = unheld(roles)
+        if nobody and (every or len(nobody) == len(roles)):
+            self.add_error(
+                field, ValidationError(f"Nobody holds: {', '.join(nobody)}", code="playbooks.role_nobody_has")
+            )
 
 
 class OptionTaskInline(StackedInline):
@@ -37,8 +92,9 @@ class OptionTaskInline(StackedInline):
         ("position", "code", "function", "role"),
         "title",
         ("due_minutes", "due_input", "only_if"),
-        ("blocking", "clears"),
+        ("blocking", "clears", "check_days"),
         "asks",
+        "effects",
     )
 
 
@@ -50,13 +106,54 @@ class OptionPostingInline(TabularInline):
 
 
 @admin.register(Option)
-class OptionAdmin(ModelAdmin):
-    """An option with its inputs, tasks and postings."""
+class OptionAdmin(Versioned):
+    """An option with its inputs, tasks and postings; previewed on a stored record before it is saved."""
+
+    form = OptionForm
+    change_form_template = "admin/decisions_app/option/change_form.html"
 
     list_display = ("name", "playbook", "position", "by_quantity", "active")
     list_filter = ("playbook", "active")
     search_fields = ("name", "code")
     inlines = (OptionTaskInline, OptionPostingInline)
+
+    def response_change(self, request: HttpRequest, obj: Option) -> HttpResponse:
+        """The preview shows what was typed as if it were saved, and takes all of it back."""
+        if "_preview" not in request.POST:
+            return cast(HttpResponse, super().response_change(request, obj))
+        context = preview_of(obj, request.POST.get("_preview_ref", "").strip(), cast(User, request.user))
+        response = TemplateResponse(
+            request,
+            "admin/decisions_app/option_preview.html",
+            {**self.admin_site.each_context(request), "title": f"Preview: {obj.name}", **context},
+        ).render()
+        transaction.set_rollback(True)
+        return response
+
+
+@admin.register(MoneyLimit)
+class MoneyLimitAdmin(ModelAdmin):
+    """What one decision of a duty may cost."""
+
+    list_display = ("duty", "site", "amount")
+    list_filter = ("site",)
+
+
+@admin.register(RootCauseCategory)
+class RootCauseCategoryAdmin(ModelAdmin):
+    """The root causes people choose from, per type."""
+
+    list_display = ("name", "code", "type", "position", "active")
+    list_filter = ("type", "active")
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    """Yeses asked for and what came of them."""
+
+    list_display = ("exception", "option", "why", "role", "person", "cost", "due_at", "status", "answered_by")
+    list_filter = ("status", "why", "role")
+    search_fields = ("exception__ref",)
 
 
 @admin.register(Decision)

@@ -1,5 +1,6 @@
 """The admin's pages of playbooks and decisions: they open, and refuse words that name nothing."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.test import Client
 
 from decisions_app import services as decisions
 from decisions_app.models import Comment, Decision, Option, OptionPosting, OptionTask, Playbook, Task
-from plant_app.models import User
+from plant_app.models import DutyAssignment, User
 from tests.decisions_app.conftest import Report, acknowledge_all
 from tests.plant_fixtures import KolbeMini
 
@@ -81,3 +82,88 @@ def test_the_form_says_so(plant: KolbeMini, admin: Client) -> None:
     assert "Unknown plant effects: fly_away" in answer.content.decode()
     playbook.refresh_from_db()
     assert playbook.containment == ["unit_down"]
+
+
+def option_form(admin: Client, option: Option, **changed: str) -> tuple[str, dict[str, str]]:
+    """The option's page and what its form would post."""
+    address = f"/admin/decisions_app/option/{option.pk}/change/"
+    page = admin.get(address)
+    form = page.context["adminform"].form
+    data = {name: form[name].value() for name in form.fields}
+    posted = {
+        name: json.dumps(value) if isinstance(value, list | dict) else str(value)
+        for name, value in data.items()
+        if value is not None and value is not False
+    }
+    for inline in page.context["inline_admin_formsets"]:
+        prefix = inline.formset.prefix
+        posted |= {f"{prefix}-TOTAL_FORMS": "0", f"{prefix}-INITIAL_FORMS": "0"}
+    return address, {**posted, **changed}
+
+
+def test_an_option_is_previewed_on_a_stored_record_and_nothing_is_saved(
+    plant: KolbeMini, admin: Client, report: Report
+) -> None:
+    exception = report("press 4 down, hydraulic leak")
+    option = Option.objects.get(code="defer", playbook__type=exception.type)
+    address, posted = option_form(
+        admin,
+        option,
+        name="Wait for it",
+        approvals='[{"role": "plant_manager", "above": "100", "minutes": 30}]',
+        _preview="1",
+        _preview_ref=exception.ref,
+    )
+    shown = admin.post(address, posted)
+    assert shown.status_code == 200
+    words = shown.content.decode()
+    for expected in (
+        f"Wait for it on {exception.ref}",
+        "plant manager, above 100 EUR, within 30 min",
+        "Not before",
+    ):
+        assert expected in words
+    option.refresh_from_db()
+    assert (option.name, option.approvals, option.playbook.version) == ("Defer", [], 1)
+    # a record of another type, or none, is said in words
+    posted["_preview_ref"] = "EX-1999-000001"
+    assert "called EX-1999-000001" in admin.post(address, posted).content.decode()
+    # saved, it is a new version
+    del posted["_preview"]
+    assert admin.post(address, posted).status_code == 302
+    option.refresh_from_db()
+    assert (option.name, Playbook.objects.get(pk=option.playbook_id).version) == ("Wait for it", 2)
+
+
+def test_an_option_nobody_could_approve_is_refused(plant: KolbeMini, admin: Client) -> None:
+    DutyAssignment.objects.filter(duty="cs_lead").delete()
+    option = Option.objects.get(code="scrap", playbook__type__code="quality_hold")
+    address, posted = option_form(admin, option, approvals='[{"role": "cs_lead"}]')
+    page = admin.post(address, posted)
+    errors = page.context["adminform"].form.errors.as_data()
+    assert [error.code for error in errors["approvals"]] == ["playbooks.role_nobody_has"]
+    address, posted = option_form(admin, option, deciders='["cs_lead"]')
+    errors = admin.post(address, posted).context["adminform"].form.errors.as_data()
+    assert [error.code for error in errors["deciders"]] == ["playbooks.role_nobody_has"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("limits", {"king": "1"}, "playbooks.unknown_role"),
+        ("limits", {"planner": "-1"}, "playbooks.amount"),
+        ("approvals", [{"role": "king"}], "playbooks.unknown_role"),
+        ("approvals", [{"role": "planner", "above": "x"}], "playbooks.amount"),
+        ("approvals", [{"role": "planner", "severity": ["awful"]}], "playbooks.approvals"),
+        ("approvals", [{"role": "planner"}, {"role": "planner"}], "playbooks.approvals"),
+        ("message", "Dear {king}", "playbooks.unknown_word"),
+        ("inputs", [{"name": "x", "kind": "choice"}], "playbooks.inputs"),
+    ],
+)
+def test_refusals_have_codes(plant: KolbeMini, field: str, value: Any, code: str) -> None:
+    option = Option.objects.filter(playbook__type__code="quality_hold").first()
+    assert option is not None
+    setattr(option, field, value)
+    with pytest.raises(ValidationError) as refused:
+        option.full_clean()
+    assert [error.code for error in refused.value.error_dict[field]] == [code]
