@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from boards_app import api, api_backtest
+from boards_app import api, api_backtest, api_why
 from notify_app import drill_api
 
 urlpatterns = [
@@ -10,4 +10,5 @@ urlpatterns = [
     path("drills/<int:pk>/", drill_api.DrillView.as_view(), name="api-drill"),
     path("rules/backtest/", api_backtest.BacktestView.as_view(), name="api-rules-backtest"),
     path("exceptions/<str:ref>/", api.ExceptionView.as_view(), name="api-exception"),
+    path("exceptions/<str:ref>/why/", api_why.WhyView.as_view(), name="api-exception-why"),
 ]
