@@ -10,8 +10,8 @@ from typing import Final
 
 from routing_app import facts as catalogue
 from routing_app import words
-from routing_app.comparing import read_expected, split_list
-from routing_app.facts import Operator
+from routing_app.comparing import read_expected
+from routing_app.domains import Earlier, Region, covers, empty_fact, region_of
 from routing_app.ruleset import ADD, LadderSpec, RulesetSpec, RuleSpec
 
 ERROR: Final = "error"
@@ -39,6 +39,7 @@ def check(spec: RulesetSpec, *, functions: Collection[str] | None = None) -> lis
         *(problem for rule in spec.rules for problem in _check_rule(rule, spec, functions)),
         *(problem for ladder in spec.ladders for problem in _check_ladder(ladder, spec)),
         *_check_shadows(spec),
+        *_check_bounds(spec),
         *_check_limits(spec),
     ]
     return sorted(problems, key=lambda problem: problem.level != ERROR)
@@ -88,32 +89,12 @@ def _check_rule(rule: RuleSpec, spec: RulesetSpec, functions: Collection[str] | 
     floor, cap = rule.urgency_floor, rule.urgency_cap
     if floor and cap and words.BAND_RANK[floor] > words.BAND_RANK[cap]:
         say(ERROR, "bounds", f"its floor {floor} lies over its cap {cap}.")
-    contradiction = _contradiction(rule)
-    if contradiction:
-        say(WARNING, "contradiction", contradiction)
+    region = region_of(rule)
+    fact = empty_fact(region) if region else ""
+    if fact:
+        label = catalogue.CATALOGUE[fact].label
+        say(WARNING, "contradiction", f"nothing can meet all its conditions on “{label}”.")
     return found
-
-
-def _contradiction(rule: RuleSpec) -> str:
-    """Two conditions on one fact that nothing can meet."""
-    allowed: dict[str, frozenset[str]] = {}
-    for condition in rule.conditions:
-        fact = catalogue.CATALOGUE.get(condition.fact)
-        if fact is None or condition.operator not in (
-            Operator.IS,
-            Operator.ONE_OF,
-            Operator.YES,
-            Operator.NO,
-        ):
-            continue
-        values = frozenset(part.casefold() for part in split_list(condition.value)) or frozenset(
-            {condition.operator}
-        )
-        known = allowed.get(condition.fact)
-        allowed[condition.fact] = values if known is None else known & values
-        if not allowed[condition.fact]:
-            return f"nothing can meet all its conditions on “{fact.label}”."
-    return ""
 
 
 def _check_ladder(ladder: LadderSpec, spec: RulesetSpec) -> list[Problem]:
@@ -131,19 +112,61 @@ def _check_ladder(ladder: LadderSpec, spec: RulesetSpec) -> list[Problem]:
 
 
 def _check_shadows(spec: RulesetSpec) -> list[Problem]:
-    """Route rules no case can reach because an earlier one asks for less of the same."""
+    """Route rules no case can reach because an earlier one takes them all; with another owner for the very same cases
+    the two contradict each other."""
     found: list[Problem] = []
-    routes = [rule for rule in spec.rules if rule.enabled and rule.kind != ADD and not rule.is_catch_all]
-    asked = {
-        rule.code: {(c.fact, c.operator, c.value.casefold()) for c in rule.conditions} for rule in routes
-    }
-    by_first: list[RuleSpec] = []
-    for rule in routes:
-        cover = next((earlier for earlier in by_first if asked[earlier.code] <= asked[rule.code]), None)
+    earlier = Earlier()
+    for rule in spec.rules:
+        if not rule.enabled or rule.kind == ADD or rule.is_catch_all:
+            continue
+        region = region_of(rule)
+        if region is None or empty_fact(region):
+            continue
+        cover = earlier.cover_of(region)
         if cover is not None:
-            text = f"Rule {rule.number} “{rule.name}” is never reached: rule {cover.number} covers it."
-            found.append(Problem(WARNING, "shadowed", text, rule.code))
-        by_first.append(rule)
+            found.append(_shadow(rule, region, *cover))
+        earlier.add(rule, region)
+    return found
+
+
+def _shadow(rule: RuleSpec, region: Region, first: RuleSpec, general: Region) -> Problem:
+    name = f"Rule {rule.number} “{rule.name}”"
+    owners = [(one.owner_function, one.owner_role, one.owner_place) for one in (first, rule)]
+    if owners[0] != owners[1] and covers(region, general):
+        role, other = (words.label_of(words.ROLES, one.owner_role) for one in (rule, first))
+        text = (
+            f"{name} asks for just what rule {first.number} “{first.name}” asks and names another owner "
+            f"({role}, not {other}); it is never reached."
+        )
+        return Problem(WARNING, "contradictory", text, rule.code)
+    return Problem(WARNING, "shadowed", f"{name} is never reached: rule {first.number} covers it.", rule.code)
+
+
+def _check_bounds(spec: RulesetSpec) -> list[Problem]:
+    """A cap that never holds, because an add rule that always speaks with it sets a higher floor."""
+    found: list[Problem] = []
+    adds = [
+        (rule, region)
+        for rule in spec.rules
+        if rule.enabled and rule.kind == ADD and (region := region_of(rule))
+    ]
+    floors = [(rule, region) for rule, region in adds if rule.urgency_floor]
+    for rule in spec.rules:
+        if not rule.enabled or not rule.urgency_cap or rule.is_catch_all:
+            continue
+        region = region_of(rule)
+        if region is None or empty_fact(region):
+            continue
+        for other, general in floors:
+            over = words.BAND_RANK[other.urgency_floor] > words.BAND_RANK[rule.urgency_cap]
+            earlier = rule.kind == ADD or other.number < rule.number
+            if other is not rule and over and earlier and covers(general, region):
+                text = (
+                    f"Rule {rule.number} “{rule.name}” caps urgency at {rule.urgency_cap} where rule {other.number} "
+                    f"“{other.name}” always asks for at least {other.urgency_floor}; the floor wins."
+                )
+                found.append(Problem(WARNING, "bounds_contradict", text, rule.code))
+                break
     return found
 
 

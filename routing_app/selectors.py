@@ -32,7 +32,7 @@ from plant_app.models import (
     WorkCentre,
     WorkUnit,
 )
-from routing_app import checks, diff
+from routing_app import checks, coverage, diff
 from routing_app.clocks import Limits, Step
 from routing_app.engine import CompiledRules, compile_rules
 from routing_app.models import (
@@ -236,13 +236,21 @@ def draft_changes(spec: RulesetSpec | None = None) -> list[diff.Change]:
 
 
 def problems_of(spec: RulesetSpec) -> list[checks.Problem]:
-    """Everything wrong with a rule set here: as data, and with the plant's functions and people."""
+    """Everything wrong with a rule set here: as data, with the plant's functions and people, and with its past."""
     found = checks.check(spec, functions=set(Function.objects.values_list("code", flat=True)))
     missing = roles_without_people(spec)
     found.extend(
         checks.Problem(checks.WARNING, "role_unheld", f"Nobody holds the duty {role}, which {used} names.")
         for role, used in missing
     )
+    found.extend(
+        checks.Problem(
+            checks.WARNING, "ladder_unheld", f"Ladder {code} wakes no one: nobody holds any of its duties."
+        )
+        for code in silent_ladders(spec)
+    )
+    if RuleVersion.objects.exists():  # the shipped rules are loaded into a plant without people or a past
+        found.extend(coverage.problems(spec, choices_of))
     return found
 
 
