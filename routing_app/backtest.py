@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from routing_app import urgency, words
+from routing_app.clocks import Level
 from routing_app.engine import CompiledRules, evaluate
 from routing_app.outcome import Outcome
 
@@ -27,6 +28,8 @@ ASPECTS: Final[Mapping[str, str]] = {
     TIMES: "limits and ladder",
     REST: "playbook, triage, marks",
 }
+#: Cases whose origin begins so rehearse; they are no evidence of anything.
+REHEARSAL: Final = "drill:"
 #: In the place of a shift when none ran.
 NO_SHIFT: Final = "none"
 
@@ -58,7 +61,7 @@ class Side:
     rule_number: int
     catch_all: bool
     limits: Mapping[str, int | None]
-    ladder: tuple[tuple[int, tuple[str, ...], int], ...]
+    ladder: tuple[Level, ...]
 
     @property
     def owner_function(self) -> str:
@@ -84,10 +87,7 @@ class Side:
             "urgency": self.urgency,
             "bands": list(self.bands),
             "limits": dict(self.limits),
-            "ladder": [
-                {"level": level, "roles": list(roles), "after_minutes": after}
-                for level, roles, after in self.ladder
-            ],
+            "ladder": [level.as_dict() for level in self.ladder],
             "rule": self.rule_number,
             "rule_code": self.rule_code,
             "rule_name": self.rule_name,
@@ -129,7 +129,9 @@ def told_roles(side: Side) -> list[tuple[str, bool]]:
     informed, and the ladder's levels at minute 0."""
     found = [(side.owner_role, True)]
     found += [(role, need == "required") for _, role, need, _ in sorted(side.told)]
-    at_once = {role for _, roles, after in side.ladder if after == 0 for role in roles} - {side.owner_role}
+    at_once = {role for level in side.ladder if level.after_minutes == 0 for role in level.roles} - {
+        side.owner_role
+    }
     return found + [(role, False) for role in sorted(at_once)]
 
 
@@ -159,19 +161,18 @@ def side_of(outcome: Outcome, path: Iterable[Outcome] = (), *, catch_all: bool =
         for one in functions
     ]
     told += [(one.function, one.role, "follows", words.HERE) for one in outcome.informed_roles]
-    ladder = tuple((level.level, level.roles, level.after_minutes) for level in outcome.ladder)
     return Side(
         owner=(outcome.owner_function, outcome.owner_role, outcome.owner_place, outcome.owner_skill),
         told=frozenset(told),
         bands=tuple(one.urgency for one in steps),
-        times=(*((one.limits, one.other_acknowledge) for one in steps), ladder),
+        times=(*((one.limits, one.other_acknowledge) for one in steps), outcome.ladder),
         rest=(outcome.playbook, outcome.triage, outcome.proposes_type, outcome.marks),
         rule_code=outcome.rule_code,
         rule_name=outcome.rule_name,
         rule_number=outcome.rule_number,
         catch_all=catch_all,
         limits=outcome.limits.as_dict(),
-        ladder=ladder,
+        ladder=outcome.ladder,
     )
 
 

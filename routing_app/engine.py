@@ -1,7 +1,7 @@
 """The routing engine: facts and a compiled rule set in, an outcome out. Pure, deterministic, no clock, no database.
 
-Conditions are compiled to closures once; rules are bucketed by their most selective equality, so that thousands
-of rules cost little. A rule that can't be read is an error kept apart from "did not match". Must not know persons:
+Conditions are compiled to closures once and rules are filed by what they ask (see `index`), so that thousands of rules
+cost little. A rule that can't be read is an error kept apart from "did not match". Must not know persons:
 it answers with roles.
 """
 
@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from routing_app import facts as catalogue
 from routing_app import urgency
 from routing_app.assembling import assemble
 from routing_app.clocks import Limits
-from routing_app.comparing import Prepared, as_json, comparison, prepare, read_expected
-from routing_app.facts import Operator
+from routing_app.comparing import Prepared, comparison, prepare
+from routing_app.index import RuleIndex, build
 from routing_app.outcome import Outcome
 from routing_app.ruleset import ADD, ConditionSpec, LadderSpec, RulesetSpec, RuleSpec
 
@@ -49,11 +48,11 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRules:
-    """Enabled rules in order, ready to run; `always` and `buckets` are positions in `rules`."""
+    """Enabled rules in order, ready to run; `index` answers with positions in `rules`."""
 
     rules: tuple[CompiledRule, ...]
-    always: tuple[int, ...]
-    buckets: Mapping[str, Mapping[str, tuple[int, ...]]]
+    numbers: tuple[int, ...]
+    index: RuleIndex
     ladders: Mapping[str, LadderSpec]
     limits: Mapping[tuple[str, str], Limits]
     other_acknowledge: Mapping[str, int]
@@ -69,7 +68,6 @@ def compile_rules(spec: RulesetSpec) -> CompiledRules:
     if not enabled[-1].owner_function or not enabled[-1].owner_role:
         raise RulesetInvalid("The catch-all names no owner.")
     rules = tuple(_compile_rule(rule) for rule in enabled)
-    always, buckets = _index(rules)
     errors = tuple(
         f"Rule {rule.spec.number} “{rule.spec.name}”: {condition.error}"
         for rule in rules
@@ -78,8 +76,8 @@ def compile_rules(spec: RulesetSpec) -> CompiledRules:
     )
     return CompiledRules(
         rules=rules,
-        always=always,
-        buckets=buckets,
+        numbers=tuple(rule.number for rule in enabled),
+        index=build((tuple(one.spec for one in rule.conditions), rule.broken) for rule in rules),
         ladders={ladder.code: ladder for ladder in spec.ladders},
         limits=dict(spec.limits),
         other_acknowledge=dict(spec.other_acknowledge),
@@ -107,50 +105,6 @@ def _compile_condition(spec: ConditionSpec) -> CompiledCondition:
         return CompiledCondition(spec, None, str(problem))
 
 
-def _equalities(rule: CompiledRule) -> dict[str, frozenset[str]]:
-    """Facts this rule pins to a few values, by which it can be found without being evaluated."""
-    found: dict[str, frozenset[str]] = {}
-    for condition in rule.conditions:
-        fact = catalogue.CATALOGUE.get(condition.spec.fact)
-        if condition.error or fact is None or fact.kind is not catalogue.Kind.CHOICE:
-            continue
-        if condition.spec.operator in (Operator.IS, Operator.ONE_OF):
-            expected = read_expected(fact.code, condition.spec.operator, condition.spec.value)
-            found[fact.code] = frozenset({expected}) if isinstance(expected, str) else expected
-    return found
-
-
-def _index(rules: tuple[CompiledRule, ...]) -> tuple[tuple[int, ...], dict[str, dict[str, tuple[int, ...]]]]:
-    pinned = [_equalities(rule) for rule in rules]
-    variety: dict[str, set[str]] = {}
-    for one in pinned:
-        for fact, values in one.items():
-            variety.setdefault(fact, set()).update(values)
-    always: list[int] = []
-    buckets: dict[str, dict[str, list[int]]] = {}
-    for position, one in enumerate(pinned):
-        if not one or rules[position].broken:
-            always.append(position)
-            continue
-        fact = max(one, key=lambda code: (len(variety[code]) / len(one[code]), code == "type", code))
-        for value in one[fact]:
-            buckets.setdefault(fact, {}).setdefault(value, []).append(position)
-    frozen = {
-        fact: {value: tuple(found) for value, found in values.items()} for fact, values in buckets.items()
-    }
-    return tuple(always), frozen
-
-
-def _candidates(ruleset: CompiledRules, values: Mapping[str, Any]) -> list[int]:
-    positions = list(ruleset.always)
-    for fact, bucket in ruleset.buckets.items():
-        value = values.get(fact)
-        if value is not None:
-            positions.extend(bucket.get(value, ()))
-    positions.sort()
-    return positions
-
-
 def evaluate(
     facts: Mapping[str, Any],
     ruleset: CompiledRules,
@@ -169,19 +123,22 @@ def evaluate(
     lines: list[dict[str, Any]] = []
     errors: list[str] = []
     decided: RuleSpec | None = None
-    seen: set[int] = set()
-    for position in _candidates(ruleset, prepared.values):
+    seen: list[int] = []
+    for position in ruleset.index.candidates(prepared):
         rule = ruleset.rules[position]
-        matched = not rule.broken and _matches(rule, prepared.values)
         if trace:
-            seen.add(position)
+            seen.append(position)
             line = explain_rule(rule, prepared)
             lines.append(line)
-            errors.extend(
-                f"Rule {rule.spec.number} “{rule.spec.name}”: {condition['error']}"
-                for condition in line["conditions"]
-                if condition["result"] == ERROR
-            )
+            matched = line["result"] == MATCHED
+            if line["result"] == ERROR:
+                errors.extend(
+                    f"Rule {rule.spec.number} “{rule.spec.name}”: {condition['error']}"
+                    for condition in line["conditions"]
+                    if condition["result"] == ERROR
+                )
+        else:
+            matched = not rule.broken and _matches(rule, prepared.values)
         if not matched:
             continue
         if rule.adds:
@@ -233,27 +190,27 @@ def _explain_condition(condition: CompiledCondition, prepared: Prepared) -> dict
         "fact": spec.fact,
         "operator": spec.operator,
         "expected": spec.value,
-        "value": as_json(prepared.raw.get(spec.fact)),
+        "value": prepared.raw.get(spec.fact),
         "result": result,
         "error": error,
     }
 
 
 def _trace(
-    ruleset: CompiledRules, decided: RuleSpec, lines: list[dict[str, Any]], seen: set[int]
+    ruleset: CompiledRules, decided: RuleSpec, lines: list[dict[str, Any]], seen: list[int]
 ) -> dict[str, Any]:
-    """What was looked at in full; the others by number, with why they were not looked at."""
-    passed_over, not_reached = [], []
-    for position, rule in enumerate(ruleset.rules):
-        if rule.spec.number > decided.number:
-            not_reached.append(rule.spec.number)
-        elif position not in seen:
-            passed_over.append(rule.spec.number)
+    """What was looked at in full; the others by number, with why they were not looked at. `seen` rises and ends with
+    the rule that decided."""
+    passed_over: list[int] = []
+    start = 0
+    for position in seen:
+        passed_over.extend(ruleset.numbers[start:position])
+        start = position + 1
     return {
         "decided_by": decided.number,
         "rules": lines,
         "other_case": passed_over,
-        "not_reached": not_reached,
+        "not_reached": list(ruleset.numbers[start:]),
     }
 
 

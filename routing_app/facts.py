@@ -168,12 +168,27 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
         "run_out_min", "time to run-out", Kind.MINUTES, "Minutes until the material is used up.", unit="min"
     ),
     Fact("quantity", "quantity", Kind.NUMBER, "The affected or missing amount, in the item's unit."),
-    Fact("value_at_risk", "value at risk", Kind.MONEY, "In the site's currency."),
+    Fact(
+        "value_at_risk",
+        "value at risk",
+        Kind.MONEY,
+        "In the site's currency: what is left of the linked promise at its price, else the affected quantity at its "
+        "standard cost.",
+    ),
     Fact("shift", "shift", Kind.CHOICE, "Code of the shift it happened in.", source="shifts"),
     Fact("weekday", "weekday", Kind.CHOICE, "Of the shift's day, local time.", choices=_WEEKDAYS),
+    Fact(
+        "hour",
+        "hour of the day",
+        Kind.NUMBER,
+        "Local time of the site as hours, 13.5 is half past one; with the weekday it makes a window.",
+        unit="h",
+    ),
     Fact("channel", "channel", Kind.CHOICE, "How the first signal came in.", choices=_CHANNELS),
     Fact("confidence", "confidence", Kind.NUMBER, "How sure the reading is, 0 to 1."),
+    Fact("repeats_24h", "the count of openings in 24 hours", Kind.NUMBER, "The same key, this one included."),
     Fact("repeats_7d", "the count of openings in 7 days", Kind.NUMBER, "The same key, this one included."),
+    Fact("repeats_30d", "the count of openings in 30 days", Kind.NUMBER, "The same key, this one included."),
     Fact("bottleneck", "the unit is a bottleneck", Kind.BOOL),
     Fact("line_stopped", "a whole line stands", Kind.BOOL),
     Fact("units_down_5min", "the count of units of the area down within 5 minutes", Kind.NUMBER),

@@ -196,8 +196,9 @@ def _minute_words(minutes: int | None) -> str:
 
 def _ladder(side: Side) -> str:
     return ", ".join(
-        f"{' + '.join(words.label_of(words.ROLES, role) for role in roles)} at {after}"
-        for _, roles, after in side.ladder
+        f"{' + '.join(words.label_of(words.ROLES, role) for role in level.roles)} at {level.after_minutes}"
+        + (f", again {level.repeats} × {level.repeat_minutes} min" if level.repeats else "")
+        for level in side.ladder
     )
 
 

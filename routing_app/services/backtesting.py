@@ -12,12 +12,13 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
+from django.db.models import QuerySet
 from redis.exceptions import RedisError
 
 from core import clock
 from core.errors import InvalidInput, NotFound, TransitionRefused
 from plant_app.models import Site
-from routing_app.backtest import Case, Report, compare
+from routing_app.backtest import REHEARSAL, Case, Report, compare
 from routing_app.engine import CompiledRules, RulesetInvalid, compile_rules
 from routing_app.models import RoutingCase
 from routing_app.ruleset import RulesetSpec
@@ -104,6 +105,13 @@ def usable(spec: RulesetSpec) -> CompiledRules:
 def _key(digest: str, spec: RulesetSpec, months: int, most: int, newest: int, stored: int) -> str:
     asked = dumps([digest, spec.as_dict(), months, most, newest, stored], sort_keys=True)
     return f"backtest:{sha256(asked.encode()).hexdigest()}"
+
+
+def _openings(since: datetime) -> QuerySet[RoutingCase]:
+    rows = RoutingCase.objects.filter(
+        opening__isnull=True, created_at__gte=since, created_at__lte=clock.now()
+    )
+    return rows.exclude(origin_ref__startswith=REHEARSAL)
 
 
 def _cases(since: datetime, most: int) -> list[Case]:

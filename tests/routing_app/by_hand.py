@@ -148,16 +148,16 @@ def clocks(
     return limits, others
 
 
-def ladder(rules: Rules, limit: int, adds: list[Rules], rule: Rules) -> list[tuple[int, list[str], int]]:
-    """Levels with their roles and the minutes after the opening."""
+def ladder(rules: Rules, limit: int, adds: list[Rules], rule: Rules) -> list[tuple[Any, ...]]:
+    """Levels with their roles, the minutes after the opening, how often each is told again and every how many."""
     found = [one for one in rules["ladders"] if one["code"] == rule.get("ladder")]
     owner = rule["owner_role"]
     if not found or not found[0]["steps"]:
-        return [(1, [owner], 0)]
+        return [(1, [owner], 0, 0, 0)]
     steps = sorted(found[0]["steps"], key=lambda step: step["level"])
     routed = rule.get("start_level") or 1
     start = min(max([routed, *(one.get("start_level") or 1 for one in adds)]), steps[-1]["level"])
-    levels: list[tuple[int, list[str], int]] = []
+    levels: list[tuple[Any, ...]] = []
     for step in steps:
         if step["level"] < start:
             continue
@@ -169,7 +169,8 @@ def ladder(rules: Rules, limit: int, adds: list[Rules], rule: Rules) -> list[tup
             roles = [owner] if start <= routed else [owner, *(one for one in roles if one != owner)]
         elif rule.get("early_level") is not None and step["level"] <= rule["early_level"]:
             after = min(after, rounded(limit, rule.get("early_factor") or 0))
-        levels.append((step["level"], roles, after))
+        again = step.get("repeats") or 0
+        levels.append((step["level"], roles, after, again, step.get("repeat_minutes", 0) if again else 0))
     return levels
 
 

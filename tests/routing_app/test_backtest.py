@@ -92,7 +92,7 @@ def _edit() -> None:
     RuleFunction.objects.create(rule=down, function=Function.objects.get(code="quality"),
                                 role="inspector")  # fmt: skip
     ClockLimit.objects.filter(type_code="quality_hold", urgency="critical").update(acknowledge=3)
-    LadderStep.objects.filter(ladder=down.ladder, level=2).update(factor="1.5")
+    LadderStep.objects.filter(ladder=down.ladder, level=2).update(factor="1.5", repeats=2, repeat_minutes=3)
     services.move_rule(rule=Rule.objects.get(code="labour"), up=True)
     heavy = Rule.objects.create(
         code="heavy", name="Much at stake", kind="add", order=1, urgency_floor="high", lead_follows=True,
@@ -126,7 +126,7 @@ def _hands(
     for opening in openings:
         route = found[opening.pk]
         listed = [route["owner"][1], *(role for _, role, _, _ in route["told"])]
-        listed += {role for _, names, after in route["ladder"] if after == 0 for role in names} - {
+        listed += {role for _, names, after, _, _ in route["ladder"] if after == 0 for role in names} - {
             route["owner"][1]
         }
         hour = opening.created_at.astimezone(ZoneInfo("Europe/Berlin")).hour
@@ -176,7 +176,10 @@ def test_the_backtest_is_what_a_replay_by_hand_finds(published: RuleVersion, sit
             assert side.told == hand["told"]
             assert list(side.bands) == hand["bands"]
             assert side.limits == hand["limits"]
-            assert [(level, list(roles), minutes) for level, roles, minutes in side.ladder] == hand["ladder"]
+            assert [
+                (one.level, list(one.roles), one.after_minutes, one.repeats, one.repeat_minutes)
+                for one in side.ladder
+            ] == hand["ladder"]
             assert (side.rule_code, side.rule_number, side.catch_all) == (
                 hand["rule"], hand["number"], hand["caught"],
             )  # fmt: skip
@@ -222,6 +225,7 @@ def test_older_cases_and_those_over_the_most_are_left_out_and_said(published: Ru
     with clock.travel(NOW - timedelta(days=2)):
         first = services.route(facts={"type": "tooling"}).case
         second = services.route(facts={"type": "tooling"}).case
+        services.route(facts={"type": "tooling"}, origin_ref="drill:EX-1")
     Rule.objects.filter(code="tooling").update(owner_role="planner")
 
     with clock.travel(NOW):

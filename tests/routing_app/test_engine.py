@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from routing_app import engine
 from routing_app.clocks import Level, Limits, Step, climb, limits_for
+from routing_app.comparing import prepare
 from routing_app.engine import RulesetInvalid, compile_rules, evaluate
+from routing_app.index import RuleIndex
 from routing_app.outcome import AffectedFunction, InformedRole, Outcome
 from routing_app.ruleset import RulesetSpec
 from routing_app.urgency import Settled
@@ -386,6 +387,22 @@ def _many(count: int) -> RulesetSpec:
             )
             for n in range(count)
         ),
+        *(
+            route_rule(
+                f"b{n}",
+                condition("reason", "begins_with", f"r{n}-, q{n}"),
+                condition("run_out_min", "at_most", str(n)),
+            )
+            for n in range(count // 20)
+        ),
+        *(
+            route_rule(
+                f"n{n}",
+                condition("quantity", "between", f"{n * 40}, {n * 40 + 30}"),
+                condition("window_min", "at_least", "30"),
+            )
+            for n in range(count // 40)
+        ),
         *(add_rule(f"a{n}", condition("window_min", "less_than", str(n))) for n in range(20)),
     )
 
@@ -394,14 +411,27 @@ def test_the_index_never_changes_the_answer() -> None:
     spec = _many(2000)
     compiled = compile_rules(spec)
     without_index = compile_rules(spec)
-    object.__setattr__(without_index, "always", tuple(range(len(without_index.rules))))
-    object.__setattr__(without_index, "buckets", {})
+    nothing = RuleIndex(tuple(range(len(without_index.rules))), {}, {}, {}, {}, {})
+    object.__setattr__(without_index, "index", nothing)
 
     for n in range(60):
         facts = {"type": "tooling", "work_unit": f"u{n * 7}", "quantity": n * 31, "window_min": n}
+        if n % 3 == 0:
+            facts |= {"type": "supplier_delay", "reason": f"R{n}-x", "run_out_min": n if n % 2 else "soon"}
         fast, slow = evaluate(facts, compiled, trace=False), evaluate(facts, without_index, trace=False)
         assert fast == slow
-    assert len(engine._candidates(compiled, {"work_unit": "u7"})) < 40
+        told, whole = evaluate(facts, compiled), evaluate(facts, without_index)
+        assert (told.rule_number, told.added_by) == (whole.rule_number, whole.added_by)
+        assert set(told.errors) <= set(whole.errors)  # of a rule that could not match anyway nothing is said
+        looked = {line["number"]: line for line in told.trace["rules"]}
+        others = {line["number"]: line["result"] for line in whole.trace["rules"]}
+        assert all(line == next(one for one in whole.trace["rules"] if one["number"] == number)
+                   for number, line in looked.items())  # fmt: skip
+        assert {others[number] for number in told.trace["other_case"]} <= {"not matched", "error"}
+        assert sorted([*looked, *told.trace["other_case"], *told.trace["not_reached"]]) == list(
+            range(1, len(spec.rules) + 1)
+        )
+    assert len(compiled.index.candidates(prepare({"work_unit": "u7"}))) < 40
 
 
 def test_two_thousand_rules_are_quick() -> None:
