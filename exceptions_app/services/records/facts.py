@@ -3,9 +3,13 @@
 Owns the translation only; what was seen around the exception comes from `around`. An unknown fact is left out.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q
 
 from core import clock
 from exceptions_app.lifecycle import Status
@@ -13,22 +17,32 @@ from exceptions_app.models import ExceptionRecord
 from exceptions_app.services.records.around import Around, look_around
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-REPEAT_DAYS = timedelta(days=7)
+REPEATS: Final[Mapping[str, timedelta]] = {
+    "repeats_24h": timedelta(hours=24),
+    "repeats_7d": timedelta(days=7),
+    "repeats_30d": timedelta(days=30),
+}
 # Channels as rules know them; the others go by their own name.
 _CHANNELS = {"station": "form", "whatsapp": "chat", "sms": "chat"}
 
 
-def repeats_of(exception: ExceptionRecord) -> int:
-    """How often the same key opened within 7 days, this one included. One query; 1 without a key."""
+def repeats_of(exception: ExceptionRecord) -> dict[str, int]:
+    """How often the same key opened within each window up to this one's capture, this one included, by fact code.
+
+    One query; 1 without a key.
+    """
     if not exception.correlation_key:
-        return 1
-    since = (exception.captured_at or clock.now()) - REPEAT_DAYS
-    others = ExceptionRecord.objects.filter(correlation_key=exception.correlation_key, captured_at__gte=since)
-    return others.exclude(pk=exception.pk).count() + 1
+        return dict.fromkeys(REPEATS, 1)
+    at = exception.captured_at or clock.now()
+    others = ExceptionRecord.objects.filter(correlation_key=exception.correlation_key, drill=exception.drill)
+    counted = others.exclude(pk=exception.pk).aggregate(
+        **{code: Count("pk", filter=Q(captured_at__gte=at - span)) for code, span in REPEATS.items()}
+    )
+    return {code: found + 1 for code, found in counted.items()}
 
 
 def facts_of(
-    exception: ExceptionRecord, *, around: Around | None = None, repeats: int | None = None
+    exception: ExceptionRecord, *, around: Around | None = None, repeats: Mapping[str, int] | None = None
 ) -> dict[str, Any]:
     """Facts of `exception` by catalogue code, unknown ones left out.
 
@@ -61,14 +75,25 @@ def facts_of(
         "window_min": around.minutes_to(exception.window_until),
         "channel": _CHANNELS.get(exception.channel, exception.channel),
         "confidence": round(exception.confidence, 3),
-        "repeats_7d": repeats if repeats is not None else repeats_of(exception),
         "linked": linked,
         "planned_stop": True if exception.details.get("planned") is True else None,
     }
+    local = around.at.astimezone(ZoneInfo(exception.site.timezone))
     if around.shift is not None:
         facts["shift"] = around.shift.shift.code
         facts["weekday"] = WEEKDAYS[around.shift.day.weekday()]
     else:
-        facts["weekday"] = WEEKDAYS[around.at.astimezone(ZoneInfo(exception.site.timezone)).weekday()]
+        facts["weekday"] = WEEKDAYS[local.weekday()]
+    facts["hour"] = round(local.hour + local.minute / 60, 2)
+    facts.update(repeats if repeats is not None else repeats_of(exception))
+    facts["value_at_risk"] = _at_stake(exception)
     facts.update(around.facts)
     return {code: value for code, value in facts.items() if value is not None and value != ""}
+
+
+def _at_stake(exception: ExceptionRecord) -> Decimal | None:
+    """The affected quantity at the item's standard cost; None where either is unknown. A linked promise says more."""
+    item, quantity = exception.item, exception.quantity
+    if item is None or quantity is None or not item.standard_cost:
+        return None
+    return (Decimal(quantity) * item.standard_cost).quantize(Decimal("0.01"))

@@ -20,7 +20,7 @@ from exceptions_app.rules.severity import severity_of
 from exceptions_app.rules.titles import Subject, title_of
 from exceptions_app.services.records import story
 from exceptions_app.services.records.around import Around, look_around
-from exceptions_app.services.records.facts import REPEAT_DAYS, facts_of
+from exceptions_app.services.records.facts import REPEATS, facts_of, repeats_of
 from exceptions_app.services.records.links import Links, summary
 from exceptions_app.services.records.moves import (
     keep,
@@ -235,8 +235,8 @@ def worsen(exception: ExceptionRecord) -> None:
     exception.severity = severity
     exception.details = {**exception.details, "severity_because": because}
     keep(exception, "severity", "details")
-    facts = facts_of(exception, around=around, repeats=1)
-    reconsider(exception=exception, facts={name: facts[name] for name in facts if name != "repeats_7d"})
+    facts = facts_of(exception, around=around, repeats={})
+    reconsider(exception=exception, facts=facts)
 
 
 def clear_by_signal(
@@ -296,8 +296,8 @@ def _open(report: Report, earlier: ExceptionRecord | None) -> ExceptionRecord:
     exception.drill = report.signal.source.drill
     if report.unconfirmed:
         exception.details = {**exception.details, "unconfirmed": True}
-    repeats = _repeats(report.key, exception.captured_at) if earlier is not None else 1
-    exception.recurring = repeats >= RECURRING
+    repeats = repeats_of(exception) if earlier is not None else dict.fromkeys(REPEATS, 1)
+    exception.recurring = repeats["repeats_7d"] >= RECURRING
     around = look_around(exception, now, shifts=report.shifts)
     settle(exception, around, text=report.text, what=report.what, place=report.place)
     exception.ref = next_ref(now)
@@ -414,11 +414,6 @@ def _further_links(exception: ExceptionRecord) -> None:
         )
         for order in exception.sales_line.work_orders.all()
     )
-
-
-def _repeats(key: str, captured_at: datetime) -> int:
-    since = captured_at - REPEAT_DAYS
-    return ExceptionRecord.objects.filter(correlation_key=key, captured_at__gte=since).count() + 1
 
 
 def next_ref(now: datetime) -> str:
