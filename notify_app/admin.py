@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from core.admin import ReadOnlyAdmin, TabularInline
-from notify_app import drill_admin, webhook_admin  # noqa: F401 - register their pages
+from notify_app import drill_admin, way_admin, webhook_admin  # noqa: F401 - register their pages
 from notify_app.models import DeliveryAttempt, Notice, ReplyAttempt, ReplyThread, ReporterReply
 
 
@@ -20,8 +20,12 @@ class DeliveryInline(TabularInline):
 class NoticeAdmin(ReadOnlyAdmin):
     """Who was told what, by which channel, and what came back."""
 
-    list_display = ("subject", "person", "channel", "status", "created_at", "seen_at", "answer")
+    list_display = (
+        "subject", "person", "channel", "address", "status", "held_for", "error", "created_at", "seen_at", "answer",
+    )  # fmt: skip
     list_filter = ("channel", "status")
+    list_select_related = ("person", "address")
+    date_hierarchy = "created_at"
     search_fields = ("exception__ref", "subject", "person__username")
     inlines = (DeliveryInline,)
 

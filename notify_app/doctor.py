@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
+from django.conf import settings
+from django.db.models import Count
+
 from core import clock
 from core.doctor import Finding, Level, check
 from exceptions_app.models import Telling
 from notify_app import drill_doctor, webhook_doctor  # noqa: F401 - register their checks
-from notify_app.models import Notice, NoticeStatus, ReplyStatus, ReporterReply
+from notify_app.models import Address, Notice, NoticeStatus, ReplyStatus, ReporterReply
+from plant_app.models import User
 
 
 @check
@@ -43,8 +47,8 @@ def mail() -> Iterable[Finding]:
         yield Finding(
             "XL-N003",
             Level.WARNING,
-            f"{failed} mails could not be delivered in 24 hours",
-            "Look at the delivery log in the admin; mend the address or the mail server's settings.",
+            f"{failed} notices could not be delivered in 24 hours",
+            "Look at the delivery log in the admin; mend the address or the provider's settings.",
             count=failed,
         )
 
@@ -76,4 +80,57 @@ def replies() -> Iterable[Finding]:
             f"{waiting} replies to reporters wait for more than five minutes",
             "Their reason stands in the admin; see that the urgent worker runs and the provider answers.",
             count=waiting,
+        )
+
+
+@check
+def ways() -> Iterable[Finding]:
+    """Channels take what they are given, and whoever holds a duty can be reached away from the portal."""
+    now = clock.now()
+    waiting = Notice.objects.filter(
+        status__in=(NoticeStatus.QUEUED, NoticeStatus.SENDING), created_at__lt=now - timedelta(minutes=5),
+        due_at__lt=now - timedelta(minutes=1),
+    )  # fmt: skip
+    by_channel = dict(waiting.order_by().values_list("channel").annotate(Count("pk")))
+    if by_channel:
+        words = ", ".join(f"{count} by {channel}" for channel, count in sorted(by_channel.items()))
+        yield Finding(
+            "XL-N012",
+            Level.ERROR,
+            f"Notices due for more than a minute are not tried: {words}",
+            "See that the urgent worker runs; it picks them up by itself.",
+            count=sum(by_channel.values()),
+        )
+    failing = Address.objects.live().filter(failing_since__lt=now - timedelta(hours=1))
+    if count := failing.count():
+        yield Finding(
+            "XL-N013",
+            Level.WARNING,
+            f"{count} addresses have been refusing for more than an hour",
+            "The provider's answer stands at each under Addresses in the admin; mend it there or take it out of use.",
+            count=count,
+        )
+    silent = (
+        User.objects.filter(is_active=True, duties__isnull=False, email="")
+        .exclude(pk__in=Address.objects.live().filter(user__isnull=False).values("user"))
+        .distinct()
+        .count()
+    )
+    if silent:
+        yield Finding(
+            "XL-N014",
+            Level.INFO,
+            f"{silent} people with duties can be told in the portal only",
+            "Enter their mail address, or let them add a device or phone under Notifications.",
+            count=silent,
+        )
+    if (
+        not settings.PUBLIC_URL.startswith("https://")
+        and Address.objects.live().filter(channel="push").exists()
+    ):
+        yield Finding(
+            "XL-N015",
+            Level.WARNING,
+            "Devices are subscribed to push, but PUBLIC_URL is not HTTPS, so what they open is refused by browsers",
+            "Serve it with TLS and set PUBLIC_URL to the https address.",
         )

@@ -90,7 +90,9 @@ def _to_one(client: httpx.Client, vapid: Vapid02, contact: str, letter: Letter, 
     if not allowed(endpoint):
         raise Refusal("This push service is not on the list of known ones.", permanent=True)
     try:
-        body = WebPusher(subscription).encode(json.dumps(_note(letter)), content_encoding="aes128gcm")["body"]
+        body = WebPusher(subscription).encode(
+            json.dumps(_note(letter)).encode(), content_encoding="aes128gcm"
+        )["body"]
     except (WebPushException, ValueError) as error:
         raise Refusal(
             f"The device's keys are not usable: {error}", permanent=True, gone=(target.number,)

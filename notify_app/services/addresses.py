@@ -79,7 +79,7 @@ def subscribe(*, user: User, subscription: Mapping[str, Any], label: str = "") -
     if not push.allowed(endpoint):
         raise InvalidInput(
             "notices.subscription",
-            f"{urlsplit(endpoint).hostname} is not a push service known here.",
+            "This browser's push service is not one known here.",
             "An administrator can add it to PUSH_SERVICES.",
         )
     now = clock.now()
@@ -125,9 +125,11 @@ def remove_address(*, address_id: int, user: User) -> None:
     retire(address_id=address_id, because=f"removed by {user}", at=clock.now())
 
 
-def retire(*, address_id: int, because: str, at: datetime) -> None:
-    """An address is no more: its secret goes, the row stays for the log. Once; in the caller's transaction."""
-    Address.objects.live().filter(pk=address_id).update(secret="", gone_at=at, gone_because=because[:80])
+def retire(*, address_id: int, because: str, at: datetime | None = None) -> None:
+    """An address is no more: its secret goes, the row stays for the log. Once."""
+    Address.objects.live().filter(pk=address_id).update(
+        secret="", gone_at=at or clock.now(), gone_because=because[:80]
+    )
 
 
 def note_answer(*, address_id: int, error: Refusal | None, detail: str, at: datetime) -> None:
