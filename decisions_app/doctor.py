@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from core import clock
 from core.doctor import Finding, Level, check
-from decisions_app.models import Playbook, Task, TaskStatus
+from decisions_app.models import Approval, ApprovalStatus, Playbook, Task, TaskStatus
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import ExceptionType
 
@@ -53,5 +53,19 @@ def overdue_tasks() -> Iterable[Finding]:
             Level.INFO,
             f"{late} blocking tasks are more than a day overdue",
             "Open the desk's view of overdue tasks and finish or call them off.",
+            count=late,
+        )
+
+
+@check
+def approvals() -> Iterable[Finding]:
+    """A yes somebody waits for is given or refused."""
+    late = Approval.objects.filter(status=ApprovalStatus.WAITING, reminded__gte=2).count()
+    if late:
+        yield Finding(
+            "XL-D004",
+            Level.WARNING,
+            f"{late} requests for a yes have gone unanswered through two reminders",
+            "Answer them from the inbox, or decide at the level above.",
             count=late,
         )

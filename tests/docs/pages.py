@@ -85,6 +85,8 @@ def _playbook(code: str, pack: dict[str, Any]) -> str:
         f"### `{code}`\n",
         f"At once: {at_once}. Assumed to last {pack['estimate_minutes']} minutes. The condition ends with {ends}.\n",
     ]
+    if pack.get("root_causes"):
+        lines.append(f"Root causes to choose from: {', '.join(pack['root_causes']).lower()}.\n")
     if pack.get("postings"):
         said = ", ".join(_posting(entry) for entry in pack["postings"])
         lines.append(f"Postings whatever is decided: {said}.\n")
@@ -98,6 +100,8 @@ def _playbook(code: str, pack: dict[str, Any]) -> str:
 
 def _option(option: dict[str, Any]) -> str:
     deciders = ", ".join(duty.replace("_", " ") for duty in option["deciders"])
+    signs = [entry["role"].replace("_", " ") for entry in option.get("approvals", [])]
+    deciders += f"; {', '.join(signs)} signs too" if signs else ""
     tasks = "; ".join(_tasks(option.get("tasks", []))) or "none"
     postings = ", ".join(_posting(entry) for entry in option.get("postings", [])) or "none"
     return f"| {option['name']} | {option['when']} | {deciders} | {tasks} | {postings} |"
