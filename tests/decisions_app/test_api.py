@@ -267,7 +267,9 @@ def test_options_say_what_would_follow_within_a_bounded_number_of_queries(
         assert count_of(exception) <= 16 + 14 * number, code
     views = {view.option.code: view for view in options_for(cases["machine_downtime"])}
     assert views["run_on_alternate"].values["to_unit"] == "PRS-03"
-    assert views["run_on_alternate"].posts[-1].startswith("Cost downtime")
+    cost, closing = views["run_on_alternate"].posts[-2:]
+    assert cost.startswith("Cost downtime")
+    assert closing == "Maintenance notification PRS-04, complete"
     assert any("PRS-03" in words for words in views["run_on_alternate"].who)
 
 

@@ -126,11 +126,9 @@ def test_a_shortage_lapses_when_stock_at_the_point_of_use_is_used_up(plant: Kolb
         at(11),
         "Split quantity: then WO-118226 needs it",
     )
-    # somebody counted less: the running order is without before its end at 08:41
-    with_none = report(plant, type="material_shortage", item="CAST-220", kind="soon", qty_on_hand="1")
-    running = PlannedOperation.objects.get(operation=plant.operations["WO-118219/30"])
-    assert running.end == NOW - timedelta(minutes=90) + timedelta(minutes=121)
-    assert lapses(with_none)["split_quantity"] == NOW + (running.end - NOW) / 2
+    # somebody counted one casting: GRD-02's running order is first, 54 of 90 to go until its planned end at 11:15
+    with_one = report(plant, type="material_shortage", item="CAST-220", kind="soon", qty_on_hand="1")
+    assert lapses(with_one)["split_quantity"] == NOW + timedelta(minutes=195) / 54
     # and when it stands already, that moment counts
     stands = report(plant, type="material_shortage", item="SB-12", kind="stopped_now")
     assert lapses(stands)["split_quantity"] == stands.occurred_at
