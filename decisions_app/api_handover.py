@@ -57,17 +57,13 @@ class WholeSheetOut(SheetOut):
 
     def get_sections(self, sheet: HandoverSheet) -> list[dict[str, Any]]:
         """[{key, title, rows: [{what, detail, who, until, ref, level}]}]"""
-        return self._drawn(sheet)[0]
+        sections: list[dict[str, Any]] = self.context["drawn"][0]
+        return sections
 
     def get_figures(self, sheet: HandoverSheet) -> dict[str, Any]:
         """Counts, pieces and minutes of the shift."""
-        return self._drawn(sheet)[1]
-
-    def _drawn(self, sheet: HandoverSheet) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        kept = self.context.get("drawn")
-        if kept is None:
-            kept = self.context["drawn"] = as_it_stands(sheet, clock.now())
-        return kept  # type: ignore[no-any-return]
+        figures: dict[str, Any] = self.context["drawn"][1]
+        return figures
 
 
 class NotesIn(serializers.Serializer[Any]):
@@ -109,7 +105,8 @@ class SheetApi(APIView):
         return request.user
 
     def answer(self, request: Request, pk: int) -> Response:
-        return Response(WholeSheetOut(self.sheet(request, pk), context={}).data)
+        sheet = self.sheet(request, pk)
+        return Response(WholeSheetOut(sheet, context={"drawn": as_it_stands(sheet, clock.now())}).data)
 
 
 class SheetsView(SheetApi):

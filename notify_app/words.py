@@ -70,6 +70,8 @@ def _part(story: Story) -> str:
         return f"It is still undecided at its limit, so it comes to you. {owner}".strip()
     if story.reason == "reroute":
         return f"It was passed on to you. {owner}".strip()
+    if story.reason == "shift":
+        return f"At the shift change it comes to you. {owner}".strip()
     if story.reason == "reminder":
         return f"A reminder: your answer is still missing. {owner}".strip()
     if story.reason == "change":

@@ -26,6 +26,7 @@ _REASONS: Final[dict[str, str]] = {
     TellingReason.LADDER: "the ladder tells this level from the start",
     TellingReason.UNDECIDED: "nothing was decided by the limit",
     TellingReason.REROUTE: "it was passed on",
+    TellingReason.SHIFT: "whoever had it went off duty",
     TellingReason.REMINDER: "it was still unanswered",
     TellingReason.INFORM: "for information, no answer is asked",
     TellingReason.CHANGE: "something changed",

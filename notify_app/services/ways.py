@@ -14,7 +14,7 @@ from notify_app.models import Address, FunctionDefault, NoticeChannel, Preferenc
 from plant_app.models import User
 
 #: A team hears what is new and what goes wrong, not each reminder of one of its people.
-TEAM_REASONS = frozenset({"first", "reroute", "escalation", "undecided"})
+TEAM_REASONS = frozenset({"first", "reroute", "shift", "escalation", "undecided"})
 
 
 class Ways:

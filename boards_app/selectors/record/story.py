@@ -16,6 +16,7 @@ _ICONS: Final[dict[str, str]] = {
     EventKind.ACKNOWLEDGEMENT_LAPSED: "octagon-alert", EventKind.ON_THE_WAY: "footprints",
     EventKind.ARRIVED: "map-pin", EventKind.ACTING: "activity", EventKind.FINISHED: "check-check",
     EventKind.DECLINED: "ban", EventKind.TAKEN_OVER: "hand", EventKind.FUNCTION_ADDED: "user-plus",
+    EventKind.SHIFT_CHANGED: "users",
     EventKind.FUNCTION_CHANGED: "pencil", EventKind.FUNCTION_REMOVED: "x", EventKind.REMINDED: "timer",
     EventKind.REPAIRED: "wrench",
     EventKind.ALIGNED: "users", EventKind.ESCALATED: "octagon-alert", EventKind.URGENCY_CHANGED: "arrow-up",
