@@ -74,7 +74,9 @@ class Response(models.Model):
         null=True, blank=True, help_text="whoever is asked is reminded then, or the level told again"
     )
     reminders = models.PositiveSmallIntegerField(default=0, help_text="reminders told since it began")
-    repeats_told = models.PositiveSmallIntegerField(default=0, help_text="times the reached level was told again")
+    repeats_told = models.PositiveSmallIntegerField(
+        default=0, help_text="times the reached level was told again"
+    )
     lapses_at = models.DateTimeField(
         null=True, blank=True, help_text="an acknowledgement nobody acts on lapses then"
     )
@@ -85,7 +87,9 @@ class Response(models.Model):
     declined_at = models.DateTimeField(null=True, blank=True)
     decline_reason = models.CharField(max_length=160, blank=True)
 
-    ladder = models.JSONField(default=list, help_text="frozen: [{level, roles, after_minutes, repeats, repeat_minutes}]")
+    ladder = models.JSONField(
+        default=list, help_text="frozen: [{level, roles, after_minutes, repeats, repeat_minutes}]"
+    )
     ladder_code = models.CharField(max_length=10, blank=True)
     level = models.PositiveSmallIntegerField(
         default=0, help_text="highest level told; 0 before the first telling"
@@ -111,8 +115,12 @@ class Response(models.Model):
             models.Index(
                 fields=["next_level_at"], condition=Q(next_level_at__isnull=False), name="response_level_due"
             ),
-            models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="response_remind_due"),
-            models.Index(fields=["lapses_at"], condition=Q(lapses_at__isnull=False), name="response_lapse_due"),
+            models.Index(
+                fields=["remind_at"], condition=Q(remind_at__isnull=False), name="response_remind_due"
+            ),
+            models.Index(
+                fields=["lapses_at"], condition=Q(lapses_at__isnull=False), name="response_lapse_due"
+            ),
             models.Index(fields=["person", "status"]),
             models.Index(fields=["function", "status"]),
         ]
