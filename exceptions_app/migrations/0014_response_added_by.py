@@ -6,16 +6,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0013_approval_events'),
+        ("exceptions_app", "0013_approval_events"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='response',
-            name='added_by',
-            field=models.ForeignKey(blank=True, help_text='who asked for it; empty: computed from the rules', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="response",
+            name="added_by",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="who asked for it; empty: computed from the rules",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
     ]

@@ -6,36 +6,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('plant_app', '0002_printed_codes'),
+        ("plant_app", "0002_printed_codes"),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='exceptiontype',
-            name='insert_insert',
+            model_name="exceptiontype",
+            name="insert_insert",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='exceptiontype',
-            name='update_update',
+            model_name="exceptiontype",
+            name="update_update",
         ),
         migrations.AddField(
-            model_name='exceptiontype',
-            name='lapse_minutes',
-            field=models.PositiveIntegerField(blank=True, help_text='an acknowledgement nobody acts on lapses after this; empty: four times the decide limit; 0: never', null=True),
+            model_name="exceptiontype",
+            name="lapse_minutes",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="an acknowledgement nobody acts on lapses after this; empty: four times the decide limit; 0: never",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='exceptiontypeevent',
-            name='lapse_minutes',
-            field=models.PositiveIntegerField(blank=True, help_text='an acknowledgement nobody acts on lapses after this; empty: four times the decide limit; 0: never', null=True),
+            model_name="exceptiontypeevent",
+            name="lapse_minutes",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="an acknowledgement nobody acts on lapses after this; empty: four times the decide limit; 0: never",
+                null=True,
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='exceptiontype',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "plant_app_exceptiontypeevent" ("active", "code", "default_severity", "form", "icon", "id", "is_full_pack", "lapse_minutes", "name", "owner_function_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reopen_minutes", "triage_role") VALUES (NEW."active", NEW."code", NEW."default_severity", NEW."form", NEW."icon", NEW."id", NEW."is_full_pack", NEW."lapse_minutes", NEW."name", NEW."owner_function_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."position", NEW."reopen_minutes", NEW."triage_role"); RETURN NULL;', hash='b1863c37f23f670e9d553c807e357b947d616afa', operation='INSERT', pgid='pgtrigger_insert_insert_a259d', table='plant_app_exceptiontype', when='AFTER')),
+            model_name="exceptiontype",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "plant_app_exceptiontypeevent" ("active", "code", "default_severity", "form", "icon", "id", "is_full_pack", "lapse_minutes", "name", "owner_function_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reopen_minutes", "triage_role") VALUES (NEW."active", NEW."code", NEW."default_severity", NEW."form", NEW."icon", NEW."id", NEW."is_full_pack", NEW."lapse_minutes", NEW."name", NEW."owner_function_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."position", NEW."reopen_minutes", NEW."triage_role"); RETURN NULL;',
+                    hash="b1863c37f23f670e9d553c807e357b947d616afa",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_a259d",
+                    table="plant_app_exceptiontype",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='exceptiontype',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "plant_app_exceptiontypeevent" ("active", "code", "default_severity", "form", "icon", "id", "is_full_pack", "lapse_minutes", "name", "owner_function_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reopen_minutes", "triage_role") VALUES (NEW."active", NEW."code", NEW."default_severity", NEW."form", NEW."icon", NEW."id", NEW."is_full_pack", NEW."lapse_minutes", NEW."name", NEW."owner_function_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."position", NEW."reopen_minutes", NEW."triage_role"); RETURN NULL;', hash='6b3e8ba844893df11a8183d2bbec2310b420516f', operation='UPDATE', pgid='pgtrigger_update_update_1c621', table='plant_app_exceptiontype', when='AFTER')),
+            model_name="exceptiontype",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "plant_app_exceptiontypeevent" ("active", "code", "default_severity", "form", "icon", "id", "is_full_pack", "lapse_minutes", "name", "owner_function_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "position", "reopen_minutes", "triage_role") VALUES (NEW."active", NEW."code", NEW."default_severity", NEW."form", NEW."icon", NEW."id", NEW."is_full_pack", NEW."lapse_minutes", NEW."name", NEW."owner_function_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."position", NEW."reopen_minutes", NEW."triage_role"); RETURN NULL;',
+                    hash="6b3e8ba844893df11a8183d2bbec2310b420516f",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_1c621",
+                    table="plant_app_exceptiontype",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]

@@ -7,54 +7,96 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('routing_app', '0001_initial'),
+        ("routing_app", "0001_initial"),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='ladderstep',
-            name='insert_insert',
+            model_name="ladderstep",
+            name="insert_insert",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='ladderstep',
-            name='update_update',
+            model_name="ladderstep",
+            name="update_update",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='ladderstep',
-            name='delete_delete',
+            model_name="ladderstep",
+            name="delete_delete",
         ),
         migrations.AddField(
-            model_name='ladderstep',
-            name='repeat_minutes',
-            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1)], verbose_name='every, minutes'),
+            model_name="ladderstep",
+            name="repeat_minutes",
+            field=models.PositiveSmallIntegerField(
+                default=5,
+                validators=[django.core.validators.MinValueValidator(1)],
+                verbose_name="every, minutes",
+            ),
         ),
         migrations.AddField(
-            model_name='ladderstep',
-            name='repeats',
-            field=models.PositiveSmallIntegerField(default=0, help_text='while nobody acknowledges', verbose_name='told again, times'),
+            model_name="ladderstep",
+            name="repeats",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="while nobody acknowledges", verbose_name="told again, times"
+            ),
         ),
         migrations.AddField(
-            model_name='ladderstepevent',
-            name='repeat_minutes',
-            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1)], verbose_name='every, minutes'),
+            model_name="ladderstepevent",
+            name="repeat_minutes",
+            field=models.PositiveSmallIntegerField(
+                default=5,
+                validators=[django.core.validators.MinValueValidator(1)],
+                verbose_name="every, minutes",
+            ),
         ),
         migrations.AddField(
-            model_name='ladderstepevent',
-            name='repeats',
-            field=models.PositiveSmallIntegerField(default=0, help_text='while nobody acknowledges', verbose_name='told again, times'),
+            model_name="ladderstepevent",
+            name="repeats",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="while nobody acknowledges", verbose_name="told again, times"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderstep',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (NEW."factor", NEW."id", NEW."ladder_id", NEW."level", NEW."minutes", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."repeat_minutes", NEW."repeats", NEW."roles"); RETURN NULL;', hash='a5d2fbbcb4dd0a5b84c5c3309f983c339239ef4c', operation='INSERT', pgid='pgtrigger_insert_insert_ffadb', table='routing_app_ladderstep', when='AFTER')),
+            model_name="ladderstep",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (NEW."factor", NEW."id", NEW."ladder_id", NEW."level", NEW."minutes", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."repeat_minutes", NEW."repeats", NEW."roles"); RETURN NULL;',
+                    hash="a5d2fbbcb4dd0a5b84c5c3309f983c339239ef4c",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_ffadb",
+                    table="routing_app_ladderstep",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderstep',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (NEW."factor", NEW."id", NEW."ladder_id", NEW."level", NEW."minutes", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."repeat_minutes", NEW."repeats", NEW."roles"); RETURN NULL;', hash='11446f91e953511be83619f4722e31b5697849d2', operation='UPDATE', pgid='pgtrigger_update_update_6d410', table='routing_app_ladderstep', when='AFTER')),
+            model_name="ladderstep",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (NEW."factor", NEW."id", NEW."ladder_id", NEW."level", NEW."minutes", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."repeat_minutes", NEW."repeats", NEW."roles"); RETURN NULL;',
+                    hash="11446f91e953511be83619f4722e31b5697849d2",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_6d410",
+                    table="routing_app_ladderstep",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='ladderstep',
-            trigger=pgtrigger.compiler.Trigger(name='delete_delete', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (OLD."factor", OLD."id", OLD."ladder_id", OLD."level", OLD."minutes", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."repeat_minutes", OLD."repeats", OLD."roles"); RETURN NULL;', hash='865a803096f0c3391d065f17c21c6e93eca04e85', operation='DELETE', pgid='pgtrigger_delete_delete_c1632', table='routing_app_ladderstep', when='AFTER')),
+            model_name="ladderstep",
+            trigger=pgtrigger.compiler.Trigger(
+                name="delete_delete",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "routing_app_ladderstepevent" ("factor", "id", "ladder_id", "level", "minutes", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "repeat_minutes", "repeats", "roles") VALUES (OLD."factor", OLD."id", OLD."ladder_id", OLD."level", OLD."minutes", _pgh_attach_context(), NOW(), \'delete\', OLD."id", OLD."repeat_minutes", OLD."repeats", OLD."roles"); RETURN NULL;',
+                    hash="865a803096f0c3391d065f17c21c6e93eca04e85",
+                    operation="DELETE",
+                    pgid="pgtrigger_delete_delete_c1632",
+                    table="routing_app_ladderstep",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]
