@@ -103,7 +103,7 @@ def why_owner(exception: ExceptionRecord) -> Answer:
             )
         )
     if routed is not None:
-        lines += _chosen(exception, routed, at)
+        lines += _chosen(routed, at)
     for event in exception.events.filter(kind__in=_MOVES).select_related("actor").order_by("at", "pk"):
         if event.data.get("owner") or event.kind == EventKind.TAKEN_OVER:
             by = str(event.actor) if event.actor else event.actor_text
@@ -117,28 +117,31 @@ def why_owner(exception: ExceptionRecord) -> Answer:
     return Answer(lead, tuple(lines))
 
 
-def _chosen(exception: ExceptionRecord, routed: ExceptionEvent, at: Clockface) -> list[Line]:
+def _chosen(routed: ExceptionEvent, at: Clockface) -> list[Line]:
     """Who of those on duty was asked when it was routed, from the roster kept with the event."""
     role = str(routed.data.get("owner_role", ""))
-    rosters = {
-        key.partition("@")[2]: names
-        for key, names in routed.data.get("presence", {}).items()
-        if key.partition("@")[0] == role
-    }
+    presence: dict[str, list[str]] = routed.data.get("presence", {})
+    rosters = {key: names for key, names in presence.items() if key.startswith(f"{role}@") and "#" not in key}
     chosen = routed.data.get("owner")
-    names: list[str] = next((listed for listed in rosters.values() if chosen in listed), [])
+    place, names = next(((key, listed) for key, listed in rosters.items() if chosen in listed), ("", []))
     said = role_words(role)
     if not chosen:
         return [Line("nobody", f"{at(routed.at)} nobody was on duty as {said}.", held=False, at=routed.at)]
-    people = _names(names)
+    people = _names(names or [chosen])
+    who, loads = people[chosen], presence.get(f"{place}#load", [])
     if len(names) == 1:
-        words = f"{people[chosen]} was the only one on duty as {said}."
+        words = f"{who} was the only one on duty as {said}."
+    elif loads:
+        open_now = ", ".join(
+            f"{people.get(name, name)} {load}" for name, _, load in (one.rpartition(":") for one in loads)
+        )
+        words = f"{who} was asked among equals on duty as {said}, by what each had open: {open_now}."
     elif names and names[0] == chosen:
-        words = f"{people[chosen]} came first of {len(names)} on duty as {said}: {_listed(people, names)}."
+        words = f"{who} came first of {len(names)} on duty as {said}: {_listed(people, names)}."
     elif names:
-        words = f"{people[chosen]} was chosen of {len(names)} on duty as {said}: {_listed(people, names)}."
+        words = f"{who} was chosen of {len(names)} on duty as {said}: {_listed(people, names)}."
     else:
-        words = f"{_names([chosen]).get(chosen, chosen)} was chosen; who else was on duty was not kept."
+        words = f"{who} was chosen; who else was on duty was not kept."
     return [Line("chosen", f"{at(routed.at)} {words}", at=routed.at)]
 
 
