@@ -64,8 +64,10 @@ def shot(page: Page, name: str) -> None:
 
 def boss(plant: KolbeMini) -> User:
     """The plant manager, who may do everything here."""
-    User.objects.filter(pk=plant.people["robert.kolbe"].pk).update(is_superuser=True)
-    return plant.people["robert.kolbe"]
+    found = plant.people["robert.kolbe"]
+    found.is_superuser = True
+    found.save(update_fields=["is_superuser"])
+    return found
 
 
 def finish(exception: ExceptionRecord, actor: User) -> None:
@@ -76,7 +78,7 @@ def finish(exception: ExceptionRecord, actor: User) -> None:
             for ask in task.asks
             if ask.get("required")
         }
-        decisions.complete_task(task_id=task.pk, actor=actor, result=answers, via="inbox")
+        decisions.complete_task(task_id=task.pk, actor=task.person or actor, result=answers, via="inbox")
 
 
 @pytest.mark.parametrize("kind", JOURNEYS)
