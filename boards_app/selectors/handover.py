@@ -101,7 +101,7 @@ def _row(sheet: HandoverSheet, now: datetime) -> SheetRow:
         managers = duty_holders(site=sheet.site, duty=Duty.AREA_MANAGER, at=now, area=sheet.area)
         whose = ", ".join(str(one) for one in managers[:2]) or "the area manager, nobody on duty"
         what = "the incoming lead's signature" if sheet.frozen else "both signatures"
-        return SheetRow(sheet, "Late", "crit", f"{whose} sees to {what}")
+        return SheetRow(sheet, "Overdue", "crit", f"{whose} sees to {what}")
     if sheet.frozen:
         return SheetRow(sheet, "Waits for the incoming lead", "warn", "The incoming lead reads it and signs")
     if now < sheet.ends_at - SIGNED_BEFORE:
