@@ -65,7 +65,7 @@ def message_of(option: Option, exception: ExceptionRecord, values: Mapping[str, 
 
     text = _PART.sub(part, option.message)
     filled = _NAME.sub(lambda found: words.get(found[1], ""), text)
-    return re.sub(r"[ \t]+", " ", filled).strip()[:1000]
+    return re.sub(r"[ \t]+", " ", filled).strip()[:320]
 
 
 def _message_words(option: Option, exception: ExceptionRecord, values: Mapping[str, Any]) -> dict[str, str]:

@@ -18,6 +18,9 @@ from decisions_app.soundness import (
 )
 from plant_app.models import Duty, ExceptionType, Function, Site
 
+# What is filled in has room in one answer to the customer.
+LONGEST_MESSAGE = 240
+
 
 class Clears(models.TextChoices):
     """What ends the condition of a type."""
@@ -108,6 +111,8 @@ class Option(models.Model):
         check_inputs("inputs", self.inputs)
         check_limits("limits", self.limits)
         check_approvals("approvals", self.approvals)
+        if len(self.message) > LONGEST_MESSAGE:
+            raise wrong("message", "too_long", f"A message has at most {LONGEST_MESSAGE} characters")
         names = {str(entry.get("name")) for entry in self.inputs}
         unknown = (
             message_names(self.message) - set(catalogue.TITLE_WORDS) - set(catalogue.MESSAGE_WORDS) - names

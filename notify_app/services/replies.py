@@ -150,8 +150,10 @@ def _news(thread: ReplyThread, exception: ExceptionRecord) -> list[tuple[ReplyWh
         return [(ReplyWhat.CANCELLED, facts, None)]
     if status == Status.TRIAGE:
         return [(ReplyWhat.RECEIVED, facts, None)]
+    words = customer_words(thread, exception)
     if status in (Status.RESOLVED, Status.CLOSED):
-        return [(ReplyWhat.RESOLVED, facts, None)]
+        resolved: list[tuple[ReplyWhat, Facts, Response | None]] = [(ReplyWhat.RESOLVED, facts, None)]
+        return [(ReplyWhat.DECIDED, facts, None), *resolved] if words else resolved
     found: list[tuple[ReplyWhat, Facts, Response | None]] = [(_first(thread), facts, None)]
     response = exception.responses.select_related("function").filter(is_owner=True).first()
     if response is not None and response.answered and status != Status.DECIDED:
@@ -160,11 +162,23 @@ def _news(thread: ReplyThread, exception: ExceptionRecord) -> list[tuple[ReplyWh
             response.status == ResponseStatus.ACKNOWLEDGED and response.eta_at is not None
         )
         found.append((ReplyWhat.COMING if coming else ReplyWhat.ACKNOWLEDGED, name, response))
-    if status == Status.DECIDED:
+    if status == Status.DECIDED and words is not None:
         line = exception.events.filter(kind="decided").order_by("-at", "-pk").first()
         option = (line.text if line is not None else "").partition(": ")[0]
         found.append((ReplyWhat.DECIDED, replace(facts, option=option), None))
     return found
+
+
+def customer_words(thread: ReplyThread, exception: ExceptionRecord) -> str | None:
+    """What a customer who wrote a mail is told of the decision: its message, once customer service has done its task
+    of answering; None before. Empty where no customer wrote, or the decision has nothing for them.
+    """
+    if thread.signal.reporter_id is not None or thread.signal.channel != "email":
+        return ""
+    decision = exception.decisions.filter(reversed_at=None).exclude(message="").order_by("-number").first()
+    if decision is None:
+        return ""
+    return None if decision.tasks.filter(code="answer", status="open").exists() else decision.message
 
 
 def _first(thread: ReplyThread) -> ReplyWhat:
@@ -180,7 +194,8 @@ def _queue(
     now = clock.now()
     if _told_before(thread, exception, what):
         return
-    body = sentence(what.value, replace(facts, minutes=None), language_code=thread.language)
+    told = customer_words(thread, exception) if what == ReplyWhat.DECIDED else ""
+    body = told or sentence(what.value, replace(facts, minutes=None), language_code=thread.language)
     reply = ReporterReply(
         thread=thread,
         exception=exception,
@@ -196,7 +211,8 @@ def _queue(
         reply.status, reply.why = ReplyStatus.SKIPPED, why
     reply.save()
     if what not in _FIRST:
-        thread.replies.filter(status=ReplyStatus.QUEUED, what__in=_OVERTAKEN, created_at__lt=now).exclude(
+        overtaken = set(_OVERTAKEN) - ({ReplyWhat.DECIDED} if customer_words(thread, exception) else set())
+        thread.replies.filter(status=ReplyStatus.QUEUED, what__in=overtaken, created_at__lt=now).exclude(
             pk=reply.pk
         ).update(status=ReplyStatus.SKIPPED, why="overtaken by a later word")
 

@@ -558,6 +558,44 @@ def test_a_refused_mailbox_fails_for_good(mail_source: Source, mailbox: Mailbox)
     assert ReplyAttempt.objects.get().permanent
 
 
+def test_a_customer_who_wrote_gets_the_decisions_message_once_customer_service_answers(
+    plant: KolbeMini, mail_source: Source, mailbox: Mailbox
+) -> None:
+    exceptions.receive_later(
+        source=mail_source, external_id="c1@customer.example", text="please deliver 40017733/10 later, on 1 March 2027",
+        fields={"type": "order_change", "sales_line": "40017733/10", "kind": "DATE-LATER",
+                "requested_date": "2027-03-01"},
+        payload={"mail": {"subject": "Your order", "message_id": "c1@customer.example", "references": []}},
+        sender="buyer@customer.example", sender_verified=True, conversation="c1@customer.example",
+    )  # fmt: skip
+    exceptions.read_due_signals()
+    exception = ExceptionRecord.objects.get()
+    assert exception.type.code == "order_change"
+    helena = plant.people["helena.kraus"]
+    # what came from outside is looked at first
+    exceptions.correct(
+        exception_id=exception.pk,
+        fields={"type": "order_change"},
+        actor=plant.people["ingrid.vogel"],
+        via="desk",
+    )
+    decision = decisions.decide(
+        exception_id=exception.pk, option_code="reject", actor=plant.people["robert.kolbe"], reason="no capacity",
+        inputs={"why": "Our line is full until April", "still_valid": "the confirmed date"},
+    )  # fmt: skip
+    assert "Our line is full until April. What stays valid: the confirmed date." in decision.message
+    services.send_replies()
+    before = [mail.get_content() for mail in mailbox.to("buyer@customer.example")]
+    assert not any("full until April" in text for text in before)
+    task = exception.tasks.get(code="answer")
+    decisions.complete_task(task_id=task.pk, actor=task.person or helena)
+    services.send_replies()
+    after = [mail.get_content().strip() for mail in mailbox.to("buyer@customer.example")]
+    assert after.count(decision.message) == 1
+    services.send_replies()
+    assert len(mailbox.to("buyer@customer.example")) == len(after)
+
+
 def test_nobody_is_written_to_for_a_tablet_s_report(report: Any, there: Provider) -> None:
     report(DOWN)
     services.send_replies()
