@@ -86,6 +86,12 @@ def check_decider(
     saves the look-up. `approved`: those whose yes it needs have said it, or are about to be asked. `emergency`: their
     yes and the others' acknowledgements come afterwards. Raises NotAllowed, TransitionRefused.
     """
+    if exception.drill:
+        raise TransitionRefused(
+            "decisions.drill",
+            f"{exception.ref} is a fire drill: nothing is decided.",
+            "Acknowledge it; that is all.",
+        )
     _four_eyes(exception, option, actor)
     if emergency:
         _refuse_calm(exception, reason)

@@ -50,6 +50,8 @@ def queue_for(
 
     `values` are the decision's inputs with the task's result over them. Returns the postings in the order they leave.
     """
+    if exception.drill:
+        return []
     round_ = _round(exception, trigger)
     intended: list[tuple[PostingTerm, Intended]] = []
     for template in _templates(exception, trigger, decision, task):

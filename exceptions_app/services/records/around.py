@@ -155,7 +155,13 @@ def _neighbours(exception: ExceptionRecord, unit: WorkUnit, around: Around) -> N
     """Units of the area that went down together, and whether their whole line stands. At most two queries."""
     down: dict[int | None, datetime] = dict(
         ExceptionRecord.objects.correlating()
-        .filter(area=exception.area_id, type=exception.type_id, work_unit__isnull=False, cleared_at=None, drill=False)
+        .filter(
+            area=exception.area_id,
+            type=exception.type_id,
+            work_unit__isnull=False,
+            cleared_at=None,
+            drill=False,
+        )
         .exclude(pk=exception.pk)
         .values_list("work_unit_id", "captured_at")
     )
