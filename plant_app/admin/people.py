@@ -65,7 +65,7 @@ class FunctionAdmin(ModelAdmin):
     search_fields = ("code", "name")
 
 
-class RotationForm(forms.ModelForm):  # type: ignore[type-arg]
+class RotationForm(forms.ModelForm):
     """Says which codes of a cycle are no shift of the team's site."""
 
     class Meta:
