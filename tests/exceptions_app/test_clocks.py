@@ -359,6 +359,34 @@ def test_the_api_and_the_page_edit_who_is_asked(plant: KolbeMini, stopped: Excep
     assert "Quality was taken off: made elsewhere" in desk.get(f"/exceptions/{stopped.ref}/").content.decode()
 
 
+def test_a_function_that_is_affected_only_later_is_asked_then_and_stays_off_once_taken_off(
+    plant: KolbeMini, stopped: ExceptionRecord
+) -> None:
+    assert not stopped.responses.filter(function__code="customer_service").exists()
+    for response in stopped.responses.filter(required=True):
+        services.acknowledge(response_id=response.pk, actor=response.person, via="inbox")
+    at = MORNING + timedelta(minutes=7)
+
+    def becomes_known(**facts: object) -> None:
+        with clock.travel(at), transaction.atomic():
+            services.reconsider(exception=services.locked(stopped.pk), facts=facts)
+
+    becomes_known(commit_at_risk=True)
+    asked = response_of(stopped, "customer_service")
+    stopped.refresh_from_db()
+    assert (asked.required, asked.due_at, asked.person) == (True, at, plant.people["marta.silva"])
+    assert (stopped.aligned_at, stopped.first_aligned_at) == (None, MORNING)
+    assert stopped.events.filter(kind="function_added", actor_text="routing").count() == 1
+    assert Telling.objects.get(response=asked).reason == "first"
+
+    services.remove_function(
+        response_id=asked.pk, actor=plant.people["ingrid.vogel"], reason="stock covers it"
+    )
+    becomes_known(commit_at_risk=True, line_stopped=True, customer_tier="A")
+    assert stopped.responses.filter(function__code="customer_service").count() == 1
+    assert Response.objects.get(pk=asked.pk).removed_at == MORNING
+
+
 # --- the watchdog -----------------------------------------------------------------------------------------------
 def test_the_watchdog_gives_back_owner_clock_and_step(stopped: ExceptionRecord) -> None:
     assert not broken().exists()

@@ -9,11 +9,13 @@ from decimal import Decimal
 
 from core import clock
 from core.wake import wake
+from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord
 from exceptions_app.models.records import CORRELATES
 from exceptions_app.services.records.around import look_around
 from exceptions_app.services.records.moves import keep
 from exceptions_app.services.records.story import record_event
+from exceptions_app.services.responses.asking import ask_newly_affected
 from plant_app.models import User
 from routing_app.services import reevaluate
 
@@ -78,8 +80,8 @@ def set_limits(*, exception: ExceptionRecord, limits: dict[str, int | None]) -> 
 
 
 def reconsider(*, exception: ExceptionRecord, facts: dict[str, object]) -> bool:
-    """Evaluate changed facts (by catalogue code) with the frozen rules; adopts urgency and shorter limits. True when
-    the urgency changed. The route itself stays: people already act on it.
+    """Evaluate changed facts (by catalogue code) with the frozen rules; adopts urgency and shorter limits, and asks
+    functions that are affected only now. True when the urgency changed. The owner stays: people already act on it.
     """
     if exception.route is None or exception.status not in CORRELATES:
         return False
@@ -95,6 +97,8 @@ def reconsider(*, exception: ExceptionRecord, facts: dict[str, object]) -> bool:
     )
     if changed is not None:
         set_limits(exception=exception, limits=outcome.limits.as_dict())
+    if exception.status != Status.TRIAGE:
+        ask_newly_affected(exception=exception, outcome=outcome)
     return changed is not None
 
 

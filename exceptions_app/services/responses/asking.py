@@ -13,6 +13,7 @@ from exceptions_app.lifecycle import CORRELATES
 from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.services.records.moves import drop_tellings, keep, locked
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.adopted import as_adopted, response_level
 from exceptions_app.services.responses.answers import align
 from exceptions_app.services.responses.layout import affected_response, first_tellings, telling
 from exceptions_app.services.responses.presence import Presence
@@ -237,8 +238,10 @@ def _of_others(
 def ask_newly_affected(*, exception: ExceptionRecord, outcome: Outcome) -> list[Response]:
     """Ask the functions a new evaluation of a locked, sorted exception names and nobody has been asked for.
 
-    One a person took off or that declined stays off. Returns the new responses, whose clocks begin now.
+    One a person took off or that declined stays off; where the site has not adopted coordination, none is asked.
+    Returns the new responses, whose clocks begin now.
     """
+    outcome = as_adopted(outcome, response_level(exception))
     known = set(exception.responses.filter(site=exception.site).values_list("function__code", flat=True))
     named = [one for one in outcome.functions if one.function not in known]
     functions = {row.code: row for row in Function.objects.filter(code__in=[one.function for one in named])}

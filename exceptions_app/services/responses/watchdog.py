@@ -21,6 +21,7 @@ from exceptions_app.rules import ladder as ladders
 from exceptions_app.selectors import WAITING, clock_due
 from exceptions_app.services.records.moves import keep
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.adopted import CAPTURE_ONLY
 from exceptions_app.services.responses.layout import (
     TOLD_PER_ROLE,
     first_tellings,
@@ -56,7 +57,7 @@ def broken() -> QuerySet[ExceptionRecord]:
     clockless |= Q(status="acknowledged", decide_due_at=None) | Q(
         status__in=("decided", "resolved"), resolve_due_at=None
     )
-    still = Q(status__in=("triage", "acknowledged"), next_escalation_at=None)
+    still = Q(status__in=("triage", "acknowledged"), next_escalation_at=None) & ~_hushed()
     unclocked = Response.objects.filter(
         exception=OuterRef("pk"), required=True, status__in=WAITING, acknowledge_due_at=None
     )
@@ -88,7 +89,12 @@ def forgotten(now: datetime) -> QuerySet[ExceptionRecord]:
     )
     held = Telling.objects.filter(exception=OuterRef("pk"), person=None, due_at__gt=now)
     planned = Q(status="acknowledged", next_escalation_at__isnull=False)
-    return overdue(now).filter(~Exists(recent), ~Exists(climbing), ~Exists(held)).exclude(planned)
+    return overdue(now).filter(~Exists(recent), ~Exists(climbing), ~Exists(held), ~_hushed()).exclude(planned)
+
+
+def _hushed() -> Exists:
+    """The site only captures: its records are kept, and nobody is told of them."""
+    return Exists(Telling.objects.filter(exception=OuterRef("pk"), dropped=CAPTURE_ONLY))
 
 
 @dataclass(frozen=True)
