@@ -27,7 +27,7 @@ _FIELDS = [
 ]
 
 
-class FunctionDefaultForm(WaysForm, forms.ModelForm):  # type: ignore[type-arg]
+class FunctionDefaultForm(WaysForm, forms.ModelForm):
     """Channels by urgency as ticks instead of JSON."""
 
     class Meta:
@@ -46,10 +46,10 @@ class FunctionDefaultForm(WaysForm, forms.ModelForm):  # type: ignore[type-arg]
         self.initial.setdefault("override", manner.override)
 
     def clean(self) -> dict[str, Any]:
-        found = super().clean() or self.cleaned_data
+        found: dict[str, Any] = super().clean() or self.cleaned_data
         if not found.get("critical"):
             self.add_error("critical", "What is critical needs a channel beside the portal.")
-        return cast("dict[str, Any]", found)
+        return found
 
 
 @admin.register(FunctionDefault)
@@ -109,7 +109,7 @@ class PreferenceAdmin(ReadOnlyAdmin):
     search_fields = ("user__username", "user__display_name")
 
 
-class AddressForm(forms.ModelForm):  # type: ignore[type-arg]
+class AddressForm(forms.ModelForm):
     """A new address: the URL goes in here and comes out nowhere."""
 
     url = forms.CharField(
@@ -129,14 +129,14 @@ class AddressForm(forms.ModelForm):  # type: ignore[type-arg]
         field.choices = [("", "as the service is"), ("chat", "Chat"), ("phone", "Text message or call")]
 
     def clean(self) -> dict[str, Any]:
-        found = super().clean() or self.cleaned_data
+        found: dict[str, Any] = super().clean() or self.cleaned_data
         if bool(found.get("user")) == bool(found.get("team")):
             self.add_error("user", "Choose one person or one team.")
         try:
             outside.describe(found.get("url", ""))
         except Refusal as refusal:
             self.add_error("url", str(refusal))
-        return cast("dict[str, Any]", found)
+        return found
 
 
 @admin.register(Address)

@@ -52,7 +52,8 @@ def test_a_link_is_bound_to_its_notice_person_and_response(
         f"{elses}-{signature}",
         f"{number}-",
         f"{number}-{signature[:-1]}0x",
-        "zzzzzzzzzzzzz-1", "-"
+        "zzzzzzzzzzzzz-1",
+        "-",
     ):
         assert client.post(f"/n/{forged}/", {"answer": "acknowledge"}).status_code == 404
     told.person = plant.people["ingrid.vogel"]
