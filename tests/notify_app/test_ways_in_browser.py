@@ -22,9 +22,9 @@ def fits(page: Page) -> bool:
 def test_wishes_are_kept_on_a_phone_and_a_link_answers_with_one_tap(
     plant: KolbeMini,
     report: Report,
-    open_page: Open,
+    open_page: Open,  # noqa: F811
     settings: Any,
-    address: str,
+    address: str,  # noqa: F811
     chromium: Browser,  # noqa: F811
 ) -> None:
     settings.PUBLIC_URL = address
