@@ -278,7 +278,7 @@ def _order_facet(params: Mapping[str, str]) -> dict[str, Any]:
     """What the list is sorted by."""
     delay = params.get("order") == DELAY
     return {
-        "words": "Sorted by cost of delay" if delay else "Sort",
+        "words": "Sort: delay" if delay else "Sort",
         "on": delay,
         "clear": "",
         "options": [

@@ -4,7 +4,7 @@ from typing import Any
 
 from boards_app.selectors.frame import Frame
 from notify_app.drill_selectors import drills_of, plans_of
-from notify_app.models import DrillLine, DrillRun, DrillStatus
+from notify_app.models import DrillLine, DrillRun, DrillStatus, NoticeChannel
 from notify_app.services.drill_report import report_lines
 from plant_app.selectors import can
 
@@ -15,6 +15,7 @@ LOOKS = {
     DrillStatus.RUNNING: ("hourglass", ""),
     DrillStatus.STARTING: ("hourglass", ""),
 }
+CHANNELS = dict(NoticeChannel.choices)
 STATES = {"untold": "not told", "delivered": "told", "sent": "told", "failed": "not told", "held": "waits"}
 
 
@@ -42,7 +43,10 @@ def drill_page(run: DrillRun) -> dict[str, Any]:
         "run": run,
         "look": LOOKS[DrillStatus(run.status)],
         "over": run.finished_at is not None,
-        "lines": [{"line": line, "state": _state(line)} for line in lines],
+        "lines": [
+            {"line": line, "state": _state(line), "channel": CHANNELS.get(line.channel, line.channel)}
+            for line in lines
+        ],
         "told": len({line.person_id for line in lines if line.person_id and line.told_at}),
         "answered": len({line.function_id for line in lines if line.function_id and line.answered_at}),
         "functions": len({line.function_id for line in lines if line.function_id and line.due_at}),
