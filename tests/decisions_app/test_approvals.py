@@ -90,7 +90,9 @@ def test_a_no_has_a_reason_and_leaves_the_record_undecided(plant: KolbeMini, hel
     with pytest.raises(InvalidInput) as wordless:
         decisions.refuse_approval(approval_id=row.pk, actor=plant.people["robert.kolbe"], reason=" ")
     assert wordless.value.code == "approvals.reason"
-    decisions.refuse_approval(approval_id=row.pk, actor=plant.people["robert.kolbe"], reason="sort them first")
+    decisions.refuse_approval(
+        approval_id=row.pk, actor=plant.people["robert.kolbe"], reason="sort them first"
+    )
     held.refresh_from_db()
     assert (held.decisions.count(), held.status) == (0, "acknowledged")
     assert "approve" not in held.next_step
