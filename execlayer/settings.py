@@ -42,11 +42,8 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL")
 # Browsers' push services; a service of one's own is added with its host, or as http://host:port.
-PUSH_SERVICES = env.words(
-    "PUSH_SERVICES",
-    "fcm.googleapis.com,updates.push.services.mozilla.com,.push.services.mozilla.com,web.push.apple.com,"
-    ".push.apple.com,.notify.windows.com",
-)
+_BROWSERS = "fcm.googleapis.com,.push.services.mozilla.com,.push.apple.com,.notify.windows.com"
+PUSH_SERVICES = env.words("PUSH_SERVICES", _BROWSERS)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "execution-layer@localhost")
 # Whom a push service may write to about us (RFC 8292): mailto: or https:.
 PUSH_CONTACT = env.text("PUSH_CONTACT", f"mailto:{DEFAULT_FROM_EMAIL}")
