@@ -51,13 +51,13 @@ def test_advising_says_what_it_would_do_and_publishes_only_erps_order(kolbe_mini
     plant = kolbe_mini
     settle(plant)
     switch(plant, Level.ADVISING)
-    stop(plant, "GRD-01", 30)
+    stop(plant, "GRD-02", 30)
     work_off(plant)
     found = Recommendation.objects.get(status="proposed")
-    assert found.title == "WO-118204 on GRD-02 instead of GRD-01"
+    assert found.title == "WO-118204 on GRD-01 instead of GRD-02"
     # the plan keeps ERP's unit
     grind = PlannedOperation.objects.get(operation=plant.operations["WO-118204/40"])
-    assert (grind.work_unit, grind.origin) == (plant.units["GRD-01"], "erp")
+    assert (grind.work_unit, grind.origin) == (plant.units["GRD-02"], "erp")
     # confirming is not for here, and changes nothing
     with pytest.raises(TransitionRefused) as refused:
         services.confirm(recommendation_id=found.pk, actor=plant.people["tomas.ruiz"])
@@ -66,7 +66,7 @@ def test_advising_says_what_it_would_do_and_publishes_only_erps_order(kolbe_mini
     assert found.status == "proposed"
     # what ERP then plans like this is no longer recommended
     operation = plant.operations["WO-118204/40"]
-    operation.work_unit = plant.units["GRD-02"]
+    operation.work_unit = plant.units["GRD-01"]
     operation.save()
     work_off(plant)
     assert not Recommendation.objects.filter(status="proposed").exists()
@@ -76,11 +76,11 @@ def test_the_next_step_takes_the_confirmation(kolbe_mini: KolbeMini) -> None:
     plant = kolbe_mini
     settle(plant)
     switch(plant, Level.ADVISING)
-    stop(plant, "GRD-01", 30)
+    stop(plant, "GRD-02", 30)
     work_off(plant)
     switch(plant, Level.CONFIRMING)
     work_off(plant)
     found = Recommendation.objects.get(status="proposed")
     services.confirm(recommendation_id=found.pk, actor=plant.people["tomas.ruiz"])
     grind = PlannedOperation.objects.get(operation=plant.operations["WO-118204/40"])
-    assert (grind.work_unit, grind.origin) == (plant.units["GRD-02"], "sequence")
+    assert (grind.work_unit, grind.origin) == (plant.units["GRD-01"], "sequence")
