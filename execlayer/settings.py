@@ -278,7 +278,11 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},  # its paths hold the keys of chats
-        "apprise": {"level": "WARNING", "handlers": [], "propagate": False},  # its words go to the delivery log
+        "apprise": {
+            "level": "WARNING",
+            "handlers": [],
+            "propagate": False,
+        },  # its words go to the delivery log
         "fontTools": {"level": "WARNING"},  # it tells every glyph of a printed sheet
     },
 }

@@ -5,42 +5,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0014_response_added_by'),
-        ('plant_app', '0004_adoption'),
-        ('routing_app', '0002_ladder_repeats'),
+        ("exceptions_app", "0014_response_added_by"),
+        ("plant_app", "0004_adoption"),
+        ("routing_app", "0002_ladder_repeats"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='exceptionrecord',
-            name='delay_cost',
-            field=models.DecimalField(blank=True, decimal_places=2, help_text="what a minute of delay costs, in the site's currency; empty: unknown", max_digits=12, null=True),
+            model_name="exceptionrecord",
+            name="delay_cost",
+            field=models.DecimalField(
+                blank=True,
+                decimal_places=2,
+                help_text="what a minute of delay costs, in the site's currency; empty: unknown",
+                max_digits=12,
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='exceptionrecord',
-            name='delay_cost_source',
-            field=models.CharField(blank=True, help_text='how it was reckoned, or what is missing', max_length=160),
+            model_name="exceptionrecord",
+            name="delay_cost_source",
+            field=models.CharField(
+                blank=True, help_text="how it was reckoned, or what is missing", max_length=160
+            ),
         ),
         migrations.AddField(
-            model_name='exceptionrecord',
-            name='drill',
-            field=models.BooleanField(default=False, help_text='a fire drill: people are told and answer, nothing else happens'),
+            model_name="exceptionrecord",
+            name="drill",
+            field=models.BooleanField(
+                default=False, help_text="a fire drill: people are told and answer, nothing else happens"
+            ),
         ),
         migrations.AddField(
-            model_name='exceptionrecord',
-            name='window_check_at',
-            field=models.DateTimeField(blank=True, help_text='window and urgency are looked at again then; empty: at once', null=True),
+            model_name="exceptionrecord",
+            name="window_check_at",
+            field=models.DateTimeField(
+                blank=True, help_text="window and urgency are looked at again then; empty: at once", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='source',
-            name='drill',
-            field=models.BooleanField(default=False, help_text='what comes from here is a fire drill'),
+            model_name="source",
+            name="drill",
+            field=models.BooleanField(default=False, help_text="what comes from here is a fire drill"),
         ),
         migrations.AddIndex(
-            model_name='exceptionrecord',
-            index=models.Index(condition=models.Q(('status__in', ['acknowledged', 'decided', 'open', 'triage'])), fields=['window_check_at'], name='exception_window_due'),
+            model_name="exceptionrecord",
+            index=models.Index(
+                condition=models.Q(("status__in", ["acknowledged", "decided", "open", "triage"])),
+                fields=["window_check_at"],
+                name="exception_window_due",
+            ),
         ),
     ]

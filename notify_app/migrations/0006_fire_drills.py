@@ -11,86 +11,244 @@ import core.clock
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('exceptions_app', '0016_presence_at_shift_change'),
-        ('notify_app', '0005_webhooks'),
-        ('plant_app', '0005_shift_calendars'),
+        ("exceptions_app", "0016_presence_at_shift_change"),
+        ("notify_app", "0005_webhooks"),
+        ("plant_app", "0005_shift_calendars"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DrillPlan',
+            name="DrillPlan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('webhook', 'Signed webhook, over the network'), ('station', "As from the line's station")], default='webhook', max_length=10)),
-                ('every_days', models.PositiveSmallIntegerField(default=28, validators=[django.core.validators.MinValueValidator(1)])),
-                ('at', models.TimeField(help_text='local time at the plant')),
-                ('minutes', models.PositiveSmallIntegerField(default=60, help_text='how long people have; whoever has not answered then has failed', validators=[django.core.validators.MinValueValidator(1)])),
-                ('active', models.BooleanField(default=True)),
-                ('next_at', models.DateTimeField(blank=True, db_index=True, help_text='empty: the next time it is that hour', null=True)),
-                ('type', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.exceptiontype')),
-                ('work_centre', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drill_plans', to='plant_app.workcentre')),
-                ('work_unit', models.ForeignKey(blank=True, help_text='the machine it is about; empty: the line', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.workunit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("webhook", "Signed webhook, over the network"),
+                            ("station", "As from the line's station"),
+                        ],
+                        default="webhook",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "every_days",
+                    models.PositiveSmallIntegerField(
+                        default=28, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("at", models.TimeField(help_text="local time at the plant")),
+                (
+                    "minutes",
+                    models.PositiveSmallIntegerField(
+                        default=60,
+                        help_text="how long people have; whoever has not answered then has failed",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "next_at",
+                    models.DateTimeField(
+                        blank=True, db_index=True, help_text="empty: the next time it is that hour", null=True
+                    ),
+                ),
+                (
+                    "type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.exceptiontype",
+                    ),
+                ),
+                (
+                    "work_centre",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drill_plans",
+                        to="plant_app.workcentre",
+                    ),
+                ),
+                (
+                    "work_unit",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="the machine it is about; empty: the line",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.workunit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('work_centre', 'pk'),
+                "ordering": ("work_centre", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='DrillRun',
+            name="DrillRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text="the signal's id", max_length=60, unique=True)),
-                ('status', models.CharField(choices=[('starting', 'Signal not yet handed in'), ('running', 'Running'), ('passed', 'Passed'), ('failed', 'Failed')], default='starting', max_length=10)),
-                ('started_at', models.DateTimeField(default=core.clock.now)),
-                ('handed_in_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(help_text='over then, whoever has answered')),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, help_text='why the signal could not be handed in', max_length=200)),
-                ('failures', models.JSONField(blank=True, default=list)),
-                ('exception', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='drill_runs', to='exceptions_app.exceptionrecord')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='notify_app.drillplan')),
-                ('started_by', models.ForeignKey(blank=True, help_text='empty: the schedule', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(help_text="the signal's id", max_length=60, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("starting", "Signal not yet handed in"),
+                            ("running", "Running"),
+                            ("passed", "Passed"),
+                            ("failed", "Failed"),
+                        ],
+                        default="starting",
+                        max_length=10,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(default=core.clock.now)),
+                ("handed_in_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(help_text="over then, whoever has answered")),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, help_text="why the signal could not be handed in", max_length=200
+                    ),
+                ),
+                ("failures", models.JSONField(blank=True, default=list)),
+                (
+                    "exception",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="drill_runs",
+                        to="exceptions_app.exceptionrecord",
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="notify_app.drillplan",
+                    ),
+                ),
+                (
+                    "started_by",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="empty: the schedule",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-started_at', '-pk'),
+                "ordering": ("-started_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='DrillLine',
+            name="DrillLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(blank=True, max_length=30)),
-                ('level', models.PositiveSmallIntegerField(default=1)),
-                ('reason', models.CharField(blank=True, help_text='why they were told', max_length=20)),
-                ('channel', models.CharField(blank=True, max_length=20)),
-                ('told_at', models.DateTimeField(blank=True, help_text='handed over by the channel', null=True)),
-                ('seen_at', models.DateTimeField(blank=True, null=True)),
-                ('due_at', models.DateTimeField(blank=True, help_text='an answer was due then', null=True)),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('answered_by', models.CharField(blank=True, max_length=80)),
-                ('status', models.CharField(blank=True, max_length=20)),
-                ('detail', models.CharField(blank=True, help_text='what the channel said, or what failed', max_length=300)),
-                ('function', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='plant_app.function')),
-                ('person', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='notify_app.drillrun')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("role", models.CharField(blank=True, max_length=30)),
+                ("level", models.PositiveSmallIntegerField(default=1)),
+                ("reason", models.CharField(blank=True, help_text="why they were told", max_length=20)),
+                ("channel", models.CharField(blank=True, max_length=20)),
+                (
+                    "told_at",
+                    models.DateTimeField(blank=True, help_text="handed over by the channel", null=True),
+                ),
+                ("seen_at", models.DateTimeField(blank=True, null=True)),
+                ("due_at", models.DateTimeField(blank=True, help_text="an answer was due then", null=True)),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("answered_by", models.CharField(blank=True, max_length=80)),
+                ("status", models.CharField(blank=True, max_length=20)),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="what the channel said, or what failed", max_length=300
+                    ),
+                ),
+                (
+                    "function",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="plant_app.function",
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="notify_app.drillrun",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('run', 'level', 'pk'),
+                "ordering": ("run", "level", "pk"),
             },
         ),
         migrations.AddIndex(
-            model_name='drillrun',
-            index=models.Index(condition=models.Q(('status__in', ('starting', 'running'))), fields=['ends_at'], name='drill_run_open'),
+            model_name="drillrun",
+            index=models.Index(
+                condition=models.Q(("status__in", ("starting", "running"))),
+                fields=["ends_at"],
+                name="drill_run_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='drillrun',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['starting', 'running', 'passed', 'failed'])), name='drill_status_known'),
+            model_name="drillrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["starting", "running", "passed", "failed"])),
+                name="drill_status_known",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='drillline',
-            trigger=pgtrigger.compiler.Trigger(name='drill_report_stays', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='1c7a2d17732e3080740f6ac342b565245c2d086e', operation='UPDATE OR DELETE', pgid='pgtrigger_drill_report_stays_de3b2', table='notify_app_drillline', when='BEFORE')),
+            model_name="drillline",
+            trigger=pgtrigger.compiler.Trigger(
+                name="drill_report_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="1c7a2d17732e3080740f6ac342b565245c2d086e",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_drill_report_stays_de3b2",
+                    table="notify_app_drillline",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
