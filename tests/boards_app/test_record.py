@@ -350,11 +350,17 @@ def test_access_roles_hold_on_every_button(plant: KolbeMini, exception: Exceptio
         "reopen",
         "merge",
         "split",
-        "add",
         "sort",
     ):
         answer = post(operator, exception, verb, reason="because", into=exception.ref)
         assert (answer.status_code, answer.json()["code"]) == (403, "access.not_allowed"), verb
+    # who is asked is edited by the record's owner too, so the service asks for the right
+    for verb in ("add", "change"):
+        response = exception.responses.get(function__code="planning")
+        fields = {"function": "quality", "response": str(response.pk), "what": "off"}
+        answer = post(operator, exception, verb, reason="because", **fields)
+        assert (answer.status_code, answer.json()["code"]) == (403, "exceptions.not_allowed"), verb
+    assert not exception.responses.filter(function__code="quality").exists()
     responder = as_("jonas.keller")
     for verb in ("merge", "split"):
         assert post(responder, exception, verb, reason="because").status_code == 403
