@@ -29,8 +29,6 @@ LONGEST: Final = 24
 #: Replaying takes about 0.5 ms a case, so that even this many are an answer while one waits.
 MOST: Final = 10_000
 _KEPT_SECONDS: Final = 600
-#: How the reference of a fire drill's case begins: a rehearsal proves nothing about rules.
-DRILLS: Final = "drill:"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def backtest(*, months: int = 3, most: int = MOST) -> Backtest:
     since = clock.now() - months * MONTH
     rows = RoutingCase.objects.filter(
         opening__isnull=True, created_at__gte=since, created_at__lte=clock.now()
-    ).exclude(origin_ref__startswith=DRILLS)
+    ).exclude(origin_ref__startswith=REHEARSAL)
     stored = rows.count()
     newest = RoutingCase.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     key = _key(version.digest, spec, months, most, newest, stored)
@@ -118,7 +116,7 @@ def _cases(since: datetime, most: int) -> list[Case]:
     """The newest openings since a moment with the facts of their re-evaluations; two queries."""
     rows = list(
         RoutingCase.objects.filter(opening__isnull=True, created_at__gte=since, created_at__lte=clock.now())
-        .exclude(origin_ref__startswith=DRILLS)
+        .exclude(origin_ref__startswith=REHEARSAL)
         .order_by("-pk")
         .values_list("pk", "origin_ref", "created_at", "facts")[:most]
     )
