@@ -8,6 +8,7 @@ from core import clock
 from core.errors import InvalidInput
 from exceptions_app import services
 from exceptions_app.models import ExceptionRecord, Telling
+from exceptions_app.services.responses.tell import begin_again
 from plant_app.models import AdoptionStep, Capability, ExceptionType, Level
 from plant_app.selectors import level_of, standing_of
 from plant_app.services import set_level
@@ -51,6 +52,10 @@ def test_capture_only_has_owner_clock_and_next_step_and_tells_nobody(plant: Kolb
     # nor does anything climb later
     with clock.travel(clock.now() + timedelta(days=2)):
         services.escalate_due()
+    assert not Telling.objects.exclude(dropped="capture only here").exists()
+    # nor when it is reopened, and to whoever has it then
+    services.acknowledge(response_id=exception.responses.get().pk, actor=exception.owner, via="desk")
+    begin_again(exception=exception)
     assert not Telling.objects.exclude(dropped="capture only here").exists()
     # the case keeps the whole route: what the next step would add
     assert RoutingCase.objects.get(pk=exception.route_id).outcome["functions"]

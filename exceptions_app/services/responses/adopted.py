@@ -5,10 +5,11 @@ functions coordinated is the route as the rules made it. The stored case keeps t
 the adoption page can say what the next step would add.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from core import clock
-from exceptions_app.models import ExceptionRecord
+from exceptions_app.models import ExceptionRecord, Response, Telling
 from exceptions_app.services.responses.layout import Layout
 from plant_app.models import Capability, Level
 from plant_app.selectors import level_of
@@ -32,10 +33,19 @@ def as_adopted(outcome: Outcome, level: Level) -> Outcome:
 
 def hush(exception: ExceptionRecord, layout: Layout) -> None:
     """Capture only: the tellings are kept with the reason why nobody got them, and nothing climbs. In memory."""
-    now = clock.now()
-    for one in layout.tellings:
-        one.taken_at, one.dropped = now, CAPTURE_ONLY
     for response in layout.responses:
-        response.next_level_at = None
-        response.remind_at = None
+        keep_quiet(response, [one for one in layout.tellings if one.response is response])
     exception.next_escalation_at = None
+
+
+def keep_quiet(response: Response, tellings: Iterable[Telling]) -> None:
+    """Nobody gets these, and nothing of the response climbs. In memory."""
+    for one in tellings:
+        one.taken_at, one.dropped = clock.now(), CAPTURE_ONLY
+    response.next_level_at = None
+    response.remind_at = None
+
+
+def opened_quietly(exception: ExceptionRecord) -> bool:
+    """Whether a record opened where response was capture only; it stays quiet as long as it lives. One query."""
+    return exception.tellings.filter(dropped=CAPTURE_ONLY).exists()

@@ -16,6 +16,7 @@ from exceptions_app.models.records import CORRELATES
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep, locked
 from exceptions_app.services.records.story import announce
+from exceptions_app.services.responses.adopted import keep_quiet, opened_quietly
 from exceptions_app.services.responses.layout import first_tellings, start_climbing, telling
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import Duty, Function, User
@@ -98,6 +99,8 @@ def begin_again(
         None
     )
     rows = first_tellings(response, presence=presence, reason=reason, text=text)
+    if opened_quietly(exception):
+        keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)
     if exception.owner_id != response.person_id:
