@@ -96,9 +96,14 @@ def _init(session: requests.Session, *args: Any, **kwargs: Any) -> None:
 
 
 requests.Session.__init__ = _init  # type: ignore[method-assign, assignment]
-_logger = logging.getLogger("apprise")
-_logger.addHandler(_Words())
-_logger.propagate = False
+_WORDS = _Words()
+
+
+def _hear() -> None:
+    """Listen to Apprise's logger; whoever configures logging anew meanwhile takes listeners away."""
+    logger = logging.getLogger("apprise")
+    logger.addHandler(_WORDS)
+    logger.propagate, logger.disabled = False, False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,7 @@ def hand_over(letter: Letter) -> Answer:
     (target,) = letter.targets
     plugin = _plugin(target.secret)
     heard = _Heard()
+    _hear()
     _call.heard = heard
     try:
         taken = plugin.notify(
@@ -167,6 +173,8 @@ def hand_over(letter: Letter) -> Answer:
         return Answer(f"{service} accepted it" + (f" ({code})" if code else ""))
     said = cleaned("; ".join(dict.fromkeys(heard.words)), target.secret) or "refused without a word"
     away = code in _PASSING or code >= 500 or not code
+    if code and str(code) not in said:
+        said = f"{said} ({code})"
     if heard.unanswered:
         said = f"did not answer: {heard.unanswered}"
     raise Refusal(
