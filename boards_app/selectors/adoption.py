@@ -17,7 +17,8 @@ from erp_sync.services.queueing import SWITCHED_OFF
 from exceptions_app.models import ExceptionRecord, Telling
 from exceptions_app.services.responses.adopted import CAPTURE_ONLY
 from metrics_app.compute import spread
-from plant_app.models import LEVELS, AdoptionStep, Capability, ExceptionType, Level, Site
+from plant_app.models import AdoptionStep, Capability, ExceptionType, Level, Site
+from plant_app.models.adoption import LEVELS
 from plant_app.selectors import Standing, standing_of
 from sequence_app.models import Recommendation
 

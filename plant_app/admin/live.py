@@ -54,3 +54,13 @@ class PlannedOperationAdmin(ReadOnlyAdmin):
 class ResequenceRequestAdmin(ReadOnlyAdmin):
     list_display = ("site", "cause", "due_at", "created_at")
     list_select_related = ("site",)
+
+
+@admin.register(models.AdoptionStep)
+class AdoptionStepAdmin(ReadOnlyAdmin):
+    """Steps are taken at `/adoption/`, where the page says what each would add."""
+
+    list_display = ("since", "site", "type", "capability", "before", "level", "set_by", "note")
+    list_filter = ("capability", "level", "site")
+    list_select_related = ("site", "type", "set_by")
+    date_hierarchy = "since"

@@ -4,7 +4,7 @@ One module per room; import from here.
 """
 
 from plant_app.models.access import AccessGrant, AccessRole, ApiToken, Badge, Device, IdempotencyKey
-from plant_app.models.adoption import LEVELS, AdoptionStep, Capability, Level
+from plant_app.models.adoption import AdoptionStep, Capability, Level
 from plant_app.models.catalogue import ExceptionType, ReasonCode, Severity, TypeFunction
 from plant_app.models.codes import UnitCode
 from plant_app.models.items import (
@@ -70,7 +70,6 @@ from plant_app.models.roster import (
 )
 
 __all__ = [
-    "LEVELS",
     "Absence",
     "AbsenceKind",
     "AccessGrant",

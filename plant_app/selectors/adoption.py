@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from core import clock
-from plant_app.models import LEVELS, AdoptionStep, Capability, Level, Site
+from plant_app.models import AdoptionStep, Capability, Level, Site
+from plant_app.models.adoption import LEVELS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from django.db import transaction
 from core import clock
 from core.errors import InvalidInput
 from core.hints import hint
-from plant_app.models import LEVELS, AdoptionStep, Capability, ExceptionType, Level, Site, User
+from plant_app.models import AdoptionStep, Capability, ExceptionType, Level, Site, User
+from plant_app.models.adoption import LEVELS
 from plant_app.selectors.adoption import standing_of
 from plant_app.services.live import request_resequence
 
