@@ -21,7 +21,7 @@ def queue(plant: KolbeMini, key: str = "a") -> Posting:
         kind="movement.transfer",
         site=plant.rhf,
         payload={"item": "SP-12", "quantity": "5", "from_location": "A", "to_location": "B"},
-        occurred_at=clock.now() - timedelta(hours=3),
+        occurred_at=(clock.now() - timedelta(hours=3)).replace(second=0, microsecond=0),
         origin_ref="exception:1",
         key_parts=(key,),
     )
@@ -96,7 +96,7 @@ def test_the_list_says_what_to_key_and_takes_the_number(kolbe_mini: KolbeMini, a
     assert posting.business_key in page
     assert "SP-12" in page
     # a number and a moment in the site's own time
-    berlin = (clock.now() - timedelta(hours=1)).astimezone(ZoneInfo("Europe/Berlin"))
+    berlin = (posting.occurred_at + timedelta(hours=2)).astimezone(ZoneInfo("Europe/Berlin"))
     noted = planner.post(
         f"/postings/{posting.pk}/keyed/",
         {"version": posting.version, "erp_number": "4711", "keyed_at": berlin.strftime("%Y-%m-%dT%H:%M")},
@@ -105,7 +105,7 @@ def test_the_list_says_what_to_key_and_takes_the_number(kolbe_mini: KolbeMini, a
     assert noted.status_code == 204
     posting.refresh_from_db()
     assert (posting.status, posting.erp_number) == ("local", "4711")
-    assert posting.erp_confirmed_at == berlin.replace(second=0, microsecond=0)
+    assert posting.erp_confirmed_at == berlin
     assert "Nothing waits to be keyed" in planner.get("/postings/by-hand/").content.decode()
     # the report counts its lag apart
     report = planner.get("/reports/", follow=True).content.decode()
