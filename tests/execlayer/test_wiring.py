@@ -16,8 +16,9 @@ from execlayer.celery import JOBS, SWEEPS, URGENT, WAKES, WORK, app
 from execlayer.launcher.demo import WORKERS
 
 NAMES = {
-    "signals", "notices", "containment", "escalation", "postings", "settled", "resequence", "pull", "messages",
-    "replies", "attachments", "held", "mailboxes", "edi_out", "census", "advice",
+    "advice", "attachments", "census", "containment", "drills", "edi_out", "escalation", "held", "mailboxes",
+    "messages", "notices", "notices_outside", "notices_push", "postings", "pull", "replies", "resequence",
+    "settled", "shift_change", "signals", "webhooks", "windows",
 }  # fmt: skip
 
 
