@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 from py_vapid import Vapid02  # type: ignore[import-untyped]
-from pywebpush import WebPusher, WebPushException  # type: ignore[import-untyped]
 
 from core import clock
 from notify_app.channels.port import Answer, Channel, HandOver, Keys, Letter, Refusal, Target
+from notify_app.channels.sealing import seal
 
 PATIENCE: Final = httpx.Timeout(8.0, connect=4.0)
 #: How long a service keeps it for a device that is off: after that it is no news.
@@ -90,10 +90,11 @@ def _to_one(client: httpx.Client, vapid: Vapid02, contact: str, letter: Letter, 
     if not allowed(endpoint):
         raise Refusal("This push service is not on the list of known ones.", permanent=True)
     try:
-        body = WebPusher(subscription).encode(
-            json.dumps(_note(letter)).encode(), content_encoding="aes128gcm"
-        )["body"]
-    except (WebPushException, ValueError) as error:
+        body = seal(
+            json.dumps(_note(letter)).encode(),
+            p256dh=str(subscription["keys"]["p256dh"]), auth=str(subscription["keys"]["auth"]),
+        )  # fmt: skip
+    except ValueError as error:
         raise Refusal(
             f"The device's keys are not usable: {error}", permanent=True, gone=(target.number,)
         ) from None

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import http_ece
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from notify_app.channels.sealing import plain_bytes
 
 
 @dataclass
@@ -95,6 +98,21 @@ class Device:
         }  # fmt: skip
 
     def read(self, body: bytes) -> dict[str, Any]:
-        plain = http_ece.decrypt(body, private_key=self.private, auth_secret=self.auth, version="aes128gcm")
-        found: dict[str, Any] = json.loads(plain)
+        """As RFC 8291 section 3.4 and RFC 8188 section 2 have it, from the receiving end."""
+        salt, size, point = body[:16], body[20], body[21 : 21 + body[20]]
+        assert (int.from_bytes(body[16:20]), size) == (4096, 65)
+        shared = self.private.exchange(
+            ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+        )
+        mine = plain_bytes(self.subscription["keys"]["p256dh"])  # type: ignore[index]
+
+        def drawn(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+            return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+
+        secret = drawn(shared, self.auth, b"WebPush: info\0" + mine + point, 32)
+        key = drawn(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
+        nonce = drawn(secret, salt, b"Content-Encoding: nonce\0", 12)
+        plain = AESGCM(key).decrypt(nonce, body[21 + size :], None)
+        assert plain.endswith(b"\x02")
+        found: dict[str, Any] = json.loads(plain[:-1])
         return found
