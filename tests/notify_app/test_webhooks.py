@@ -180,9 +180,9 @@ def test_a_failing_message_holds_only_its_own_record(
         (500, {}, b"boom" * 400) if failing[0] and first.ref.encode() in got.body else (204, {}, b"")
     )
     services.send_webhooks()
-    # then the other record's are all there, and of the first one only one was tried
+    # then the other record's are all there, and of the first one only one was tried (in whichever order)
     assert not second.webhook_deliveries.exclude(status=WebhookStatus.DELIVERED).exists()
-    assert [got for got in receiver.got if first.ref.encode() in got.body] == receiver.got[0:1]
+    assert sum(first.ref.encode() in got.body for got in receiver.got) == 1
     head = first.webhook_deliveries.earliest("event")
     assert (head.status, head.attempts, head.error) == (WebhookStatus.QUEUED, 1, "answered 500")
     assert first.webhook_deliveries.exclude(pk=head.pk).filter(attempts__gt=0).count() == 0
