@@ -4,6 +4,7 @@ from decisions_app.models.approvals import Approval, ApprovalStatus, ApprovalWhy
 from decisions_app.models.decisions import CheckResult, Comment, Decision, PostingLink, Task, TaskStatus
 from decisions_app.models.handover import HandoverSheet
 from decisions_app.models.playbooks import (
+    CauseRequired,
     Clears,
     MoneyLimit,
     Option,
@@ -20,6 +21,7 @@ __all__ = [
     "Approval",
     "ApprovalStatus",
     "ApprovalWhy",
+    "CauseRequired",
     "CheckResult",
     "Clears",
     "Comment",

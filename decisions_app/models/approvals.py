@@ -57,6 +57,9 @@ class Approval(models.Model):
     minutes = models.PositiveIntegerField(default=60)
     due_at = models.DateTimeField()
     remind_at = models.DateTimeField(null=True, blank=True)
+    check_at = models.DateTimeField(
+        default=clock.now, help_text="while it waits: looked at then, whether it still stands as it was asked"
+    )
     reminded = models.PositiveSmallIntegerField(default=0)
     status = models.CharField(max_length=10, choices=ApprovalStatus.choices, default=ApprovalStatus.WAITING)
     answered_by = models.ForeignKey(
@@ -64,6 +67,11 @@ class Approval(models.Model):
     )
     answered_at = models.DateTimeField(null=True, blank=True)
     answer = models.CharField(max_length=300, blank=True, help_text="why refused, stale or withdrawn")
+    end_code = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="how it ended, for programs: approvals.given, approvals.option_lapsed...",
+    )
     decision = models.ForeignKey(
         Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="approvals"
     )
@@ -83,6 +91,7 @@ class Approval(models.Model):
         ]
         indexes = [
             models.Index(fields=["remind_at"], condition=Q(status="waiting"), name="approval_remind"),
+            models.Index(fields=["check_at"], condition=Q(status="waiting"), name="approval_check"),
         ]
         triggers: ClassVar = [pgtrigger.Protect(name="approval_never_deleted", operation=pgtrigger.Delete)]
 

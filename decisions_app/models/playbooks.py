@@ -30,6 +30,14 @@ class Clears(models.TextChoices):
     RELEASE = "release", "Only its release tasks, each signed by another person of the duty named"
 
 
+class CauseRequired(models.TextChoices):
+    """Which records of a type close only with their root cause stated."""
+
+    RULE = "rule", "Those a routing rule asks it of"
+    SEVERE = "severe", "Those of high or critical severity, and those a rule asks it of"
+    ALWAYS = "always", "All of them"
+
+
 class Trigger(models.TextChoices):
     """When an option's posting is queued."""
 
@@ -48,6 +56,16 @@ class Playbook(models.Model):
         default=60, help_text="assumed duration until somebody states one"
     )
     clears = models.CharField(max_length=10, choices=Clears.choices, default=Clears.PERSON)
+    cause_required = models.CharField(
+        max_length=10,
+        choices=CauseRequired.choices,
+        default=CauseRequired.RULE,
+        help_text="which records close only once their root cause is stated",
+    )
+    shipped = models.JSONField(
+        default=dict, blank=True, editable=False,
+        help_text="what was last loaded of each part, as digests, and which newer parts the site left",
+    )  # fmt: skip
     version = models.PositiveIntegerField(
         default=1,
         editable=False,
