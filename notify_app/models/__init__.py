@@ -3,6 +3,7 @@
 from notify_app.models.drills import DrillChannel, DrillLine, DrillPlan, DrillRun, DrillStatus
 from notify_app.models.notices import DeliveryAttempt, Notice, NoticeStatus
 from notify_app.models.replies import ReplyAttempt, ReplyStatus, ReplyThread, ReplyWhat, ReporterReply
+from notify_app.models.sheets import SheetNotice, SheetStep
 from notify_app.models.ways import Address, FunctionDefault, NoticeChannel, Preference, PushKey
 from notify_app.models.webhooks import (
     OutboundEvent,
@@ -33,6 +34,8 @@ __all__ = [
     "ReplyThread",
     "ReplyWhat",
     "ReporterReply",
+    "SheetNotice",
+    "SheetStep",
     "WebhookAttempt",
     "WebhookDelivery",
     "WebhookDue",

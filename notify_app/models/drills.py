@@ -58,6 +58,7 @@ class DrillStatus(models.TextChoices):
     RUNNING = "running", "Running"
     PASSED = "passed", "Passed"
     FAILED = "failed", "Failed"
+    MISSED = "missed", "Missed"
 
 
 class DrillRun(models.Model):

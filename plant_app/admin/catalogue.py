@@ -29,7 +29,7 @@ class TypeForm(forms.ModelForm):
 
 class TypeFunctionInline(TabularInline):
     model = models.TypeFunction
-    fields = ("function", "required")
+    fields = ("function", "required", "lapse_minutes")
 
 
 class ReasonInline(TabularInline):

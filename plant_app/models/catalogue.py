@@ -61,6 +61,11 @@ class TypeFunction(models.Model):
     type = models.ForeignKey(ExceptionType, on_delete=models.CASCADE, related_name="functions")
     function = models.ForeignKey(Function, on_delete=models.PROTECT, related_name="+")
     required = models.BooleanField(default=True, help_text="must acknowledge; otherwise only informed")
+    lapse_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="its acknowledgement nothing follows lapses after this; empty: as the type; 0: never",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["type", "function"], name="type_function_once")]

@@ -197,6 +197,25 @@ class PlannedOperation(models.Model):
         return f"{self.operation} on {self.work_unit.code}"
 
 
+class PlanOverride(models.Model):
+    """The floor kept its own order of work, and why: written by what proposes an order, read at the handover."""
+
+    work_centre = models.ForeignKey(WorkCentre, on_delete=models.CASCADE, related_name="overrides")
+    title = models.CharField(max_length=160, help_text="what was proposed")
+    reason = models.CharField(max_length=80)
+    note = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField(default=clock.now)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    origin_ref = models.CharField(max_length=80, unique=True)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes = [models.Index(fields=["work_centre", "-at"], name="plan_override_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.reason}"
+
+
 class ResequenceRequest(models.Model):
     """A reason why a site's sequence no longer fits. Only ever added, and removed by whoever re-sequences the site.
 

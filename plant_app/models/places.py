@@ -31,6 +31,13 @@ class Site(models.Model):
         default=False,
         help_text="whoever scans a printed code may report without saying who they are; such reports wait for a person",
     )
+    lapse_minutes = models.PositiveIntegerField(
+        "answers lapse after (min)",
+        null=True,
+        blank=True,
+        help_text="a function's acknowledgement nothing follows lapses after this, where neither its type nor the "
+        "function there says otherwise; empty: four times the decide limit; 0: never",
+    )
 
     class Meta:
         ordering = ("code",)
