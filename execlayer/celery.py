@@ -79,6 +79,7 @@ SWEEPS: dict[str, Job] = {
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
     "handover": Job("decisions_app.tasks.prepare_sheets", WORK, 60),
     "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),
+    "webhook_log": Job("notify_app.tasks.prune_webhooks", WORK, 3600),
 }
 JOBS = {**WAKES, **SWEEPS}
 

@@ -33,6 +33,8 @@ ANONYMOUS_PER_ADDRESS = env.number("ANONYMOUS_PER_ADDRESS", 10)  # reports witho
 ANONYMOUS_PER_CODE = env.number("ANONYMOUS_PER_CODE", 20)
 # Networks of the plant that webhooks may go to; without any, only public addresses.
 WEBHOOK_PRIVATE_NETWORKS = env.words("WEBHOOK_PRIVATE_NETWORKS")
+WEBHOOK_KEEP_DELIVERED_DAYS = env.number("WEBHOOK_KEEP_DELIVERED_DAYS", 30)  # 0 keeps them for good
+WEBHOOK_KEEP_DEAD_DAYS = env.number("WEBHOOK_KEEP_DEAD_DAYS", 90)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 STATIC_DIRECTORY = env.text("STATIC_ROOT")
 EMAIL_HOST = env.text("EMAIL_HOST")

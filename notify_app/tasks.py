@@ -39,3 +39,9 @@ def send_replies() -> int:
 def send_webhooks() -> int:
     """Tell other systems what happened."""
     return services.send_webhooks()
+
+
+@shared_task(name="notify_app.tasks.prune_webhooks")
+def prune_webhooks() -> int:
+    """Let old webhook messages go."""
+    return services.prune_webhooks()

@@ -11,6 +11,7 @@ from notify_app.services.reply_sending import send_replies, take_receipts
 from notify_app.services.sending import send_due, send_outside, send_push
 from notify_app.services.telling import record_told, take_tellings
 from notify_app.services.ways import Ways, ways_of
+from notify_app.services.webhook_pruning import prune_webhooks
 from notify_app.services.webhook_sending import send_webhooks
 from notify_app.services.webhooks import (
     replay,
@@ -34,6 +35,7 @@ __all__ = [
     "mark_seen",
     "notice_of",
     "plan_replies",
+    "prune_webhooks",
     "push_key",
     "record_told",
     "remove_address",
