@@ -6,6 +6,7 @@ PostgreSQL and Redis always: there is no second code path for small installation
 import secrets
 from typing import Any
 
+from core import languages
 from execlayer import environment as env
 
 # --- what the surroundings say ---------------------------------------------------------------------------
@@ -99,6 +100,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "plant_app.authentication.DeviceMiddleware",
+    "plant_app.languages.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "plant_app.throttling.RateLimitHeaders",
@@ -204,7 +206,15 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- words, numbers, time --------------------------------------------------------------------------------
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = languages.SOURCE
+LANGUAGES = languages.LANGUAGES
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["core.formats"]
+# Pages of the floor and of those who answer. The desk, the admin and every API speak English.
+TRANSLATED_PATHS = (
+    "/boards/", "/exceptions/", "/inbox/", "/login/", "/logout/", "/me/", "/n/", "/r/", "/report/", "/responses/",
+    "/stations/", "/t/", "/tasks/", "/who/",
+)  # fmt: skip
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # places carry their own zone; the server has none

@@ -40,6 +40,7 @@ from plant_app.services.overlay import (
     settle_overlay,
     settle_stock_overlay,
 )
+from plant_app.services.people import choose_language
 from plant_app.services.plan import PlanRow, publish_plan
 from plant_app.services.progress import note_confirmed, report_progress, stop_operation
 from plant_app.services.roster import (
@@ -62,6 +63,7 @@ __all__ = [
     "apply_pull",
     "ask_swap",
     "check_badge",
+    "choose_language",
     "clear_overlay",
     "clear_stock_overlay",
     "code_of_token",

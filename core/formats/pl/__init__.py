@@ -1,0 +1,1 @@
+"""As every language: one spelling of figures and dates."""
