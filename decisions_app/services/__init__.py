@@ -7,7 +7,6 @@ from decisions_app.services.approvals import (
     refuse_approval,
     withdraw_approval,
 )
-from decisions_app.services.asked import remind_due
 from decisions_app.services.closing import clear, resolve, settle
 from decisions_app.services.containment import contain, contain_due
 from decisions_app.services.deciding import decide
@@ -18,6 +17,7 @@ from decisions_app.services.loading import load_default_playbooks
 from decisions_app.services.merging import merge, split, split_from, undo_split
 from decisions_app.services.progress import report_progress
 from decisions_app.services.settled import handle_settled
+from decisions_app.services.stale import remind_due
 from decisions_app.services.talk import comment
 from decisions_app.services.tasks import add_task, take_task
 from decisions_app.services.undoing import cancel, reopen, restore, reverse_decision

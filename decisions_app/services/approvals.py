@@ -9,11 +9,9 @@ from typing import Any
 from django.db import transaction
 
 from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
-from core.hints import hint
 from decisions_app.deciders import (
     LEVELS,
     check_decider,
-    decision_cost,
     duties_here,
     limit_of,
     limits_at,
@@ -21,11 +19,10 @@ from decisions_app.deciders import (
 )
 from decisions_app.deciders import role_words as words_of_role
 from decisions_app.models import Approval, ApprovalStatus, ApprovalWhy
-from decisions_app.services.asked import ABOVE, ask, basis_of, end, note, waiting_of
+from decisions_app.services.asked import ABOVE, ask, end, note, waiting_of, withdraw_others
 from decisions_app.services.deciding import Choice, carry_out, check_choice, chosen
-from decisions_app.services.tasks import next_step_after
+from decisions_app.services.stale import end_stale, show_step, stale_words, why_stale
 from exceptions_app import services as exceptions
-from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
 
 
@@ -69,7 +66,7 @@ def ask_approval(
         exception=exception, option=option, needs=needs, asked_by=actor, inputs=choice.values, cost=choice.cost,
         reason=reason,
     )  # fmt: skip
-    _after(exception)
+    show_step(exception)
     return rows
 
 
@@ -77,7 +74,8 @@ def ask_approval(
 def approve(*, approval_id: int, actor: User, note_text: str = "", via: str = "") -> Approval:
     """Say yes. The last yes of a request takes the decision, in the asker's name, as if it were taken now.
 
-    A request whose record has changed since ends as stale instead, which the returned row says; the asker is told.
+    A request that no longer stands as it was asked ends as stale instead, with its code on the returned row; the asker
+    is told.
     Raises NotFound (`approvals.none`), NotAllowed (`approvals.not_yours`, `approvals.own`,
     `approvals.second_person`), TransitionRefused (`approvals.ended`) and what deciding raises. Locks the exception,
     then the approval.
@@ -85,20 +83,20 @@ def approve(*, approval_id: int, actor: User, note_text: str = "", via: str = ""
     row = _locked(approval_id)
     check_approver(row, actor)
     if row.why == ApprovalWhy.RATIFY:
-        end(row, ApprovalStatus.GIVEN, note_text, actor)
+        end(row, ApprovalStatus.GIVEN, note_text, actor, "approvals.given")
         note(row, f"Ratified: {row.option.name}. {note_text}".strip(), "given", actor, via)
-        _after(row.exception)
+        show_step(row.exception)
         return row
-    changed = stale_words(row)
-    if changed:
-        _stale(row, changed)
+    stale = why_stale(row)
+    if stale is not None:
+        end_stale(row, stale)
         return row
-    end(row, ApprovalStatus.GIVEN, note_text, actor)
+    end(row, ApprovalStatus.GIVEN, note_text, actor, "approvals.given")
     note(row, f"Approved: {row.option.name}. {note_text}".strip(), "given", actor, via)
     request = row.exception.approvals.filter(number=row.number)
     if not request.filter(status=ApprovalStatus.WAITING).exists():
         _decide(row, via)
-    _after(row.exception)
+    show_step(row.exception)
     return row
 
 
@@ -111,8 +109,8 @@ def refuse_approval(*, approval_id: int, actor: User, reason: str, via: str = ""
     check_approver(row, actor)
     if not reason.strip():
         raise InvalidInput("approvals.reason", "Say why not.")
-    end(row, ApprovalStatus.REFUSED, reason.strip(), actor)
-    _end_request(row, "another of those asked refused")
+    end(row, ApprovalStatus.REFUSED, reason.strip(), actor, "approvals.refused")
+    withdraw_others(row, "another of those asked refused", "approvals.other_refused")
     verb = "Not ratified" if row.why == ApprovalWhy.RATIFY else "Not approved"
     note(row, f"{verb}: {row.option.name}. {reason.strip()}", "refused", actor, via)
     exceptions.tell(
@@ -120,7 +118,7 @@ def refuse_approval(*, approval_id: int, actor: User, reason: str, via: str = ""
         person=row.asked_by,
         text=f"{verb}: {row.option.name}, {reason.strip()}"[:300],
     )
-    _after(row.exception)
+    show_step(row.exception)
     return row
 
 
@@ -134,10 +132,10 @@ def withdraw_approval(*, approval_id: int, actor: User, via: str = "") -> Approv
         raise TransitionRefused(
             "approvals.ratify", "An emergency is ratified or not; take the decision back."
         )
-    end(row, ApprovalStatus.WITHDRAWN, "taken back by whoever asked", actor)
-    _end_request(row, "taken back by whoever asked")
+    end(row, ApprovalStatus.WITHDRAWN, "taken back by whoever asked", actor, "approvals.withdrawn")
+    withdraw_others(row, "taken back by whoever asked", "approvals.withdrawn")
     note(row, f"Request taken back: {row.option.name}", "withdrawn", actor, via)
-    _after(row.exception)
+    show_step(row.exception)
     return row
 
 
@@ -170,14 +168,6 @@ def check_approver(row: Approval, actor: User) -> None:
         raise NotAllowed("approvals.not_yours", f"This is for: {words_of_role(row.role)}.")
 
 
-def stale_words(row: Approval) -> str:
-    """What has changed under a waiting request, in words; empty while it stands as it was asked."""
-    cost = decision_cost(row.option, row.exception, row.inputs)
-    now = basis_of(row.option, row.exception, cost)
-    changed = [name for name, value in now.items() if row.basis.get(name) != value]
-    return f"changed since: {', '.join(changed)}" if changed else ""
-
-
 def _locked(approval_id: int) -> Approval:
     found = Approval.objects.filter(pk=approval_id).values_list("exception_id", flat=True).first()
     if found is None:
@@ -198,26 +188,6 @@ def _locked(approval_id: int) -> Approval:
     return row
 
 
-def _end_request(row: Approval, because: str) -> None:
-    others = row.exception.approvals.filter(number=row.number, status=ApprovalStatus.WAITING).exclude(
-        pk=row.pk
-    )
-    for other in others:
-        end(other, ApprovalStatus.WITHDRAWN, because, None)
-
-
-def _stale(row: Approval, changed: str) -> None:
-    end(row, ApprovalStatus.STALE, changed, None)
-    _end_request(row, "out of date")
-    note(row, f"The request is out of date, {changed}: {row.option.name}", "stale")
-    exceptions.tell(
-        exception=row.exception,
-        person=row.asked_by,
-        text=f"Ask again, the record has changed: {row.option.name}"[:300],
-    )
-    _after(row.exception)
-
-
 def _decide(row: Approval, via: str) -> None:
     """Every yes is there: what was asked for is decided, in the name of whoever asked."""
     exception, asker = row.exception, row.asked_by
@@ -233,11 +203,6 @@ def _decide(row: Approval, via: str) -> None:
     signed.update(decision=decision)
     row.decision = decision
     exceptions.tell(exception=exception, person=asker, text=f"Approved and decided: {row.option.name}"[:300])
-
-
-def _after(exception: ExceptionRecord) -> None:
-    exceptions.set_next_step(exception=exception, text=next_step_after(exception))
-    hint(*exceptions.groups_of(exception), kind="approval", ref=exception.ref)
 
 
 def approvals_waiting_for(user: User) -> list[Approval]:

@@ -1,18 +1,18 @@
-"""Rows of approvals: written, withdrawn, found stale, reminded of. What a yes brings about is `services.approvals`'.
+"""Rows of approvals: written, told of, ended with a code. What a yes brings about is `services.approvals`'; which have
+gone out of date finds `services.stale`.
 
-Every function works on a locked exception; so does the sweep, one record at a time.
+Every function works on a locked exception.
 """
 
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Max
 
 from core import clock
-from core.hints import hint
 from decisions_app.deciders import Need, needs_of, role_words
+from decisions_app.lapses import lapse_of, outlook_of
 from decisions_app.models import Approval, ApprovalStatus, ApprovalWhy, Decision, Option
 from exceptions_app import services as exceptions
 from exceptions_app.models import EventKind, ExceptionRecord
@@ -22,6 +22,8 @@ from plant_app.selectors.duty import duty_holders
 RATIFY_WITHIN = timedelta(hours=24)
 #: Who hears of a request nobody has answered in its time.
 ABOVE = ("area_manager", "plant_manager", "operations_director")
+#: In a request's basis: the option had lapsed when it was asked for, so that its lapse ends nothing.
+LATE = "late"
 
 
 def basis_of(option: Option, exception: ExceptionRecord, cost: Any) -> dict[str, Any]:
@@ -56,7 +58,9 @@ def ask(
     """Write one row per role and tell whoever holds it now; each has its own clock. Returns the rows."""
     at = clock.now()
     number = (exception.approvals.aggregate(top=Max("number"))["top"] or 0) + 1
-    basis = basis_of(option, exception, cost)
+    lapse = lapse_of(option, outlook_of(exception, at))
+    late = not lapse.possible or (lapse.until is not None and lapse.until <= at)
+    basis = basis_of(option, exception, cost) | ({LATE: True} if late else {})
     rows = []
     for need in needs:
         due_at = at + timedelta(minutes=need.minutes)
@@ -67,7 +71,7 @@ def ask(
                 option=option,
                 why=need.why,
                 role=need.role,
-                person=_holder(exception, need.role, asked_by),
+                person=holder_of(exception, need.role, asked_by),
                 inputs=inputs,
                 basis=basis,
                 cost=cost,
@@ -97,7 +101,8 @@ def need_words(row: Approval) -> str:
     }[ApprovalWhy(row.why)]
 
 
-def _holder(exception: ExceptionRecord, role: str, but: User) -> User | None:
+def holder_of(exception: ExceptionRecord, role: str, but: User) -> User | None:
+    """Whoever holds `role` around the record now and is asked first; never who asks."""
     found = duty_holders(
         site=exception.site, duty=role, area=exception.area, work_centre=exception.work_centre, at=clock.now()
     )
@@ -111,15 +116,24 @@ def tell_approver(row: Approval, text: str, role: str = "") -> None:
     )
 
 
-def note(row: Approval, text: str, step: str, actor: User | None = None, via: str = "") -> None:
-    """A line of the record's story."""
+def note(
+    row: Approval, text: str, step: str, actor: User | None = None, via: str = "", code: str = ""
+) -> None:
+    """A line of the record's story; `code` says how a request ended."""
     exceptions.record_event(
         exception=row.exception,
         kind=EventKind.APPROVAL,
         actor=actor or (row.asked_by if step == "asked" else None),
         via=via or ("" if actor or step == "asked" else "system"),
         text=text[:300],
-        data={"approval": row.pk, "step": step, "option": row.option.code, "role": row.role, "why": row.why},
+        data={
+            "approval": row.pk,
+            "step": step,
+            "option": row.option.code,
+            "role": row.role,
+            "why": row.why,
+            **({"code": code} if code else {}),
+        },
     )
 
 
@@ -146,53 +160,33 @@ def waiting_of(exception: ExceptionRecord) -> list[Approval]:
     return list(rows.select_related("option__playbook", "person", "asked_by").order_by("asked_at", "pk"))
 
 
-def withdraw_waiting(*, exception: ExceptionRecord, actor: User | None, because: str) -> int:
-    """Requests for a decision end unanswered: it was taken otherwise, or the record ended. Returns how many."""
+def withdraw_waiting(*, exception: ExceptionRecord, actor: User | None, because: str, code: str) -> int:
+    """Requests for a decision end unanswered: it was taken otherwise, or the record ended. Returns how many.
+
+    Who asked hears of a decision somebody else took meanwhile.
+    """
     rows = waiting_of(exception)
     for row in rows:
-        end(row, ApprovalStatus.WITHDRAWN, because, actor)
+        end(row, ApprovalStatus.WITHDRAWN, because, actor, code)
+        if code == "approvals.decided_otherwise" and (actor is None or row.asked_by_id != actor.pk):
+            exceptions.tell(
+                exception=exception,
+                person=row.asked_by,
+                text=f"Your request is over, {because}: {row.option.name}"[:300],
+            )
     return len(rows)
 
 
-def end(row: Approval, status: ApprovalStatus, words: str, actor: User | None) -> None:
-    """Close a row with its outcome."""
-    row.status, row.answer = status, words[:300]
+def withdraw_others(row: Approval, because: str, code: str) -> None:
+    """What else was asked in the same request ends with it."""
+    others = row.exception.approvals.filter(number=row.number, status=ApprovalStatus.WAITING)
+    for other in others.exclude(pk=row.pk):
+        end(other, ApprovalStatus.WITHDRAWN, because, None, code)
+
+
+def end(row: Approval, status: ApprovalStatus, words: str, actor: User | None, code: str) -> None:
+    """Close a row with its outcome, in words and as a code."""
+    row.status, row.answer, row.end_code = status, words[:300], code
     row.answered_at, row.remind_at = clock.now(), None
     row.answered_by = actor
-    row.save(update_fields=["status", "answer", "answered_at", "remind_at", "answered_by"])
-
-
-def remind_due(*, limit: int = 50) -> int:
-    """Requests whose time is over: the role is told again and a level above hears of it; stale ones end.
-
-    Each record in a transaction of its own, the exception locked. Returns how many rows were looked at.
-    """
-    late = Approval.objects.filter(status=ApprovalStatus.WAITING, remind_at__lte=clock.now())
-    done = 0
-    for pk, exception_id in list(late.order_by("remind_at").values_list("pk", "exception_id")[:limit]):
-        with transaction.atomic():
-            exception = exceptions.locked(exception_id=exception_id)
-            row = late.filter(pk=pk).select_related("option__playbook", "asked_by", "person").first()
-            if row is None:
-                continue
-            row.exception = exception
-            _remind(row)
-            done += 1
-    return done
-
-
-def _remind(row: Approval) -> None:
-    exception = row.exception
-    row.reminded += 1
-    row.remind_at = clock.now() + timedelta(minutes=row.minutes)
-    row.person = _holder(exception, row.role, row.asked_by)
-    row.save(update_fields=["reminded", "remind_at", "person"])
-    tell_approver(row, f"Still waits for your yes: {row.option.name}, {need_words(row)}")
-    above = [role for role in ABOVE if role != row.role][min(row.reminded, 2) - 1]
-    tell_approver(row, f"Unanswered: {role_words(row.role)} was asked to approve {row.option.name}", above)
-    note(
-        row,
-        f"No answer in time; {role_words(row.role)} is asked again, {role_words(above)} is told",
-        "reminded",
-    )
-    hint(*exceptions.groups_of(exception), kind="approval", ref=exception.ref)
+    row.save(update_fields=["status", "answer", "end_code", "answered_at", "remind_at", "answered_by"])

@@ -194,7 +194,9 @@ def _resolve(exception: ExceptionRecord, *, actor: User | None, via: str, reason
         contain_due_at=None,
     )
     exceptions.stop_ladders(exception=exception)
-    withdraw_waiting(exception=exception, actor=actor, because="the record was resolved")
+    withdraw_waiting(
+        exception=exception, actor=actor, because="the record was resolved", code="approvals.record_ended"
+    )
     exceptions.record_event(
         exception=exception, kind=EventKind.RESOLVED, actor=actor, via=via or "system", text=reason[:300]
     )

@@ -127,7 +127,9 @@ def carry_out(
         terms=terms_of(option),
         message=message_of(option, exception, values),
     )
-    withdraw_waiting(exception=exception, actor=actor, because="decided otherwise")
+    withdraw_waiting(
+        exception=exception, actor=actor, because="decided otherwise", code="approvals.decided_otherwise"
+    )
     hand_out(decision=decision, at=at)
     situation = Situation(exception=exception, at=at, decision=decision, values=values)
     effects.apply(list(option.effects), situation)

@@ -13,6 +13,7 @@ from decisions_app.wording import fill, words_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
+from exceptions_app.services.records.moves import step_of
 from plant_app.models import AccessRole, Duty, Function, User
 from plant_app.selectors.access import roles_of
 from plant_app.selectors.duty import duties_of, duty_holders
@@ -161,6 +162,11 @@ def next_step_after(exception: ExceptionRecord) -> str:
         asked = rows.select_related("person", "option").order_by("due_at", "pk").first()
     if asked is not None:
         return f"{asked.person or asked.get_role_display()}: approve {asked.option.name}"[:160]
+    again = _ask_again(exception)
+    if again:
+        return again
+    if exception.status == Status.OPEN:
+        return step_of(exception)
     if exception.status in {Status.DECIDED, Status.ACKNOWLEDGED}:
         waiting = open_blocking(exception)
         if waiting:
@@ -174,6 +180,22 @@ def next_step_after(exception: ExceptionRecord) -> str:
     if exception.status == Status.RESOLVED:
         return "Waits for ERP"
     return exception.next_step
+
+
+def _ask_again(exception: ExceptionRecord) -> str:
+    """The step after a request that has gone out of date, while nothing else was asked or decided since."""
+    if exception.status not in {Status.OPEN, Status.ACKNOWLEDGED}:
+        return ""
+    last = exception.approvals.select_related("asked_by", "option").order_by("-number", "status").first()
+    if (
+        last is None
+        or not exception.approvals.filter(number=last.number, status=ApprovalStatus.STALE).exists()
+    ):
+        return ""
+    if exception.decisions.filter(decided_at__gte=last.asked_at).exists():
+        return ""
+    who = last.asked_by if last.asked_by.is_active else exception.owner or exception.owner_function
+    return f"{who}: ask again or decide otherwise, the request for {last.option.name} is out of date"[:160]
 
 
 def check_doer(task: Task, actor: User) -> None:

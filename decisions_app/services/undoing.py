@@ -101,7 +101,7 @@ def _take_back(exception: ExceptionRecord, decision: Decision, *, actor: User, r
     decision.reversed_at, decision.reversed_by, decision.reverse_reason = at, actor, reason[:300]
     decision.save(update_fields=["reversed_at", "reversed_by", "reverse_reason"])
     for row in decision.approvals.filter(status=ApprovalStatus.WAITING):
-        end(row, ApprovalStatus.WITHDRAWN, "the decision was taken back", actor)
+        end(row, ApprovalStatus.WITHDRAWN, "the decision was taken back", actor, "approvals.taken_back")
     decision.tasks.filter(status=TaskStatus.OPEN).update(
         status=TaskStatus.CANCELLED, done_at=at, done_by=actor
     )
@@ -127,7 +127,9 @@ def cancel(
         raise InvalidInput("exceptions.reason", "Say why it is cancelled.")
     at = clock.now()
     exceptions.move(exception=exception, to=Status.CANCELLED, cancelled_at=at)
-    withdraw_waiting(exception=exception, actor=actor, because="the record was cancelled")
+    withdraw_waiting(
+        exception=exception, actor=actor, because="the record was cancelled", code="approvals.record_ended"
+    )
     for decision in exception.decisions.filter(reversed_at__isnull=True).order_by("-number"):
         _take_back(exception, decision, actor=actor, reason=reason)
     exception.tasks.filter(status=TaskStatus.OPEN).update(
