@@ -18,9 +18,11 @@ from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
-from boards_app import drawing, wording
+from boards_app import drawing, spoken, wording
 from core import clock as product_clock
+from core import languages
 
 register = template.Library()
 
@@ -90,8 +92,13 @@ def fn_chip(function: Any, state: str = "", title: str = "") -> SafeString:
     code = getattr(function, "code", function)
     short = getattr(function, "short", "") or FUNCTION_SHORTS.get(str(code), str(code)[:2].upper())
     name = getattr(function, "name", "") or str(code).replace("_", " ").capitalize()
-    said = {"": "acknowledged", "wait": "waiting", "soon": "limit soon", "over": "over its limit"}[state]
-    words = title or f"{name}, {said}"
+    said = {
+        "": gettext("acknowledged"),
+        "wait": gettext("waiting"),
+        "soon": gettext("limit soon"),
+        "over": gettext("over its limit"),
+    }[state]
+    words = title or f"{languages.label(name)}, {said}"
     mark = " !" if state == "over" else ""
     return format_html(
         '<span class="{}" title="{}"><span aria-hidden="true">{}{}</span><span class="sr">{}</span></span>',
@@ -139,21 +146,21 @@ def when(moment: datetime | None, zone: Any = None) -> str:
 @register.filter
 def duration(value: timedelta | float | Decimal | None) -> str:
     """Minutes or a timedelta as "18 min", "2 h 10"."""
-    return "" if value is None else wording.span(wording.minutes_of(value))
+    return "" if value is None else spoken.span(wording.minutes_of(value))
 
 
 @register.filter
 def figure(value: timedelta | float | Decimal | None) -> SafeString:
     """A duration as a large figure with its units small; "none" where there is none."""
     if value is None:
-        return mark_safe('<span class="muted">none</span>')
-    return figure_of(wording.span(wording.minutes_of(value)))
+        return format_html('<span class="muted">{}</span>', gettext("none"))
+    return figure_of(spoken.span(wording.minutes_of(value)))
 
 
 @register.filter
 def age(moment: datetime | None) -> str:
     """Full minutes, hours or days since a moment, "now" within the first minute."""
-    return wording.gone(product_clock.minutes_between(moment, product_clock.now())) if moment else ""
+    return spoken.gone(product_clock.minutes_between(moment, product_clock.now())) if moment else ""
 
 
 @register.simple_tag
@@ -169,7 +176,7 @@ def until(moment: datetime | None, css: str = "num", split: bool = False) -> Saf
 
 
 def _left(moment: datetime | None) -> str:
-    return wording.left(product_clock.minutes_between(product_clock.now(), moment)) if moment else ""
+    return spoken.left(product_clock.minutes_between(product_clock.now(), moment)) if moment else ""
 
 
 def _ticking(kind: str, moment: datetime | None, said: str, css: str, split: bool) -> SafeString:
@@ -185,7 +192,7 @@ def _ticking(kind: str, moment: datetime | None, said: str, css: str, split: boo
 @register.filter
 def figure_of(said: str) -> SafeString:
     """A duration already in words with its units set small: "18<small> min</small>"."""
-    found = re.findall(r"(\d+)\s*([a-z]*)", said)
+    found = re.findall(r"(\d+)\s*([^\W\d_]*)", said)
     if not found:
         return conditional_escape(said)
     last = len(found) - 1
@@ -208,7 +215,7 @@ def clock(
 ) -> dict[str, Any]:
     """The clock of a row. `since` is when the clock began (for the gauge); `word` stands where no clock runs."""
     if until is None:
-        return {"word": word or "None"}
+        return {"word": word or gettext("None")}
     now = product_clock.now()
     left = product_clock.minutes_between(now, until)
     whole = product_clock.minutes_between(since, until) if since else 0
@@ -216,8 +223,8 @@ def clock(
     return {
         "until": until,
         "since": since if whole > 0 else None,
-        "left": wording.left(left),
-        "spoken": wording.left_words(left),
+        "left": spoken.left(left),
+        "spoken": spoken.left_words(left),
         "state": wording.clock_state(left, soon=soon, last=last),
         "share": share,
         "soon": soon,
@@ -238,7 +245,7 @@ def limit(
         "due_at": due_at,
         "soon": soon,
         "state": wording.clock_state(left, soon=soon, last=0),
-        "words": wording.left_words(left),
+        "words": spoken.left_words(left),
     }
 
 
@@ -258,7 +265,7 @@ def _window(until: datetime | None) -> dict[str, Any]:
     if until is None:
         return {}
     left = product_clock.minutes_between(product_clock.now(), until)
-    return {"until": until, "left": figure_of(wording.left(left)), "state": wording.clock_state(left)}
+    return {"until": until, "left": figure_of(spoken.left(left)), "state": wording.clock_state(left)}
 
 
 # --- amounts and words --------------------------------------------------------------------------------------
@@ -278,7 +285,19 @@ def quantity(amount: Decimal | float | None, unit: str = "") -> str:
 @register.filter
 def words(code: str, family: str) -> str:
     """The plant's words for a stored state; families: andon, exception, response, posting, urgency, recommendation."""
-    return wording.look(family, str(code)).words
+    return languages.label(wording.look(family, str(code)).words)
+
+
+@register.filter
+def label(stored: Any) -> str:
+    """A stored name in the reader's language while it is the shipped one; what a site reworded is shown as it is."""
+    return languages.label(stored)
+
+
+@register.filter
+def label_inside(stored: Any) -> str:
+    """A label inside a sentence: small in English, as the catalogue has it elsewhere."""
+    return spoken.inside(stored)
 
 
 @register.simple_tag
@@ -297,7 +316,7 @@ def posting_state(status: str, at: datetime | None = None, note: str = "") -> Sa
         '<span class="pst {}">{}<span>{}{}{}</span></span>',
         shown.css,
         icon(shown.icon),
-        shown.words,
+        languages.label(shown.words),
         time,
         more,
     )
@@ -307,7 +326,8 @@ def posting_state(status: str, at: datetime | None = None, note: str = "") -> Sa
 def urgency(band: str, reason: str = "") -> SafeString:
     """The urgency band as a tag with its reason; normal and low stay plain."""
     shown = wording.look("urgency", str(band))
-    text = f"{shown.words}: {reason}" if reason else shown.words
+    said = languages.label(shown.words)
+    text = f"{said}: {reason}" if reason else said
     return format_html('<span class="{}">{}{}</span>', f"tag {shown.css}".strip(), icon(shown.icon), text)
 
 
