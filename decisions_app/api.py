@@ -83,12 +83,6 @@ class ReverseSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(required=False)
 
 
-class CommentSerializer(serializers.Serializer[Any]):
-    """Words for everyone."""
-
-    text = serializers.CharField(max_length=2000)
-
-
 class TaskResultSerializer(serializers.Serializer[Any]):
     """What a task asked for."""
 
@@ -247,10 +241,6 @@ def _split(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> Ex
     )
 
 
-def _comment(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> ExceptionRecord:
-    return services.comment(exception_id=exception.pk, author=user, text=data["text"], via="api").exception
-
-
 DecideView = verb("decide", "exception.decide", DecideSerializer, "Take an option", _decide)
 ReverseView = verb("reverse", "exception.decide", ReverseSerializer, "Take a decision back", _reverse)
 ResolveView = verb(
@@ -262,7 +252,6 @@ RestoreView = verb("restore", "exception.cancel", ReasonSerializer, "Undo a canc
 ClearView = verb("clear", "exception.clear", ClearSerializer, "Say the condition is gone", _clear)
 MergeView = verb("merge", "exception.merge", MergeSerializer, "Merge into another record", _merge)
 SplitView = verb("split", "exception.split", SplitSerializer, "Split signals off", _split)
-CommentView = verb("comment", "exception.comment", CommentSerializer, "Say something to everyone", _comment)
 
 
 class OptionsView(APIView):

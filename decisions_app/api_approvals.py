@@ -35,7 +35,7 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
         fields = (
             "id", "ref", "number", "option", "option_name", "why", "words", "role", "person", "inputs", "cost",
             "reason", "asked_by", "asked_at", "due_at", "reminded", "status", "answered_by", "answered_at", "answer",
-            "decision",
+            "end_code", "decision",
         )  # fmt: skip
 
     def get_words(self, row: Approval) -> str:
@@ -113,7 +113,7 @@ class AnswerApprovalView(APIView):
         operation_id="approvals_answer", request=AnswerSerializer, responses={200: ApprovalSerializer}
     )
     def post(self, request: Request, pk: int, answer: str) -> Response:
-        """`approve`, `refuse` (with a reason) or `withdraw`; a request whose record has changed comes back stale."""
+        """`approve`, `refuse` (with a reason) or `withdraw`; what no longer stands as asked comes back `stale`."""
         row = Approval.objects.filter(pk=pk, exception__in=visible_to(request.user)).first()
         if row is None or answer not in ("approve", "refuse", "withdraw"):
             raise NotFound("approvals.none", "There is no such request.")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from decisions_app import api, api_approvals, api_follow_ups, api_handover, progress_api
+from decisions_app import api, api_approvals, api_follow_ups, api_handover, api_talk, progress_api
 
 VERBS = {
     "decide": api.DecideView,
@@ -14,7 +14,7 @@ VERBS = {
     "clear": api.ClearView,
     "merge": api.MergeView,
     "split": api.SplitView,
-    "comment": api.CommentView,
+    "comment": api_talk.CommentView,
 }
 
 urlpatterns = [

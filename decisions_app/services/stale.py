@@ -133,7 +133,7 @@ def end_stale(row: Approval, found: Stale) -> None:
     note(row, f"The request is out of date, {found.words}: {row.option.name}", "stale", code=found.code)
     over = found.code == "approvals.record_moved_on"
     verb = "Your request is over" if over else "Ask again or decide otherwise"
-    to = row.asked_by if row.asked_by.is_active else exception.owner
+    to = next((one for one in (row.asked_by, exception.owner) if one is not None and one.is_active), None)
     exceptions.tell(
         exception=exception,
         person=to,

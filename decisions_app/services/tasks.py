@@ -194,7 +194,8 @@ def _ask_again(exception: ExceptionRecord) -> str:
         return ""
     if exception.decisions.filter(decided_at__gte=last.asked_at).exists():
         return ""
-    who = last.asked_by if last.asked_by.is_active else exception.owner or exception.owner_function
+    people = (last.asked_by, exception.owner)
+    who = next((one for one in people if one is not None and one.is_active), exception.owner_function)
     return f"{who}: ask again or decide otherwise, the request for {last.option.name} is out of date"[:160]
 
 

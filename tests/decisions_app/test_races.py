@@ -12,7 +12,7 @@ from django.db import OperationalError, connections
 from core import clock
 from core.errors import DomainError
 from decisions_app import services as decisions
-from decisions_app.models import Decision, Task
+from decisions_app.models import Approval, Decision, Task
 from erp_sync.models import Posting
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, Response
@@ -88,6 +88,39 @@ def test_of_two_deciders_exactly_one_wins(committed: KolbeMini) -> None:
     assert set(Posting.objects.order_by("pk")[before:].values_list("link__decision_id", flat=True)) <= {
         won[0].pk
     }
+
+
+def test_of_two_approvers_exactly_one_is_heard(committed: KolbeMini) -> None:
+    people = committed.people
+    received = exceptions.receive_signal(
+        source=exceptions.source_of(kind="station", site=committed.rhf), external_id="held", text="",
+        fields={"type": "quality_hold", "lot": "L26-4471", "reason": "DIM-SIZE", "qty_suspect": "36"},
+        reporter=people["piotr.nowak"], site=committed.rhf,
+    )  # fmt: skip
+    held = exceptions.read_signal(signal_id=received.signal.pk).exception
+    assert held is not None
+    decisions.contain_due()
+    acknowledge_all(held)
+    (row,) = decisions.ask_approval(
+        exception_id=held.pk, option_code="scrap", inputs={"quantity": "36", "reason": "DIM-SIZE"},
+        actor=people["stefan.roth"],
+    )  # fmt: skip
+    answers = at_once(
+        lambda: decisions.approve(approval_id=row.pk, actor=people["robert.kolbe"]),
+        lambda: decisions.approve(approval_id=row.pk, actor=people["susanne.adler"]),
+        lambda: decisions.refuse_approval(
+            approval_id=row.pk, actor=people["susanne.adler"], reason="sort first"
+        ),
+        lambda: decisions.remind_due(),
+    )
+    heard = [answer for answer in answers if isinstance(answer, Approval)]
+    assert len(heard) == 1
+    assert answers.count("approvals.ended") == 2
+    row.refresh_from_db()
+    assert row.status == heard[0].status
+    assert (row.status, Decision.objects.count()) in {("given", 1), ("refused", 0)}
+    assert held.events.filter(kind="approval", data__step__in=("given", "refused")).count() == 1
+    assert held.tasks.exists() is (row.status == "given")
 
 
 def test_a_task_is_finished_once_however_often_it_is_tapped(committed: KolbeMini) -> None:

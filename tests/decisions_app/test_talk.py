@@ -239,3 +239,38 @@ def test_the_api_says_and_shows_who_was_named(
     (comment,) = client.get(address).json()["comments"]
     assert (comment["text"], comment["mentions"]) == ("@piotr.nowak ok?", ["piotr.nowak"])
     assert told(exception) == ["piotr.nowak"]
+
+
+def test_photos_are_said_over_the_api_and_limited_as_on_the_page(
+    plant: KolbeMini, exception: ExceptionRecord, client: Client, settings: Any, tmp_path: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    settings.ATTACHMENT_COUNT = 2
+    client.force_login(plant.people["piotr.nowak"])
+    record = f"/api/v1/exceptions/{exception.ref}/"
+    broken = SimpleUploadedFile("no.jpg", b"<script>no picture</script>", "image/jpeg")
+    key = {"Idempotency-Key": "photos-1"}
+    sent = [
+        client.post(f"{record}comment/", {"text": text, "photo": photos}, headers=key)
+        for text, photos in (
+            ("at the pump", [photo(), broken, photo()]),
+            ("at the pump", [photo(), broken, photo()]),
+        )
+    ]
+    assert [answer.status_code for answer in sent] == [200, 200]
+    alone = client.post(f"{record}comment/", {"photo": [photo()]})
+    assert (alone.status_code, alone.json()["ref"]) == (200, exception.ref)
+    # neither words nor photos say nothing
+    empty = client.post(f"{record}comment/", {"text": " "})
+    assert (empty.status_code, empty.json()["code"]) == (400, "talk.empty")
+    assert exception.comments.count() == 2
+    exceptions.keep_attachments()
+    first, second = client.get(record).json()["comments"]
+    assert (first["text"], second["text"]) == ("at the pump", "")
+    # a photo is drawn anew, what is none and what is too much is refused by name
+    kept, none, much = first["photos"]
+    assert [one["status"] for one in (kept, none, much)] == ["kept", "refused", "refused"]
+    assert (none["url"], much["why"]) == ("", "more than 2 files came with one message")
+    answer = client.get(kept["url"])
+    assert Image.open(BytesIO(b"".join(answer.streaming_content))).size == (64, 48)
+    assert len(second["photos"]) == 1

@@ -45,6 +45,11 @@ def approval_row(row: Approval, user: User) -> dict[str, Any]:
         "answered_at": row.answered_at,
         "answer": row.answer,
         "may": waiting and _may(row, user),
+        "again": f"/exceptions/{row.exception.ref}/?option={row.option.code}#decide"
+        if row.status == "stale"
+        and row.asked_by_id == user.pk
+        and row.exception.status in ("open", "acknowledged")
+        else "",
         "mine": waiting and row.asked_by_id == user.pk and row.why != "ratify",
     }
 
