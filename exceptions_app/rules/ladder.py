@@ -15,7 +15,7 @@ GRACE: Final = timedelta(seconds=10)
 # Whoever is asked is reminded when this much of the limit has gone by; too short a limit reminds at its end only.
 REMIND_AT_SHARE: Final = 0.75
 SHORTEST_REMINDED: Final = 4
-# An acknowledgement nobody acts on lapses after so many decide limits, where the type names no minutes of its own.
+# An acknowledgement nobody acts on lapses after so many decide limits, where nobody names minutes for it.
 LAPSE_DECIDES: Final = 4
 
 
@@ -181,6 +181,12 @@ def lapse(minutes: int | None, since: datetime) -> tuple[datetime | None, dateti
         return None, None
     end = since + timedelta(minutes=minutes)
     return end - max(timedelta(minutes=1), timedelta(minutes=minutes) / 4), end
+
+
+def lapse_minutes(limits: Mapping[str, Any], function: str) -> int | None:
+    """The frozen minutes after which this function's acknowledgement lapses: its own, else everybody's; 0 never."""
+    own = limits.get(f"lapse:{function}")
+    return limits.get("lapse") if own is None else own
 
 
 def waited(minutes: int) -> str:

@@ -14,7 +14,7 @@ from exceptions_app import doctor, services
 from exceptions_app.models import ExceptionEvent, ExceptionRecord, Response, Telling
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.responses.watchdog import broken, forgotten
-from plant_app.models import DutyAssignment, ExceptionType
+from plant_app.models import DutyAssignment, ExceptionType, Site, TypeFunction
 from routing_app.models import LadderStep
 from routing_app.services import publish
 from tests.exceptions_app.conftest import MORNING, Report, owner_response, response_of
@@ -76,7 +76,10 @@ def test_a_yes_stops_the_reminders(plant: KolbeMini, stopped: ExceptionRecord) -
     sweep(planning.limit_minutes + 1)
 
     assert told(planning, "reminder") == []
-    assert response_of(stopped, "planning").remind_at is None
+    answered = response_of(stopped, "planning")
+    assert answered.remind_at is not None
+    assert answered.lapses_at is not None
+    assert answered.lapses_at == MORNING + timedelta(minutes=stopped.limits["lapse"])
 
 
 def test_after_an_outage_one_reminder_says_the_true_age(stopped: ExceptionRecord) -> None:
@@ -143,6 +146,8 @@ def idle(plant: KolbeMini, stopped: ExceptionRecord) -> Iterator[ExceptionRecord
 
 def test_an_idle_acknowledgement_is_reminded_of_and_then_lapses(idle: ExceptionRecord) -> None:
     assert (idle.status, idle.aligned_at) == ("acknowledged", MORNING)
+    for other in idle.responses.filter(is_owner=False, required=True):
+        services.finish(response_id=other.pk, actor=other.person, via="inbox")
 
     sweep(29)
     assert told(owner_response(idle), "reminder") == []
@@ -164,7 +169,7 @@ def test_an_idle_acknowledgement_is_reminded_of_and_then_lapses(idle: ExceptionR
     assert lapsed.text == "Jonas Keller acknowledged and nothing happened for 40 min"
     assert told(owner, "reroute")[-1][0] == "jonas.keller"
     assert (idle.reroute_count, idle.lapsed_levels) == (0, 0)
-    assert response_of(idle, "planning").status == "acknowledged"
+    assert response_of(idle, "planning").status == "done"
 
     with clock.travel(MORNING + timedelta(minutes=41)):
         services.acknowledge(response_id=owner.pk, actor=owner.person, via="inbox")
@@ -217,6 +222,125 @@ def test_the_lapse_is_the_types_own_frozen_at_the_opening(plant: KolbeMini, repo
         response_id=owner_response(second).pk, actor=plant.people["jonas.keller"], via="inbox"
     )
     assert owner_response(second).lapses_at is None
+
+
+# --- every function's acknowledgement ------------------------------------------------------------------------------
+def test_any_required_functions_acknowledgement_is_reminded_of_once_and_asked_anew_with_its_ladder(
+    plant: KolbeMini, idle: ExceptionRecord
+) -> None:
+    planning = response_of(idle, "planning")
+    who = planning.person
+    assert who is not None
+    # the owner works on it all the time, planning does nothing
+    with clock.travel(MORNING + timedelta(minutes=5)):
+        services.act(response_id=owner_response(idle).pk, actor=plant.people["jonas.keller"], via="inbox")
+        production = response_of(idle, "production")
+        services.finish(response_id=production.pk, actor=production.person, via="inbox")
+
+    sweep(30, -1)
+    assert told(planning, "reminder") == []
+    sweep(30)
+    sweep(35)
+    assert told(planning, "reminder") == [
+        (
+            who.username,
+            "Planning acknowledged, and nothing has happened for 30 min; at 10:54 it is asked again",
+        )
+    ]
+    sweep(40, -1)
+    assert response_of(idle, "planning").answered
+    sweep(40)
+    sweep(41)
+
+    again = response_of(idle, "planning")
+    assert (again.pk, again.status, again.person) == (planning.pk, "due", who)
+    assert (again.due_at, again.acknowledged_at, again.lapses_at) == (
+        MORNING + timedelta(minutes=40), None, None,
+    )  # fmt: skip
+    assert told(planning, "reroute") == [
+        (who.username, f"{who} acknowledged and nothing happened for 40 min; please take it")
+    ]
+    idle.refresh_from_db()
+    # the record goes on with its owner, unaligned; nothing of it counts against first pass
+    assert (idle.status, idle.aligned_at) == ("acknowledged", None)
+    assert idle.first_aligned_at == MORNING
+    assert (idle.reroute_count, idle.lapsed_levels) == (0, 0)
+    lapsed = idle.events.get(kind="acknowledgement_lapsed")
+    assert (lapsed.data["function"], lapsed.data["owner"]) == ("planning", False)
+    # its ladder climbs again from the beginning
+    sweep(40 + again.limit_minutes, 10)
+    assert [name for name, _ in told(planning, "escalation")] == ["helena.kraus"]
+    # those who act or have done their part were never asked again
+    sweep(400)
+    assert {response_of(idle, "production").status, owner_response(idle).status} == {"done", "acting"}
+    assert idle.events.filter(kind="acknowledgement_lapsed").count() == 1
+
+
+def test_what_its_own_people_do_keeps_a_functions_acknowledgement_and_others_do_not(
+    plant: KolbeMini, idle: ExceptionRecord
+) -> None:
+    planning = response_of(idle, "planning")
+    with clock.travel(MORNING + timedelta(minutes=20)):
+        for actor in (plant.people["jonas.keller"], planning.person):
+            ExceptionEvent.objects.create(exception=idle, kind="commented", actor=actor, text="looking")
+
+    sweep(30)
+    assert told(planning, "reminder") == []
+    assert response_of(idle, "planning").lapses_at == MORNING + timedelta(minutes=60)
+    # nobody of production said anything
+    assert len(told(response_of(idle, "production"), "reminder")) == 1
+
+
+@pytest.mark.parametrize(
+    ("function_own", "type_own", "site_own", "expected"),
+    [(7, 50, 60, 7), (0, 50, 60, 0), (None, 50, 60, 50), (None, None, 60, 60), (None, None, None, None)],
+)
+def test_the_limit_is_the_functions_else_the_types_else_the_sites_and_frozen(
+    plant: KolbeMini, report: Report, function_own: int | None, type_own: int | None, site_own: int | None,
+    expected: int | None,
+) -> None:  # fmt: skip
+    stop = ExceptionType.objects.get(code="machine_downtime")
+    TypeFunction.objects.update_or_create(
+        type=stop, function=plant.functions["planning"], defaults={"lapse_minutes": function_own}
+    )
+    ExceptionType.objects.filter(pk=stop.pk).update(lapse_minutes=type_own)
+    Site.objects.filter(pk=plant.rhf.pk).update(lapse_minutes=site_own)
+    plant.rhf.refresh_from_db()
+    exception = report("grinder 2 down, hydraulic leak").exception
+    assert exception is not None
+    # editing them changes nothing in flight
+    TypeFunction.objects.update(lapse_minutes=1)
+    ExceptionType.objects.update(lapse_minutes=1)
+    Site.objects.update(lapse_minutes=1)
+
+    planning = response_of(exception, "planning")
+    services.acknowledge(response_id=planning.pk, actor=planning.person, via="inbox")
+
+    minutes = 4 * exception.limits["decide"] if expected is None else expected
+    lapses_at = response_of(exception, "planning").lapses_at
+    assert lapses_at == (MORNING + timedelta(minutes=minutes) if minutes else None)
+    assert exception.limits["lapse"] == (type_own or site_own or 4 * exception.limits["decide"])
+
+
+def test_nothing_lapses_of_what_is_decided_or_only_informed_and_reversing_starts_the_wait_anew(
+    plant: KolbeMini, idle: ExceptionRecord
+) -> None:
+    with transaction.atomic():
+        services.move(exception=services.locked(idle.pk), to="decided")
+    assert not idle.responses.filter(lapses_at__isnull=False).exists()
+
+    with clock.travel(MORNING + timedelta(minutes=90)), transaction.atomic():
+        services.move(exception=services.locked(idle.pk), to="acknowledged")
+    waiting = idle.responses.filter(required=True)
+    assert {row.lapses_at for row in waiting} == {MORNING + timedelta(minutes=130)}
+
+    services.set_required(
+        response_id=response_of(idle, "planning").pk,
+        required=False,
+        actor=plant.people["ingrid.vogel"],
+        why="fyi",
+    )
+    assert response_of(idle, "planning").lapses_at is None
 
 
 # --- a held telling ---------------------------------------------------------------------------------------------

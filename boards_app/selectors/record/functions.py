@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from boards_app import drawing
 from boards_app.selectors.chips import said_of
 from core.clock import minutes_between
-from exceptions_app.models import ExceptionRecord, Response, ResponseStatus
+from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus
+from exceptions_app.rules.steps import clock_text
 from exceptions_app.selectors import response_board
 
 
@@ -36,7 +37,7 @@ class Functions:
 
 
 def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
-    """Lanes of every required function, worst first. Two queries."""
+    """Lanes of every required function, worst first. Three queries."""
     everyone = response_board(exception)
     live = [row for row in everyone if row.status != ResponseStatus.DECLINED]
     required = [row for row in live if row.required]
@@ -76,8 +77,9 @@ def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
         start = min(answer.told_at or now for answer in answers)
         until = now if exception.is_live else max(_ended(exception) or now, start + timedelta(minutes=1))
         found.drawing = drawing.alignment(start=start, now=until, answers=answers, zone=zone)
+        lapses = _lapses(exception)
         found.rows = [
-            {**_row(exception, row, zone), "lane": lane}
+            {**_row(exception, row, zone, now, lapses.get(row.pk)), "lane": lane}
             for row, lane in zip(shown, found.drawing.lanes, strict=True)
         ]
     return found
@@ -87,7 +89,15 @@ def _ended(exception: ExceptionRecord) -> datetime | None:
     return exception.closed_at or exception.cancelled_at
 
 
-def _row(exception: ExceptionRecord, row: Response, zone: ZoneInfo) -> dict[str, Any]:
+def _lapses(exception: ExceptionRecord) -> dict[int, datetime]:
+    """When a response's acknowledgement last lapsed. One query."""
+    rows = exception.events.filter(kind=EventKind.ACKNOWLEDGEMENT_LAPSED).order_by("at", "pk")
+    return {data["response"]: at for data, at in rows.values_list("data", "at") if "response" in data}
+
+
+def _row(
+    exception: ExceptionRecord, row: Response, zone: ZoneInfo, now: datetime, lapsed: datetime | None
+) -> dict[str, Any]:
     at = row.told_at or row.due_at
     above, below = _above(row, zone), ""
     if row.answered and row.arrived_at:
@@ -102,8 +112,11 @@ def _row(exception: ExceptionRecord, row: Response, zone: ZoneInfo) -> dict[str,
         nudged = next((one for one in reversed(list(row.tellings.all())) if one.reason == "reminder"), None)
         if nudged is not None:
             below = f"reminded {nudged.due_at.astimezone(zone):%H:%M}"
-    elif row.lapse_reminded_at is not None and row.lapses_at is not None:
-        below = f"asked again {row.lapses_at.astimezone(zone):%H:%M} unless acted on"
+    elif row.answered and row.lapses_at is not None and exception.is_live:
+        reminded = "reminded, " if row.lapse_reminded_at is not None else ""
+        below = f"{reminded}lapses {clock_text(row.lapses_at, now=now, zone=str(zone))} unless acted on"
+    if not row.answered and lapsed is not None:
+        below = f"lapsed {lapsed.astimezone(zone):%H:%M}, asked again" + (f"; {below}" if below else "")
     seen = f"seen {row.seen_at.astimezone(zone):%H:%M}" if row.seen_at else said_of(row)
     return {
         "id": row.pk,

@@ -14,7 +14,14 @@ from core import clock
 from core.errors import NotFound, StaleVersion, TransitionRefused
 from exceptions_app import lifecycle
 from exceptions_app.lifecycle import Status
-from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord, Response, Telling
+from exceptions_app.models import (
+    EventKind,
+    ExceptionEvent,
+    ExceptionRecord,
+    Response,
+    ResponseStatus,
+    Telling,
+)
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.rules.steps import Standing, Waiting, next_step
 from exceptions_app.services.records.story import record_event
@@ -28,6 +35,8 @@ _STAMPS: dict[str, str] = {
     Status.CLOSED: "closed_at",
     Status.CANCELLED: "cancelled_at",
 }
+# An acknowledgement here promises that somebody sorts it or decides, and lapses when nobody does.
+_UNDECIDED = (Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED)
 # Lines that are no change anybody could have overwritten.
 _QUIET_KINDS = (EventKind.TOLD, EventKind.SEEN, EventKind.COMMENTED, EventKind.JOINED)
 
@@ -113,18 +122,32 @@ def move(
         stop_ladders(exception=exception)
     elif end == Status.DECIDED:
         exception.responses.filter(lapses_at__isnull=False).update(lapses_at=None, remind_at=None)
-    elif end == Status.ACKNOWLEDGED and start in (Status.DECIDED, Status.CANCELLED):
+    elif end in _UNDECIDED and start not in _UNDECIDED:
         _watch_again(exception)
     keep(exception, *changed)
     return exception
 
 
 def _watch_again(exception: ExceptionRecord) -> None:
-    """Undecided again: the owner's acknowledgement may lapse again, counted from now."""
-    remind_at, lapses_at = ladders.lapse(exception.limits.get("lapse"), clock.now())
-    exception.responses.filter(is_owner=True, acknowledged_at__isnull=False).update(
-        remind_at=remind_at, lapses_at=lapses_at, lapse_reminded_at=None
-    )
+    """Undecided again: what functions have acknowledged may lapse again, counted from now."""
+    for response in exception.responses.filter(
+        required=True, status=ResponseStatus.ACKNOWLEDGED
+    ).select_related("function"):
+        watch_answer(response, exception, clock.now())
+        response.save(update_fields=["remind_at", "lapses_at", "lapse_reminded_at"])
+
+
+def watch_answer(response: Response, exception: ExceptionRecord, since: datetime) -> None:
+    """When a required response acknowledged (or last acted on) at `since` is reminded of and lapses, in memory.
+
+    By the minutes frozen at the opening for its function; nothing lapses of what is decided or over.
+    """
+    response.lapse_reminded_at = None
+    if not response.required or exception.status not in _UNDECIDED:
+        response.remind_at = response.lapses_at = None
+        return
+    minutes = ladders.lapse_minutes(exception.limits, response.function.code)
+    response.remind_at, response.lapses_at = ladders.lapse(minutes, since)
 
 
 def stop_ladders(*, exception: ExceptionRecord) -> None:

@@ -22,7 +22,7 @@ from exceptions_app.models import (
     TellingReason,
 )
 from exceptions_app.rules import ladder as ladders
-from exceptions_app.services.records.moves import drop_tellings, keep, locked, move
+from exceptions_app.services.records.moves import drop_tellings, keep, locked, move, watch_answer
 from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.layout import first_tellings, fresh_response, role_words
 from exceptions_app.services.responses.presence import Presence
@@ -30,8 +30,6 @@ from plant_app.models import AccessRole, DutyAssignment, User
 from plant_app.selectors import roles_of
 
 _ORDER = [status.value for status in ResponseStatus]
-# An acknowledgement here promises that somebody sorts it or decides, and lapses when nobody does.
-_UNDECIDED = (Status.TRIAGE, Status.OPEN, Status.ACKNOWLEDGED)
 _FREE_HANDS = frozenset({AccessRole.PLANNER.value, AccessRole.ADMINISTRATOR.value})
 
 
@@ -108,9 +106,7 @@ def _acknowledge(
     response.seen_at = response.seen_at or now
     response.eta_at = eta or response.eta_at
     response.next_level_at = response.remind_at = None
-    if response.is_owner and exception.status in _UNDECIDED:
-        response.lapse_reminded_at = None
-        response.remind_at, response.lapses_at = ladders.lapse(exception.limits.get("lapse"), now)
+    watch_answer(response, exception, now)
     response.save()
     drop_tellings(exception, because="acknowledged", response=response)
     late = bool(response.acknowledge_due_at and now > response.acknowledge_due_at)

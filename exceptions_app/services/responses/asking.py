@@ -11,7 +11,7 @@ from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.wake import wake
 from exceptions_app.lifecycle import CORRELATES
 from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus, Telling, TellingReason
-from exceptions_app.services.records.moves import drop_tellings, keep, locked
+from exceptions_app.services.records.moves import drop_tellings, keep, locked, watch_answer
 from exceptions_app.services.records.story import announce, record_event
 from exceptions_app.services.responses.adopted import as_adopted, response_level
 from exceptions_app.services.responses.answers import align
@@ -128,6 +128,8 @@ def _require(
     if not known.answered:
         known.due_at, known.acknowledge_due_at = fresh.due_at, fresh.acknowledge_due_at
         rows = first_tellings(known, presence=presence)
+    elif known.status == ResponseStatus.ACKNOWLEDGED:
+        watch_answer(known, exception, presence.at)
     known.save()
     Telling.objects.bulk_create(rows)
     return known
@@ -172,6 +174,7 @@ def set_required(
     else:
         response.required, response.why, response.added_by = False, f"{actor}: {why}"[:160], actor
         response.acknowledge_due_at = response.next_level_at = response.remind_at = None
+        response.lapses_at = response.lapse_reminded_at = None
         response.save()
     words = "must acknowledge" if required else "is only informed"
     _asked(

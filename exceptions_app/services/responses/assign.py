@@ -38,7 +38,7 @@ def plan_route(
         exception=exception,
         outcome=as_adopted(routed.outcome, level),
         presence=presence,
-        functions=functions_by_code(),
+        functions=functions_by_code(exception.type),
         role=role,
     )
     layout.adopted = level

@@ -19,9 +19,10 @@ from exceptions_app.models.records import CORRELATES
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import keep
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.lapsing import lapse
 from exceptions_app.services.responses.layout import TOLD_PER_ROLE, role_words, telling
 from exceptions_app.services.responses.presence import Presence
-from exceptions_app.services.responses.reminding import lapse, minutes_since, remind
+from exceptions_app.services.responses.reminding import minutes_since, remind
 from exceptions_app.services.responses.tell import staff_held
 
 _WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, ResponseStatus.SEEN)
@@ -30,7 +31,7 @@ _WAITING = (ResponseStatus.DUE, ResponseStatus.TOLD, ResponseStatus.DELIVERED, R
 def response_due(now: datetime) -> Q:
     """Responses a sweep at `now` has something to do for: a level, a reminder or repeat, a lapse."""
     waits = Q(status__in=_WAITING, required=True) & (Q(next_level_at__lte=now) | Q(remind_at__lte=now))
-    idle = Q(is_owner=True, lapses_at__isnull=False) & (Q(lapses_at__lte=now) | Q(remind_at__lte=now))
+    idle = Q(required=True, lapses_at__isnull=False) & (Q(lapses_at__lte=now) | Q(remind_at__lte=now))
     return waits | idle
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
+
 from core import clock
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response, Telling, TellingReason
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.responses.calendar import begin_clock, owner_hours
 from exceptions_app.services.responses.presence import Presence
-from plant_app.models import Duty, Function, Site, User
+from plant_app.models import Duty, ExceptionType, Function, Site, TypeFunction, User
 from routing_app.outcome import Outcome
 from routing_app.words import DUTY_OF, LEAD_OF, OTHER_SITE
 
@@ -39,9 +41,10 @@ class Layout:
         return self.responses[0]
 
 
-def functions_by_code() -> dict[str, Function]:
-    """All functions of the plant. One query."""
-    return {function.code: function for function in Function.objects.all()}
+def functions_by_code(type_: ExceptionType) -> dict[str, Function]:
+    """All functions of the plant, each with the type's `lapse_minutes` for it (None: it has none). One query."""
+    own = TypeFunction.objects.filter(type=type_, function=OuterRef("pk")).values("lapse_minutes")
+    return {function.code: function for function in Function.objects.annotate(lapse_minutes=Subquery(own))}
 
 
 def lay_out(
@@ -58,7 +61,7 @@ def lay_out(
     affected is not known yet.
     """
     at = presence.at
-    limits = {**outcome.limits.as_dict(), "lapse": lapse_limit(exception, outcome.limits.decide)}
+    limits = {**outcome.limits.as_dict(), **lapse_limits(exception, outcome.limits.decide, functions)}
     owner_role = role or outcome.owner_role
     owner_function = functions[
         outcome.owner_function if not role else function_of(role, outcome.owner_function)
@@ -128,10 +131,23 @@ def lay_out(
     return layout
 
 
-def lapse_limit(exception: ExceptionRecord, decide: int) -> int:
-    """Minutes after which an acknowledgement nobody acts on lapses, frozen with the other limits; 0 never."""
-    own = exception.type.lapse_minutes
-    return ladders.LAPSE_DECIDES * decide if own is None else own
+def lapse_limits(exception: ExceptionRecord, decide: int, functions: dict[str, Function]) -> dict[str, int]:
+    """Minutes after which an acknowledgement nobody acts on lapses, frozen with the other limits; 0 never.
+
+    `lapse` holds for every function: the type's minutes, else the site's, else four decide limits of the route.
+    `lapse:<function>` stands beside it where the type has minutes for that function alone.
+    """
+    everybody = exception.type.lapse_minutes
+    if everybody is None:
+        everybody = exception.site.lapse_minutes
+    if everybody is None:
+        everybody = ladders.LAPSE_DECIDES * decide
+    own = {
+        f"lapse:{code}": function.lapse_minutes  # type: ignore[attr-defined]
+        for code, function in functions.items()
+        if function.lapse_minutes is not None  # type: ignore[attr-defined]
+    }
+    return {"lapse": everybody, **own}
 
 
 def _wanted(outcome: Outcome) -> set[str]:

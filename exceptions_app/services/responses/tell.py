@@ -77,13 +77,16 @@ def tell(
 
 
 def begin_again(
-    *, exception: ExceptionRecord, reason: str = TellingReason.CHANGE, text: str = ""
-) -> Response:
-    """Start the owner's response over: due to be told now, its own clock and ladder from the beginning, to whoever
-    holds the duty now (the same person if still there), in the words `text`. Wakes the notifying layer.
+    *, exception: ExceptionRecord, response: Response | None = None, reason: str = TellingReason.CHANGE,
+    text: str = "",
+) -> Response:  # fmt: skip
+    """Start a response (the owner's where none is given) over: due to be told now, its own clock and ladder from the
+    beginning, to whoever holds the duty now (the same person if still there), in the words `text`. Wakes the notifying
+    layer.
     """
     now = clock.now()
-    response = exception.responses.select_related("function", "site", "person").get(is_owner=True)
+    if response is None:
+        response = exception.responses.select_related("function", "site", "person").get(is_owner=True)
     drop_tellings(exception, because="begun again", response=response)
     presence = Presence.of(exception, now)
     holders = presence.people(response.role, site=response.site)
@@ -103,7 +106,7 @@ def begin_again(
         keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)
-    if exception.owner_id != response.person_id:
+    if response.is_owner and exception.owner_id != response.person_id:
         exception.owner = response.person
     keep(exception, "owner")
     wake("notices")
