@@ -155,12 +155,20 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
     ),
     Fact("item_group", "item group", Kind.CHOICE, "Group of the item concerned.", source="item_groups"),
     Fact("item_source", "item source", Kind.CHOICE, "Is the item bought or made?", choices=_SOURCES),
-    Fact("customer_tier", "customer tier", Kind.CHOICE, "Tier of the worst linked customer.", choices=_TIERS),
+    Fact(
+        "customer_tier",
+        "customer tier",
+        Kind.CHOICE,
+        "Tier of the linked customer; stock is a work order nobody ordered.",
+        choices=_TIERS,
+    ),
     Fact(
         "hours_to_due",
         "slack to the promise",
         Kind.NUMBER,
-        "Promised date less projected ship date of the worst linked line, in hours; negative is late.",
+        "Promised date less projected ship date of the linked sales line, in hours; negative is late. Without a "
+        "line, the work order's need-by less its planned end; of a late purchase, the start of the work that waits "
+        "less the supplier's date.",
         unit="h",
     ),
     Fact("window_min", "response window", Kind.MINUTES, "Minutes until the best option lapses.", unit="min"),
@@ -197,24 +205,62 @@ _CATALOGUE: Final[tuple[Fact, ...]] = (
     Fact("safety_characteristic", "a safety or regulatory characteristic is concerned", Kind.BOOL),
     Fact("supplier_lot", "the lot came from a supplier", Kind.BOOL),
     Fact("operation_running", "the operation is running", Kind.BOOL),
-    Fact("sole_certificate", "only one person holds the certificate", Kind.BOOL),
-    Fact("single_source", "there is a single source", Kind.BOOL),
+    Fact(
+        "sole_certificate",
+        "only one person holds the certificate",
+        Kind.BOOL,
+        "Or nobody does: valid that day, of those who work at the site, for any of the skills asked for.",
+    ),
+    Fact(
+        "single_source",
+        "there is a single source",
+        Kind.BOOL,
+        "The bought item comes from one supplier alone, by purchase orders and lots, and has no approved substitute.",
+    ),
     Fact("grade", "grade of the change", Kind.CHOICE, "From the order-change table.", choices=_GRADES),
     Fact("order_state", "state of the order", Kind.NUMBER, "0 quoted to 9 closed; 7 is picked."),
     Fact("answer_by_min", "time to answer", Kind.MINUTES, "Minutes until the answer is due.", unit="min"),
-    Fact("long_lead", "long-lead components are concerned", Kind.BOOL),
+    Fact(
+        "long_lead",
+        "long-lead components are concerned",
+        Kind.BOOL,
+        "A bought part of the item, or the item itself, takes longer to get than there is time: until the date a "
+        "change asks for or the promise, for what is missing until it runs out.",
+    ),
     Fact("free_stock_other_site", "the other site has free stock", Kind.BOOL),
-    Fact("other_site_need_h", "the time until the other site needs it", Kind.NUMBER, unit="h"),
+    Fact(
+        "other_site_need_h",
+        "the time until the other site needs it",
+        Kind.NUMBER,
+        "Until its next planned work begins that takes or makes the item a shortage, delay, hold, complaint or "
+        "engineering change is about.",
+        unit="h",
+    ),
     Fact("commit_at_risk", "a promise would be missed", Kind.BOOL),
     Fact("staffed", "the area is staffed now", Kind.BOOL, "False outside the area's shifts."),
     Fact("linked", "it is linked to something in the plant", Kind.BOOL),
     Fact("order_within_24h", "the unit has an order in the next 24 h", Kind.BOOL),
-    Fact("planned_stop", "the stop was planned", Kind.BOOL),
-    Fact("owner_records_10min", "the count of records to one person in 10 minutes", Kind.NUMBER),
+    Fact(
+        "planned_stop",
+        "the stop was planned",
+        Kind.BOOL,
+        "The unit stood as planned when it was reported, or the reason says so.",
+    ),
+    Fact(
+        "owner_records_10min",
+        "the count of records to one person in 10 minutes",
+        Kind.NUMBER,
+        "This one included. Before it has an owner: of whoever got most, among those given this type at this site.",
+    ),
     Fact("customer", "customer", Kind.CHOICE, "Code of the customer.", source="customers"),
     Fact("supplier", "supplier", Kind.CHOICE, "Code of the supplier.", source="suppliers"),
     Fact("item", "item", Kind.CHOICE, "Code of the item."),
-    Fact("skills", "skills asked for", Kind.CODES, "Certificates the running operations need."),
+    Fact(
+        "skills",
+        "skills asked for",
+        Kind.CODES,
+        "Certificates it is about: the one reported missing, the stopped operation's, or those a crew's work needs.",
+    ),
 )
 CATALOGUE: Final[Mapping[str, Fact]] = {fact.code: fact for fact in _CATALOGUE}
 

@@ -23,7 +23,9 @@ _SEVERITY: Final = {
     "medium": Decimal("0.4"),
     "low": Decimal("0.1"),
 }
-_TIER: Final = {"a": Decimal("1"), "b": Decimal("0.5"), "c": Decimal("0.2"), "stock": Decimal("0")}
+#: Tier of what nobody ordered, as prepared facts have it.
+STOCK: Final = "stock"
+_TIER: Final = {"a": Decimal("1"), "b": Decimal("0.5"), "c": Decimal("0.2"), STOCK: Decimal("0")}
 
 #: Lowest score of each band.
 THRESHOLDS: Final[Mapping[str, int]] = {words.CRITICAL: 70, words.HIGH: 50, words.NORMAL: 25, words.LOW: 0}
@@ -127,6 +129,9 @@ def _severity(values: Mapping[str, Any]) -> Input:
 def _slack(values: Mapping[str, Any]) -> Input:
     hours = values.get("hours_to_due")
     weight = WEIGHTS["slack"]
+    if values.get("customer_tier") == STOCK:
+        # A date of our own is no promise: nobody outside waits, whatever rules make of it.
+        return Input("slack", "slack to the promise", weight, Decimal(0), "made for stock")
     if hours is not None:
         return Input("slack", "slack to the promise", weight, _stepped(hours, _SLACK_STEPS), f"{hours:f} h")
     # Without a linked demand there is nothing to be late for. A promise known to be missed is not "no demand".

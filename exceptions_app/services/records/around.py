@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.rules.grading import GRADES, ORDER_STATES, grade_of
 from exceptions_app.rules.severity import Circumstances
+from exceptions_app.services.records import scarce
 from plant_app.models import (
     DeliveryLine,
     MaterialNeed,
@@ -29,7 +30,14 @@ from plant_app.models import (
     WorkUnit,
     WorkUnitState,
 )
-from plant_app.selectors import ShiftBook, ShiftNow, effective_commit, remaining_minutes
+from plant_app.selectors import (
+    ShiftBook,
+    ShiftNow,
+    effective_commit,
+    effective_need_by,
+    effective_promise,
+    remaining_minutes,
+)
 from plant_app.selectors.floor import TO_COME
 
 SAME_BUILDING_MINUTES = 15
@@ -46,6 +54,8 @@ class Around:
     shift: ShiftNow | None = None
     window_until: datetime | None = None
     window_reason: str = ""
+    needed_at: datetime | None = None  # when the first work that wants the missing item begins
+    runs_out_at: datetime | None = None
     seen: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -77,6 +87,7 @@ def look_around(exception: ExceptionRecord, at: datetime, *, shifts: ShiftBook |
     if look is not None:
         look(exception, around)
     _promise(exception, around)
+    _scarce(exception, around)
     return around
 
 
@@ -105,6 +116,8 @@ def _unit(exception: ExceptionRecord, around: Around) -> None:
     if unit is None:
         return
     around.seen["bottleneck"] = around.facts["bottleneck"] = unit.is_bottleneck
+    if WorkUnitState.objects.filter(work_unit=unit, until=None, state=UnitState.PLANNED_STOP).exists():
+        around.facts["planned_stop"] = True
     queue = list(
         PlannedOperation.objects.filter(work_unit=unit, operation__status__in=TO_COME)
         .select_related("operation__work_order")
@@ -201,6 +214,7 @@ def _material(exception: ExceptionRecord, around: Around) -> None:
                 here += quantity if kind == "storage" else Decimal(0)
             else:
                 elsewhere += quantity
+        around.needed_at = need.operation.planned_start if need is not None else None
         around.seen["stock_in_reach"] = here > 0
         around.facts["free_stock_other_site"] = elsewhere > 0
         around.facts["item_source"] = item.sourcing
@@ -208,8 +222,8 @@ def _material(exception: ExceptionRecord, around: Around) -> None:
             out = max(need.operation.planned_start, around.at)
         if need is not None:
             around.window_reason = f"{need.operation.work_order.number} needs it"
-    around.seen["run_out_min"] = around.minutes_to(out)
-    around.facts["run_out_min"] = around.minutes_to(out)
+    around.runs_out_at = out
+    around.seen["run_out_min"] = around.facts["run_out_min"] = around.minutes_to(out)
     if out is not None:
         reason = around.window_reason or "the material is used up"
         _window(around, out - timedelta(minutes=SAME_BUILDING_MINUTES), reason)
@@ -310,17 +324,36 @@ def _engineering(exception: ExceptionRecord, around: Around) -> None:
 
 
 def _promise(exception: ExceptionRecord, around: Around) -> None:
-    """Slack to the customer's promise, and what is at stake. One query for an overlay on the commit date."""
+    """Slack, and what is at stake: the promise to the customer; without one, when the work order is needed by; else
+    the work that waits for what a supplier promised. One query, for an overlay on the date.
+    """
     line = exception.sales_line
-    if line is None:
+    if line is not None:
+        commit, projected = effective_commit(line), _projected(exception, around)
+        around.facts["commit_at_risk"] = commit < projected
+        around.facts["value_at_risk"] = (line.quantity - line.delivered) * line.unit_price
+    elif exception.work_order is not None:
+        commit, projected = effective_need_by(exception.work_order), _projected(exception, around)
+    elif exception.purchase_line is not None and around.needed_at is not None:
+        arrives = scarce.stated(exception, "new_date") or effective_promise(exception.purchase_line)
+        commit, projected = around.needed_at, max(arrives, around.at)
+    else:
         return
-    commit = effective_commit(line)
+    around.facts["hours_to_due"] = round((commit - projected) / timedelta(hours=1), 2)
+
+
+def _projected(exception: ExceptionRecord, around: Around) -> datetime:
+    """When the linked order will be done, as far as anybody can tell now."""
     projected = exception.work_order.planned_end if exception.work_order else around.at
     if exception.type.code in {"machine_downtime", "tooling"} and around.seen.get("kind") != "slow":
         projected = max(projected, around.at) + timedelta(minutes=STOP_GUESS_MINUTES)
-    around.facts["hours_to_due"] = round((commit - projected) / timedelta(hours=1), 2)
-    around.facts["commit_at_risk"] = commit < projected
-    around.facts["value_at_risk"] = (line.quantity - line.delivered) * line.unit_price
+    return projected
+
+
+def _scarce(exception: ExceptionRecord, around: Around) -> None:
+    soon = around.shift.end if around.shift is not None else around.at + timedelta(hours=8)
+    wanted = scarce.wanted_at(exception, around.runs_out_at)
+    around.facts.update(scarce.look(exception, at=around.at, until=soon, wanted=wanted))
 
 
 _LOOKS: dict[str, Callable[[ExceptionRecord, Around], None]] = {

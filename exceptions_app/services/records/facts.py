@@ -15,6 +15,7 @@ from core import clock
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.services.records.around import Around, look_around
+from exceptions_app.services.records.scarce import owner_records
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 REPEATS: Final[Mapping[str, timedelta]] = {
@@ -69,14 +70,16 @@ def facts_of(
         "item_source": exception.item.sourcing if exception.item else None,
         "safety_characteristic": exception.item.safety_characteristic if exception.item else None,
         "customer": exception.customer.code if exception.customer else None,
-        "customer_tier": exception.customer.tier if exception.customer else None,
+        "customer_tier": _tier(exception),
         "supplier": exception.supplier.code if exception.supplier else None,
         "quantity": exception.quantity,
         "window_min": around.minutes_to(exception.window_until),
         "channel": _CHANNELS.get(exception.channel, exception.channel),
         "confidence": round(exception.confidence, 3),
         "linked": linked,
-        "planned_stop": True if exception.details.get("planned") is True else None,
+        "planned_stop": True
+        if reason.startswith("PLN-") or exception.details.get("planned") is True
+        else None,
     }
     local = around.at.astimezone(ZoneInfo(exception.site.timezone))
     if around.shift is not None:
@@ -87,8 +90,17 @@ def facts_of(
     facts["hour"] = round(local.hour + local.minute / 60, 2)
     facts.update(repeats if repeats is not None else repeats_of(exception))
     facts["value_at_risk"] = _at_stake(exception)
+    facts["owner_records_10min"] = owner_records(exception, around.at)
     facts.update(around.facts)
-    return {code: value for code, value in facts.items() if value is not None and value != ""}
+    return {code: value for code, value in facts.items() if value not in (None, "", [])}
+
+
+def _tier(exception: ExceptionRecord) -> str | None:
+    """The customer's tier; "stock" for a work order nobody ordered."""
+    if exception.customer is not None:
+        return exception.customer.tier
+    order = exception.work_order
+    return "stock" if order is not None and order.sales_line_id is None and order.parent_id is None else None
 
 
 def _at_stake(exception: ExceptionRecord) -> Decimal | None:
