@@ -52,7 +52,7 @@ class CommentView(RecordVerb):
         require(request.user, self.action_required, exception.site_id)
         uploaded = (request.content_type or "").startswith("multipart/")
         body: serializers.Serializer[Any] = (
-            CommentUpload(data={"text": request.data.get("text", "")})
+            CommentUpload(data={"text": request.POST.get("text", "")})
             if uploaded
             else CommentSerializer(data=request.data)
         )

@@ -4,7 +4,7 @@ from django.urls import path
 
 from decisions_app import api, api_approvals, api_follow_ups, api_handover, api_talk, progress_api
 
-VERBS = {
+VERBS: dict[str, type[api.RecordVerb]] = {
     "decide": api.DecideView,
     "reverse": api.ReverseView,
     "resolve": api.ResolveView,

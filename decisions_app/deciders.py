@@ -14,7 +14,7 @@ from decisions_app.inputs import amount
 from decisions_app.models import ApprovalWhy, MoneyLimit, Option
 from exceptions_app.models import ExceptionRecord, SignalReading
 from exceptions_app.models.responses import ANSWERED
-from plant_app.models import Duty, Site, User
+from plant_app.models import Duty, DutyAssignment, Site, User
 from plant_app.selectors.duty import duties_of
 
 # What a duty may spend by one decision, in the site's currency; shipped defaults of the playbooks.
@@ -146,17 +146,26 @@ def needs_of(
     actor: User,
     cost: Decimal,
     duties: frozenset[str] | None = None,
+    limits: Mapping[str, Decimal] | None = None,
 ) -> list[Need]:
-    """Whose yes this decision needs besides the actor's: the next level's over their limit, second persons' by rule."""
+    """Whose yes this decision needs besides the actor's: the next level's over their limit, second persons' by rule.
+
+    Over the limit the first level whose own covers the cost is asked; one nobody else holds at the site is passed over.
+    `duties` and `limits` save look-ups.
+    """
     found: dict[str, Need] = {}
     decide = int(exception.limits.get("decide") or 60)
     if cost > 0 and not actor.is_superuser:
         held = duties_here(exception, actor) if duties is None else duties
-        limits = limits_at(exception.site)
+        limits = limits_at(exception.site) if limits is None else limits
         limit = limit_of(held, option, limits)
         if cost > limit:
-            covers = {duty: limit_of(frozenset({duty}), option, limits) for duty in LEVELS}
-            role = next((duty for duty in LEVELS if covers[duty] >= cost), LEVELS[-1])
+            covers = [duty for duty in LEVELS if limit_of(frozenset({duty}), option, limits) >= cost]
+            others = DutyAssignment.objects.filter(
+                site=exception.site_id, duty__in=covers, person__is_active=True
+            ).exclude(person=actor)
+            there = set(others.values_list("duty", flat=True))
+            role = next((duty for duty in covers if duty in there), [*covers, LEVELS[-1]][0])
             words = f"{cost} {exception.site.currency} is over your limit of {limit}"
             found[role] = Need(role, ApprovalWhy.LIMIT, decide, words)
     for entry in option.approvals:

@@ -272,5 +272,6 @@ def test_photos_are_said_over_the_api_and_limited_as_on_the_page(
     assert [one["status"] for one in (kept, none, much)] == ["kept", "refused", "refused"]
     assert (none["url"], much["why"]) == ("", "more than 2 files came with one message")
     answer = client.get(kept["url"])
-    assert Image.open(BytesIO(b"".join(answer.streaming_content))).size == (64, 48)
+    assert Image.open(BytesIO(answer.content)).size == (64, 48)
+    assert answer.content != photo().read()
     assert len(second["photos"]) == 1
