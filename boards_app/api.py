@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from boards_app.selectors.record.talk import comments_of
 from boards_app.serializers import ExceptionInFull
 from core import clock
 from decisions_app.selectors import tasks_of
@@ -36,9 +37,7 @@ class ExceptionView(APIView):
         exception.postings = list(
             Posting.objects.filter(link__exception=exception).select_related("connection").order_by("pk")
         )
-        exception.talk = list(
-            exception.comments.select_related("author").prefetch_related("mentions").order_by("at", "pk")
-        )
+        exception.talk = comments_of(exception)
         rules = exception.route.version.number if exception.route else None
         context = {"now": clock.now(), "rules": rules, "request": request}
         return Response(ExceptionInFull(exception, context=context).data)

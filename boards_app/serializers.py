@@ -9,7 +9,7 @@ from boards_app.selectors.record.books import words_of
 from decisions_app.models import Comment, Decision, Task
 from erp_sync.models import Posting
 from exceptions_app.models import ExceptionEvent, ExceptionRecord, SignalReading
-from exceptions_app.serializers import ExceptionOut, PersonOut, ResponseOut
+from exceptions_app.serializers import AttachmentOut, ExceptionOut, PersonOut, ResponseOut
 
 
 class EventOut(serializers.ModelSerializer[ExceptionEvent]):
@@ -107,10 +107,11 @@ class CommentOut(serializers.ModelSerializer[Comment]):
 
     author = PersonOut()
     mentions = serializers.SlugRelatedField(many=True, read_only=True, slug_field="name")  # type: ignore[var-annotated]
+    photos = AttachmentOut(many=True)
 
     class Meta:
         model = Comment
-        fields = ("author", "text", "at", "mentions")
+        fields = ("author", "text", "at", "mentions", "photos")
 
 
 class ExceptionInFull(ExceptionOut):

@@ -201,6 +201,7 @@ SPECTACULAR_SETTINGS = {
         "SwapStatusEnum": "plant_app.models.roster.SwapStatus",
         "ReadingStatusEnum": "exceptions_app.models.signals.ReadingStatus",
         "ResponseStatusEnum": "exceptions_app.models.responses.ResponseStatus",
+        "WebhookStatusEnum": "notify_app.models.webhooks.WebhookStatus",
     },
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # the OpenAPI gate looks at the schema, and more closely
 }

@@ -52,6 +52,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "adoption.set": frozenset({ADMINISTRATOR}),
     "drill.view": _DESK | {LEADER, ADMINISTRATOR},
     "drill.run": frozenset({ADMINISTRATOR}),
+    "webhook.manage": frozenset({ADMINISTRATOR}),
     "census.run": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
     "report.freeze": frozenset({LEADER, ADMINISTRATOR}),
 }

@@ -165,3 +165,42 @@ def test_what_cant_be_is_refused_at_its_field_and_changes_nothing(keller: User, 
     page = client.post("/me/notifications/", {"high": ["email"], "override": "critical"})
     assert page.status_code == 422
     assert "needs a channel beside the portal" in page.content.decode()
+
+
+def test_wishes_are_read_and_written_over_the_api(keller: User, client: Client) -> None:
+    address = "/api/v1/me/notifications/"
+
+    def put(**body: Any) -> Any:
+        return client.put(address, body, "application/json")
+
+    assert client.get(address).status_code in (401, 403)
+    client.force_login(keller)
+    services.set_default(function=keller.function, channels=EVERY, override="high", most=20)
+    first = client.get(address).json()
+    assert (first["own"], first["available"], first["quiet"]) == (False, ["email"], None)
+    assert (first["channels"], first["override"], first["most"]) == (EVERY, "high", 20)
+    # what is refused names its fields and changes nothing
+    quiet = {"begins": "22:00", "ends": "06:00", "days": [0, 4]}
+    for body, code, fields in (
+        ({"channels": {"critical": [], "high": ["fax"]}, "most": 2}, "notices.wishes", {"critical", "high", "most"}),
+        ({"quiet": {**quiet, "days": [7]}}, "notices.wishes", {"quiet_days"}),
+        ({"quiet": {**quiet, "ends": "22:00"}}, "notices.wishes", {"quiet_until"}),
+        ({"quiet": {"begins": "25:00", "ends": "06:00"}}, "request.invalid", {"quiet"}),
+        ({"channels": ["email"]}, "request.invalid", {"channels"}),
+    ):  # fmt: skip
+        refused = put(**body)
+        assert (refused.status_code, refused.json()["code"]) == (400, code), body
+        assert set(refused.json()["errors"]) == fields
+    assert not Preference.objects.exists()
+    # kept as a whole, read back the same, and told that way
+    kept = put(channels={**EVERY, "low": []}, order=["email", "push"], override="normal", most=5, quiet=quiet)
+    assert kept.status_code == 200
+    assert kept.json() == client.get(address).json()
+    assert kept.json()["quiet"] == quiet
+    row = Preference.objects.get(user=keller)
+    assert (row.channels["low"], row.order, row.most) == ([], ["email", "push"], 5)
+    assert (row.quiet_from, row.quiet_until, row.quiet_days) == (time(22), time(6), [0, 4])
+    # written back as read, nothing changes; without, the function's default holds again
+    assert put(**kept.json()).json() == kept.json()
+    assert client.delete(address).json() == first
+    assert not Preference.objects.exists()

@@ -23,23 +23,28 @@ _CHANNELS: Final = {"email": "mail", "chat": "chat", "whatsapp": "WhatsApp", "sm
 
 def talk_of(exception: ExceptionRecord) -> list[dict[str, Any]]:
     """What people said to everyone, and what continued the conversation from outside, oldest first."""
-    comments = list(
-        exception.comments.select_related("author", "files").prefetch_related("mentions").order_by("at", "pk")
-    )
-    photos = attached_to(one.files.signal_id for one in comments if hasattr(one, "files"))
     said = [
         {
             "who": one.author,
             "pieces": pieces(one.text, frozenset(mention.name for mention in one.mentions.all())),
             "at": one.at,
-            "photos": [piece_of(row) for row in photos.get(one.files.signal_id, [])]
-            if hasattr(one, "files")
-            else [],
+            "photos": [piece_of(row) for row in one.photos],
             "by": "",
         }
-        for one in comments
+        for one in comments_of(exception)
     ]
     return sorted([*said, *_answers(exception)], key=lambda one: one["at"])
+
+
+def comments_of(exception: ExceptionRecord) -> list[Any]:
+    """Comments, oldest first, each with what was sent along as `photos`. Three queries."""
+    rows: list[Any] = list(
+        exception.comments.select_related("author", "files").prefetch_related("mentions").order_by("at", "pk")
+    )
+    found = attached_to(row.files.signal_id for row in rows if hasattr(row, "files"))
+    for row in rows:
+        row.photos = found.get(row.files.signal_id, []) if hasattr(row, "files") else []
+    return rows
 
 
 def _answers(exception: ExceptionRecord) -> list[dict[str, Any]]:
