@@ -59,7 +59,7 @@ class Versioned(ModelAdmin):
 class PlaybookAdmin(Versioned):
     """One playbook per exception type."""
 
-    list_display = ("type", "clears", "estimate_minutes", "version")
+    list_display = ("type", "clears", "cause_required", "estimate_minutes", "version")
     readonly_fields = ("version",)
     inlines = (OptionInline, ContainmentPostingInline)
 

@@ -41,6 +41,15 @@ class ReasonSerializer(serializers.Serializer[Any]):
     )
 
 
+class ResolveSerializer(ReasonSerializer):
+    """Resolving by hand; the root cause may be stated with it."""
+
+    cause = serializers.CharField(
+        required=False, max_length=40, help_text="category of the root cause, needed where one is asked for"
+    )
+    cause_text = serializers.CharField(required=False, allow_blank=True, max_length=500)
+
+
 class DecideSerializer(serializers.Serializer[Any]):
     """A decision."""
 
@@ -214,6 +223,18 @@ def _with_reason(service: Callable[..., ExceptionRecord]) -> Run:
     return run
 
 
+def _resolve(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> ExceptionRecord:
+    return services.resolve(
+        exception_id=exception.pk,
+        actor=user,
+        reason=data["reason"],
+        expected_version=data.get("version"),
+        via="api",
+        cause=data.get("cause", ""),
+        cause_text=data.get("cause_text", ""),
+    )
+
+
 def _clear(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> ExceptionRecord:
     return services.clear(
         exception_id=exception.pk,
@@ -243,9 +264,7 @@ def _split(exception: ExceptionRecord, data: Mapping[str, Any], user: Any) -> Ex
 
 DecideView = verb("decide", "exception.decide", DecideSerializer, "Take an option", _decide)
 ReverseView = verb("reverse", "exception.decide", ReverseSerializer, "Take a decision back", _reverse)
-ResolveView = verb(
-    "resolve", "exception.resolve", ReasonSerializer, "Resolve by hand", _with_reason(services.resolve)
-)
+ResolveView = verb("resolve", "exception.resolve", ResolveSerializer, "Resolve by hand", _resolve)
 ReopenView = verb("reopen", "exception.reopen", ReasonSerializer, "Open again", _with_reason(services.reopen))
 CancelView = verb("cancel", "exception.cancel", ReasonSerializer, "Cancel", _with_reason(services.cancel))
 RestoreView = verb("restore", "exception.cancel", ReasonSerializer, "Undo a cancel", _restore)

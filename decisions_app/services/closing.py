@@ -1,14 +1,14 @@
 """How an exception ends: the condition cleared, the record resolved, closed.
 
 `cleared`, `resolved` and `closed` are three separate facts: the machine runs again; the blocking work is done too;
-and every posting is settled. Owns those three steps; their undoing is in `services.undoing`.
+every posting is settled, and the root cause stated where one is asked for. Owns those three steps; their undoing is in
+`services.undoing`.
 """
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
@@ -16,9 +16,15 @@ from core.hints import hint
 from decisions_app.models import Clears, Playbook, Trigger
 from decisions_app.services import effects
 from decisions_app.services.asked import withdraw_waiting
+from decisions_app.services.causes import (
+    cause_wanted,
+    open_postings,
+    refuse_without_cause,
+    say_cause,
+    step_when_resolved,
+)
 from decisions_app.services.postings import queue_for
 from decisions_app.services.tasks import next_step_after, open_blocking
-from erp_sync.models import Posting
 from exceptions_app import lifecycle
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
@@ -126,7 +132,10 @@ def after_clearing(*, exception: ExceptionRecord, at: datetime, actor: User | No
 
 
 def settle(*, exception: ExceptionRecord, actor: User | None, via: str = "") -> None:
-    """Move a locked exception as far as it has come: decided and clear and unblocked -> resolved -> closed."""
+    """Move a locked exception as far as it has come: decided and clear and unblocked -> resolved -> closed.
+
+    One whose root cause is asked for and missing stays resolved: its next step says so and its owner is told once.
+    """
     if (
         exception.status == Status.DECIDED
         and exception.cleared_at is not None
@@ -134,6 +143,9 @@ def settle(*, exception: ExceptionRecord, actor: User | None, via: str = "") -> 
     ):
         _resolve(exception, actor=actor, via=via, reason="")
     if exception.status == Status.RESOLVED and not open_postings(exception).exists():
+        if cause_wanted(exception):
+            _wait_for_cause(exception)
+            return
         at = clock.now()
         exceptions.move(exception=exception, to=Status.CLOSED, actor=actor, via=via, closed_at=at)
         exceptions.record_event(exception=exception, kind=EventKind.CLOSED, actor=actor, via=via or "system")
@@ -141,23 +153,43 @@ def settle(*, exception: ExceptionRecord, actor: User | None, via: str = "") -> 
         hint(*exceptions.groups_of(exception), kind="closed", ref=exception.ref)
 
 
-def open_postings(exception: ExceptionRecord) -> QuerySet[Posting]:
-    """Postings of the exception ERP has not settled: neither confirmed, nor local, nor cancelled."""
-    return Posting.objects.filter(link__exception=exception, settled_at__isnull=True)
+def _wait_for_cause(exception: ExceptionRecord) -> None:
+    step = step_when_resolved(exception)
+    if exception.next_step != step:
+        exceptions.set_next_step(exception=exception, text=step)
+    text = f"State the root cause, {cause_wanted(exception)}: {exception.title}"[:300]
+    if not exception.tellings.filter(text=text, created_at__gte=exception.resolved_at).exists():
+        exceptions.tell(
+            exception=exception,
+            person=exception.owner,
+            role="" if exception.owner_id else exception.owner_role,
+            text=text,
+        )
+        hint(*exceptions.groups_of(exception), kind="cause", ref=exception.ref)
 
 
 @transaction.atomic
 def resolve(
-    *, exception_id: int, actor: User, reason: str, via: str = "", expected_version: int | None = None
+    *,
+    exception_id: int,
+    actor: User,
+    reason: str,
+    via: str = "",
+    expected_version: int | None = None,
+    cause: str = "",
+    cause_text: str = "",
 ) -> ExceptionRecord:
     """Resolve by hand, with a reason: it went by itself, or the rest is done elsewhere. Clears the condition first.
 
-    Raises InvalidInput (no reason), TransitionRefused (`exceptions.blocked` while blocking tasks are open, and as
-    `clear`). Locks the exception.
+    `cause` is a root cause category to state at once, with words. Raises InvalidInput (no reason, `causes.category`),
+    TransitionRefused (`exceptions.blocked` while blocking tasks are open, `causes.required` where a rule or the
+    playbook asks for a root cause nobody has stated, and as `clear`). Locks the exception.
     """
     exception = exceptions.locked(exception_id=exception_id, expected_version=expected_version)
     if not reason.strip():
         raise InvalidInput("exceptions.reason", "Say why it is resolved.")
+    if cause:
+        say_cause(exception=exception, category=cause, text=cause_text, actor=actor, via=via)
     waiting = open_blocking(exception)
     if waiting:
         raise TransitionRefused(
@@ -173,6 +205,8 @@ def resolve(
         )
     if exception.cleared_at is None:
         refuse_end(exception)
+    refuse_without_cause(exception)
+    if exception.cleared_at is None:
         condition_gone(exception=exception, at=clock.now(), actor=actor, via=via)
     _resolve(exception, actor=actor, via=via, reason=reason)
     settle(exception=exception, actor=actor, via=via)

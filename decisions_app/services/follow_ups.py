@@ -6,12 +6,15 @@ A follow-up is a task that blocks nothing. Its check is due so many days after i
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef
 
 from core import clock
-from core.errors import InvalidInput, TransitionRefused
 from core.hints import hint
-from decisions_app.models import CheckResult, RootCause, RootCauseCategory, Task, TaskStatus
+from decisions_app.models import CheckResult, RootCause, Task, TaskStatus
+from decisions_app.services.causes import categories_for, say_cause
+from decisions_app.services.closing import settle
+from decisions_app.services.tasks import next_step_after
+from erp_sync.models import Posting
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import EventKind, ExceptionRecord
@@ -19,43 +22,23 @@ from plant_app.models import User
 
 AGAIN = timedelta(days=7)
 
+__all__ = ["came_back", "categories_for", "check_follow_ups", "state_cause"]
+
 
 @transaction.atomic
 def state_cause(*, exception_id: int, category: str, text: str, actor: User, via: str = "") -> RootCause:
-    """Say why it happened, now or after the record has closed; a later word replaces it, the story keeps both.
+    """Say why it happened, now or after the record has closed; a later word replaces it, the story keeps both. A record
+    that only waited for it closes.
 
     Raises InvalidInput (`causes.category`), TransitionRefused (`causes.unsorted`, `causes.cancelled`). Locks the
     exception.
     """
     exception = exceptions.locked(exception_id=exception_id)
-    if exception.status == Status.TRIAGE:
-        raise TransitionRefused("causes.unsorted", f"{exception.ref} is not sorted yet.", "Sort it first.")
-    if exception.status == Status.CANCELLED:
-        raise TransitionRefused("causes.cancelled", f"{exception.ref} is cancelled.")
-    found = categories_for(exception).filter(code=category).order_by("type_id").first()
-    if found is None:
-        raise InvalidInput("causes.category", f"There is no root cause {category} here.", field="category")
-    cause, _ = RootCause.objects.update_or_create(
-        exception=exception,
-        defaults={"category": found, "text": text.strip()[:500], "said_by": actor, "said_at": clock.now()},
-    )
-    exceptions.record_event(
-        exception=exception,
-        kind=EventKind.CAUSE_SET,
-        actor=actor,
-        via=via,
-        text=f"{found.name}. {cause.text}".strip()[:300],
-        data={"category": found.code, "text": cause.text},
-    )
-    hint(*exceptions.groups_of(exception), kind="cause", ref=exception.ref)
+    cause = say_cause(exception=exception, category=category, text=text, actor=actor, via=via)
+    settle(exception=exception, actor=actor, via=via)
+    if exception.status == Status.RESOLVED:
+        exceptions.set_next_step(exception=exception, text=next_step_after(exception))
     return cause
-
-
-def categories_for(exception: ExceptionRecord) -> QuerySet[RootCauseCategory]:
-    """The root causes to choose from: the type's, and those of every type."""
-    return RootCauseCategory.objects.filter(
-        Q(type=exception.type_id) | Q(type__isnull=True), active=True
-    ).order_by("position", "name")
 
 
 def came_back(task: Task, until: datetime) -> list[str]:
@@ -75,7 +58,11 @@ def came_back(task: Task, until: datetime) -> list[str]:
 
 
 def check_follow_ups(*, limit: int = 50) -> int:
-    """Look at every finished follow-up whose check is due; each in a transaction of its own. Returns how many."""
+    """Look at every finished follow-up whose check is due, and close what no longer waits for ERP or a root cause.
+
+    Each in a transaction of its own. Returns how many follow-ups were looked at.
+    """
+    _close_waiting(limit)
     due = Task.objects.filter(status=TaskStatus.DONE, check_result="", check_due_at__lte=clock.now())
     done = 0
     for pk, exception_id in list(due.order_by("check_due_at").values_list("pk", "exception_id")[:limit]):
@@ -87,6 +74,15 @@ def check_follow_ups(*, limit: int = 50) -> int:
                 _check(task)
                 done += 1
     return done
+
+
+def _close_waiting(limit: int) -> None:
+    """Resolved records nothing is left to wait for, as when a playbook no longer asks for their root cause."""
+    posts = Posting.objects.filter(link__exception=OuterRef("pk"), settled_at__isnull=True)
+    rows = ExceptionRecord.objects.filter(~Exists(posts), status=Status.RESOLVED).order_by("resolved_at")
+    for pk in list(rows.values_list("pk", flat=True)[:limit]):
+        with transaction.atomic():
+            settle(exception=exceptions.locked(exception_id=pk), actor=None, via="system")
 
 
 def _check(task: Task) -> None:

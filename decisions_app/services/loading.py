@@ -7,7 +7,15 @@ from typing import Any
 from django.db import transaction
 from django.utils.text import slugify
 
-from decisions_app.models import Option, OptionPosting, OptionTask, Playbook, RootCauseCategory, Trigger
+from decisions_app.models import (
+    CauseRequired,
+    Option,
+    OptionPosting,
+    OptionTask,
+    Playbook,
+    RootCauseCategory,
+    Trigger,
+)
 from plant_app.models import ExceptionType, Function
 
 DEFAULTS = Path(__file__).resolve().parent.parent / "defaults"
@@ -45,6 +53,7 @@ def _load(kind: ExceptionType, pack: dict[str, Any], functions: dict[str, Functi
         containment=pack["containment"],
         estimate_minutes=pack["estimate_minutes"],
         clears=pack["clears"],
+        cause_required=pack.get("cause_required", CauseRequired.RULE),
     )
     playbook.full_clean()
     playbook.save()

@@ -9,6 +9,7 @@ from core.errors import InvalidInput, NotAllowed, NotFound, TransitionRefused
 from core.hints import hint
 from decisions_app.inputs import applies, moment
 from decisions_app.models import ApprovalStatus, ApprovalWhy, Clears, Decision, Task, TaskStatus
+from decisions_app.services.causes import step_when_resolved
 from decisions_app.wording import fill, words_of
 from exceptions_app import services as exceptions
 from exceptions_app.lifecycle import Status
@@ -178,7 +179,7 @@ def next_step_after(exception: ExceptionRecord) -> str:
             return f"{exception.owner or exception.owner_function}: say when the condition is gone"[:160]
         return f"{exception.owner or exception.owner_function} decides"[:160]
     if exception.status == Status.RESOLVED:
-        return "Waits for ERP"
+        return step_when_resolved(exception)
     return exception.next_step
 
 
