@@ -150,7 +150,7 @@ def row_of(
         "note": _note(record, frame.now),
         "until": record.until if record.is_live and not _rests(record) else None,
         "since": record.captured_at,
-        "word": _word(record),
+        "word": _word(record, books),
         "risk": words,
         "risk_note": note,
         "risk_bad": bad,
@@ -169,9 +169,9 @@ def _rests(record: ExceptionRecord) -> bool:
     return record.status == Status.DECIDED and record.cleared_at is not None
 
 
-def _word(record: ExceptionRecord) -> str:
+def _word(record: ExceptionRecord, books: Books | None) -> str:
     if record.status == Status.RESOLVED:
-        return "ERP"
+        return "ERP" if books is not None and books.open else "Cause"
     if record.status == Status.DECIDED:
         return "Cleared"
     return wording.look("exception", record.status).words

@@ -253,10 +253,6 @@ BUILDERS: dict[str, Builder] = {
     "merge": _merge,
     "split": _split,
     "sort": _sort,
-    "resolve": _simple(
-        "resolve", "Resolve", "Resolve", "The condition counts as gone and nothing blocks it any more.",
-        "Why it is resolved",
-    ),
     "cancel": _simple(
         "cancel", "Cancel", "Cancel the exception",
         "It should not have been: its tasks end, unsent postings are withdrawn, confirmed ones reversed.",

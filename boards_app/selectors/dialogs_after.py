@@ -3,13 +3,13 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from boards_app.selectors.asking import Builder, Dialog, functions, reason
+from boards_app.selectors.asking import Builder, Dialog, functions, reason, versioned
 from boards_app.selectors.controls import Choices, Control
 from core import clock
 from core.errors import NotFound
 from decisions_app.models import Decision, Task
 from decisions_app.reversals import POSTINGS
-from decisions_app.services.follow_ups import categories_for
+from decisions_app.services.causes import categories_for, cause_wanted
 from erp_sync.kinds import KIND_NAMES
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
@@ -59,6 +59,25 @@ def _cause(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
     )  # fmt: skip
 
 
+def _resolve(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
+    """Resolve by hand; where a root cause is asked for and missing, it is asked here."""
+    why = cause_wanted(exception)
+    choices = tuple((row.code, row.name) for row in categories_for(exception)) if why else ()
+    cause = [
+        Control("cause", "Root cause", "text", "", required=True, choices=choices),
+        Control("cause_text", "The cause in words", "textarea", "", required=False),
+    ]
+    return Dialog(
+        title=f"Resolve {exception.ref}",
+        url=f"/exceptions/{exception.ref}/resolve/",
+        submit="Resolve",
+        lead="The condition counts as gone and nothing blocks it any more.",
+        controls=[reason("Why it is resolved"), *(cause if why else [])],
+        hidden=versioned(exception),
+        note=f"It needs its root cause: {why}." if why else "",
+    )
+
+
 def _follow_up(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
     due = clock.now().astimezone(ZoneInfo(exception.site.timezone)) + timedelta(days=7)
     people = (("", "Whoever of the function takes it"), *Choices(exception).person)
@@ -89,4 +108,9 @@ def call_off_dialog(task: Task) -> Dialog:
     )
 
 
-BUILDERS: dict[str, Builder] = {"refuse": _refuse, "cause": _cause, "follow-up": _follow_up}
+BUILDERS: dict[str, Builder] = {
+    "refuse": _refuse,
+    "cause": _cause,
+    "follow-up": _follow_up,
+    "resolve": _resolve,
+}

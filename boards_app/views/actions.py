@@ -121,6 +121,14 @@ def _with_reason(service: Callable[..., Any], words: str) -> Step:
     return step
 
 
+def _resolve(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
+    decisions.resolve(
+        exception_id=exception.pk, actor=user, reason=posted.get("reason", ""), expected_version=_version(posted),
+        via=DESK, cause=posted.get("cause", ""), cause_text=posted.get("cause_text", ""),
+    )  # fmt: skip
+    return f"{exception.ref} resolved."
+
+
 def _restore(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     decisions.restore(exception_id=exception.pk, actor=user, reason=posted.get("reason", ""), via=DESK)
     return f"{exception.ref} restored."
@@ -240,7 +248,7 @@ VERBS: dict[str, tuple[str, Step]] = {
     "cause": ("exception.resolve", _cause),
     "follow-up": ("exception.resolve", _follow_up),
     "reverse": ("exception.decide", _reverse),
-    "resolve": ("exception.resolve", _with_reason(decisions.resolve, "resolved")),
+    "resolve": ("exception.resolve", _resolve),
     "reopen": ("exception.reopen", _with_reason(decisions.reopen, "is open again")),
     "cancel": ("exception.cancel", _with_reason(decisions.cancel, "cancelled")),
     "restore": ("exception.cancel", _restore),

@@ -9,6 +9,7 @@ from boards_app import wording
 from boards_app.selectors.panel import clock_of
 from decisions_app.models import Task
 from decisions_app.selectors import OptionView
+from decisions_app.services.causes import cause_wanted
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response
 from plant_app.models import User
@@ -126,5 +127,11 @@ def next_of(
         and can(user, "exception.clear", exception.site_id)
     ):
         step |= {"kind": "clear", "title": "Say when the condition is gone."}
+    elif (
+        exception.status == Status.RESOLVED
+        and can(user, "exception.resolve", exception.site_id)
+        and cause_wanted(exception)
+    ):
+        step |= {"kind": "cause", "title": "State the root cause."}
     step["mine"] = mine if exception.is_live else None
     return step

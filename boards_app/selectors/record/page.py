@@ -19,6 +19,7 @@ from boards_app.selectors.risk import risks_of
 from core.errors import DomainError
 from decisions_app.models import Task
 from decisions_app.selectors import tasks_of
+from decisions_app.services.causes import cause_wanted
 from decisions_app.services.merging import split_from
 from decisions_app.services.tasks import check_doer, signs_release
 from exceptions_app.lifecycle import Status
@@ -48,6 +49,7 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "approvals": approvals_of(exception, user),
         "contained": contained_of(exception),
         "cause": getattr(exception, "root_cause", None),
+        "cause_wanted": cause_wanted(exception) if exception.is_live and exception.status != Status.TRIAGE else "",
         "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled" or task.note],
         "postings": postings_of(exception, user, now, deciding.picked),
         "links": links_of(exception, risk, now, user),
