@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext_noop
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -35,16 +37,16 @@ class Shown:
 
 
 PLACES: Final = (
-    Place("desk", "/", "inbox", "Desk", also=("/exceptions/",)),
-    Place("triage", "/triage/", "list-checks", "Triage"),
-    Place("inbox", "/inbox/", "user", "My inbox"),
-    Place("boards", "/boards/", "layout-grid", "Boards", also=("/stations/",)),
-    Place("who", "/who/", "users", "Who is on"),
-    Place("handover", "/handover/", "clipboard-check", "Handover"),
-    Place("sequence", "/sequence/", "list-ordered", "Sequence"),
-    Place("postings", "/postings/", "send", "ERP postings"),
-    Place("reports", "/reports/", "chart-column", "Reports", also=("/drills/",)),
-    Place("rules", "/admin/routing_app/", "route", "Rules"),
+    Place("desk", "/", "inbox", gettext_noop("Desk"), also=("/exceptions/",)),
+    Place("triage", "/triage/", "list-checks", gettext_noop("Triage")),
+    Place("inbox", "/inbox/", "user", gettext_noop("My inbox")),
+    Place("boards", "/boards/", "layout-grid", gettext_noop("Boards"), also=("/stations/",)),
+    Place("who", "/who/", "users", gettext_noop("Who is on")),
+    Place("handover", "/handover/", "clipboard-check", gettext_noop("Handover")),
+    Place("sequence", "/sequence/", "list-ordered", gettext_noop("Sequence")),
+    Place("postings", "/postings/", "send", gettext_noop("ERP postings")),
+    Place("reports", "/reports/", "chart-column", gettext_noop("Reports"), also=("/drills/",)),
+    Place("rules", "/admin/routing_app/", "route", gettext_noop("Rules")),
 )
 ON_PHONES: Final = ("inbox", "desk", "boards", "sequence", "reports")
 

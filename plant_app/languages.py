@@ -6,6 +6,7 @@ administrators and every API stay in English: their words are part of what docum
 
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -51,9 +52,18 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        translated = request.path.startswith(settings.TRANSLATED_PATHS)
+        translated = _page_of(request).startswith(settings.TRANSLATED_PATHS)
         with translation.override(language_of(request) if translated else SOURCE):
             response = self.get_response(request)
             if translated:
                 response.headers.setdefault("Content-Language", translation.get_language() or SOURCE)
             return response
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The path of the page a request is for: a fragment speaks as the page it goes into."""
+    shown = request.headers.get("HX-Current-URL", "")
+    try:
+        return (urlsplit(shown).path if shown else "") or request.path
+    except ValueError:
+        return request.path

@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from boards_app import wording
+from boards_app import spoken
 from boards_app.selectors import unit_words
 from boards_app.selectors.unit_words import Coming, StripPart
 from core import clock
+from core.languages import label
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.selectors import open_in_area
 from metrics_app.periods import midnight
@@ -47,7 +50,10 @@ TILES: Final = (
     UnitState.SAFETY, UnitState.DOWN, UnitState.HOLD, UnitState.MATERIAL, UnitState.SETUP, UnitState.RUNNING,
     UnitState.PLANNED_STOP, UnitState.FREE, UnitState.NO_DATA,
 )  # fmt: skip
-TILE_WORDS: Final = {UnitState.MATERIAL: "Material", UnitState.FREE: "Free", UnitState.SAFETY: "Safety"}
+TILE_WORDS: Final = {
+    UnitState.MATERIAL: gettext_noop("Material"), UnitState.FREE: gettext_noop("Free"),
+    UnitState.SAFETY: gettext_noop("Safety"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class AreaBoard:
     strip_end: datetime
     live: str
     only: str = ""
+    on_shift: bool = True
 
 
 def areas_of(code: str) -> list[Area]:
@@ -172,11 +179,12 @@ def area_board(area: Area, *, only: str = "", to_exceptions: bool = True) -> Are
         loose=[_loose(row, now, zone) for row in elsewhere if row.cleared_at is None],
         today=_today(area, now),
         lead=str(leads[0]) if leads else "",
-        shift=f"{shift.shift.name} shift" if shift else "Between shifts",
+        shift=_("{shift} shift").format(shift=label(shift.shift.name)) if shift else _("Between shifts"),
         strip_start=start,
         strip_end=end,
         live=" ".join([f"area.{area.pk}", *(f"sequence.{pk}" for pk in centres)]),
         only=only,
+        on_shift=shift is not None,
     )
 
 
@@ -246,8 +254,8 @@ def _state_line(
     state: str, stretch: WorkUnitState | None, exception: ExceptionRecord | None, zone: str
 ) -> str:
     if exception is not None and state not in unit_words.WRONG and state != UnitState.NO_DATA:
-        what = unit_words.what_of(exception) or exception.type.name.lower()
-        return f"Reported: {what}"
+        what = unit_words.what_of(exception) or spoken.inside(exception.type.name)
+        return _("Reported: {what}").format(what=what)
     return unit_words.state_words(state, stretch, exception, zone)
 
 
@@ -268,7 +276,7 @@ def _next_job(
 ) -> Job | None:  # fmt: skip
     if asked is not None:
         change = asked.changes[0]
-        return Job(f"{change['order']}, confirm", "", ask=True)
+        return Job(_("{order}, confirm").format(order=change["order"]), "", ask=True)
     if exception is not None and state in unit_words.WRONG and exception.next_step:
         return Job(exception.next_step.partition(";")[0], "", ask=True)
     if planned is None:
@@ -282,7 +290,7 @@ def _loose(exception: ExceptionRecord, now: datetime, zone: str) -> Loose:
 
 def state_words(state: UnitState) -> str:
     """A state as short as a count needs it."""
-    return TILE_WORDS.get(state) or wording.look("andon", state).words
+    return label(TILE_WORDS.get(state, "")) or spoken.state("andon", state)
 
 
 def _tiles(cards: list[UnitCard], area: Area, only: str) -> list[Tile]:
@@ -292,7 +300,7 @@ def _tiles(cards: list[UnitCard], area: Area, only: str) -> list[Tile]:
     if len(shown) == len(TILES):  # the row has eight places: a state nobody is in makes room for safety
         shown = [state for state in shown if counts[state]] or shown
     return [
-        Tile("", "All units", len(cards), base, not only),
+        Tile("", _("All units"), len(cards), base, not only),
         *[
             Tile(state.value, state_words(state), counts[state], f"{base}?state={state.value}", only == state)
             for state in shown

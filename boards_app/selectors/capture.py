@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.db.models import Prefetch
+from django.utils.translation import gettext_noop
 
+from boards_app import spoken
 from plant_app.forms_schema import MOST_QUICK
 from plant_app.models import (
     ExceptionType,
@@ -36,12 +38,42 @@ class Look:
 
 #: The kinds people report standing at a machine, in the order of the tiles.
 LOOKS: Final[dict[str, Look]] = {
-    "machine_downtime": Look("Machine", "down", "power", "What is wrong with the machine?"),
-    "material_shortage": Look("Material", "material", "package", "What about the material?"),
-    "quality_hold": Look("Quality", "hold", "lock", "What is wrong with the parts?"),
-    "tooling": Look("Tool, fixture", "setup", "wrench", "What is wrong with the tool?"),
-    "labour_shortage": Look("People", "stop", "users", "Who is missing?"),
-    "safety_stop": Look("Safety", "safety", "", "What is dangerous?"),
+    "machine_downtime": Look(
+        gettext_noop("Machine"),
+        "down",
+        "power",
+        gettext_noop("What is wrong with the machine?"),
+    ),
+    "material_shortage": Look(
+        gettext_noop("Material"),
+        "material",
+        "package",
+        gettext_noop("What about the material?"),
+    ),
+    "quality_hold": Look(
+        gettext_noop("Quality"),
+        "hold",
+        "lock",
+        gettext_noop("What is wrong with the parts?"),
+    ),
+    "tooling": Look(
+        gettext_noop("Tool, fixture"),
+        "setup",
+        "wrench",
+        gettext_noop("What is wrong with the tool?"),
+    ),
+    "labour_shortage": Look(
+        gettext_noop("People"),
+        "stop",
+        "users",
+        gettext_noop("Who is missing?"),
+    ),
+    "safety_stop": Look(
+        gettext_noop("Safety"),
+        "safety",
+        "",
+        gettext_noop("What is dangerous?"),
+    ),
 }
 _GLYPHS: Final[dict[str, str]] = {
     "MEC-BRK": "hammer", "MEC-JAM": "hand", "MEC-LEAK": "droplets", "MEC-DRV": "activity", "ELE-PLC": "monitor-x",
@@ -155,7 +187,7 @@ def _tile(type_: ExceptionType, centre: WorkCentre, unit: WorkUnit | None, offer
         ],
         fields=fields,
         filled=_filled(type_, centre, unit, offers.operation),
-        tells=", ".join(row.function.name.lower() for row in affected if row.required),
+        tells=", ".join(spoken.inside(row.function.name) for row in affected if row.required),
         stops=type_.code in ("machine_downtime", "safety_stop"),
     )
 
@@ -177,7 +209,9 @@ def _field(row: dict[str, Any], offers: _Offers) -> Field | None:
         preset = offered[0][0] if required else ""
         return Field(name, label, "choice", offered, preset, required)
     if kind == "flag":
-        return Field(name, label, "choice", [("yes", "Yes"), ("no", "No")], "no", required)
+        return Field(
+            name, label, "choice", [("yes", gettext_noop("Yes")), ("no", gettext_noop("No"))], "no", required
+        )
     if kind in ("quantity", "minutes"):
         return Field(name, label, "quantity", value="1", required=required)
     return Field(name, label, "text", required=required) if kind == "text" else None

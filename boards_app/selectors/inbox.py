@@ -8,10 +8,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from boards_app import wording
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from boards_app import spoken, wording
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.record.approvals import waiting_for
 from core.clock import minutes_between
+from core.languages import label
 from decisions_app.models import Task
 from decisions_app.selectors import open_tasks_for
 from exceptions_app.lifecycle import Status
@@ -23,10 +27,10 @@ from plant_app.selectors import current_shift
 
 _UNDECIDED = (Status.OPEN, Status.ACKNOWLEDGED)
 _NEXT = {
-    ResponseStatus.ACKNOWLEDGED: ("on-my-way", "On my way", "footprints"),
-    ResponseStatus.ON_THE_WAY: ("arrived", "Arrived", "map-pin"),
-    ResponseStatus.ARRIVED: ("act", "I act", "activity"),
-    ResponseStatus.ACTING: ("finish", "My part is done", "check-check"),
+    ResponseStatus.ACKNOWLEDGED: ("on-my-way", gettext_noop("On my way"), "footprints"),
+    ResponseStatus.ON_THE_WAY: ("arrived", gettext_noop("Arrived"), "map-pin"),
+    ResponseStatus.ARRIVED: ("act", gettext_noop("I act"), "activity"),
+    ResponseStatus.ACTING: ("finish", gettext_noop("My part is done"), "check-check"),
 }
 _URGENT = frozenset({"critical", "high"})
 TO_ANSWER, TO_DO, OWNED = "answer", "do", "own"
@@ -53,7 +57,10 @@ class Inbox:
     @property
     def flood_words(self) -> str:
         """What the reader is told while it lasts."""
-        return f"{self.flood} new in 10 minutes. Urgent ones stand first; the others are grouped, and their mail waits."
+        words = _(
+            "{count} new in 10 minutes. Urgent ones stand first; the others are grouped, and their mail waits."
+        )
+        return words.format(count=self.flood)
 
     @property
     def to_do(self) -> int:
@@ -133,7 +140,7 @@ def _card(
         "decline_url": f"/responses/{response.pk}/dialogs/decline/",
         "urgency": exception.urgency,
         "icon": exception.type.icon,
-        "group": f"{exception.type.name}, {exception.work_centre or exception.area or exception.site}",
+        "group": f"{label(exception.type.name)}, {exception.work_centre or exception.area or exception.site}",
     }
 
 
@@ -162,21 +169,24 @@ def _about(exception: ExceptionRecord) -> str:
 
 
 def _ask(response: Response, text: str) -> str:
-    role = response.function.name
-    what = "take this and see it through" if response.is_owner else f"say that {role.lower()} knows and acts"
+    if response.is_owner:
+        what = _("Take this and see it through.")
+    else:
+        what = _("Say that {function} knows and acts.").format(function=spoken.inside(response.function.name))
     short = text if len(text) <= 140 else f"{text[:140].rsplit(' ', 1)[0]}…"
-    return f"{what[0].upper()}{what[1:]}. “{short}”" if short else f"{what[0].upper()}{what[1:]}."
+    return f"{what} “{short}”" if short else what
 
 
 def _foot(response: Response, answered: int, required: int, now: datetime) -> str:
     parts = []
     if required > 1:
-        parts.append(f"{answered} of {required} functions have acknowledged.")
+        said = _("{answered} of {required} functions have acknowledged.")
+        parts.append(said.format(answered=answered, required=required))
     if response.next_level_at is not None and response.next_level_at > now:
         at = response.next_level_at.astimezone(ZoneInfo(response.exception.site.timezone))
-        parts.append(f"At {at:%H:%M} it goes one level up.")
+        parts.append(_("At {time} it goes one level up.").format(time=f"{at:%H:%M}"))
     if response.person_id is None:
-        parts.append("Nobody is asked by name yet.")
+        parts.append(_("Nobody is asked by name yet."))
     return " ".join(parts)
 
 
@@ -186,7 +196,7 @@ def _line(exception: ExceptionRecord, now: datetime) -> dict[str, Any]:
         "url": f"/exceptions/{exception.ref}/",
         "icon": exception.type.icon,
         "title": exception.title,
-        "note": f"{exception.short_ref}, {wording.gone(minutes_between(exception.captured_at, now))}, "
+        "note": f"{exception.short_ref}, {spoken.gone(minutes_between(exception.captured_at, now))}, "
         f"{exception.next_step}",
     }
 
@@ -197,14 +207,14 @@ def _going(response: Response, now: datetime) -> dict[str, Any]:
         ResponseStatus.ARRIVED: response.arrived_at,
         ResponseStatus.ACTING: response.acting_at,
     }.get(ResponseStatus(response.status), response.acknowledged_at)
-    said = wording.look("response", response.status).words
-    age = f", {wording.gone(minutes_between(since, now))}" if since else ""
+    said = spoken.state("response", response.status)
+    age = f", {spoken.gone(minutes_between(since, now))}" if since else ""
     verb, words, icon = _NEXT.get(ResponseStatus(response.status), ("", "", ""))
     step_url = f"/responses/{response.pk}/{verb}/" if verb else ""
     return {
         **_line(response.exception, now),
         "id": response.pk,
-        "note": f"{response.exception.short_ref}, you: {said}{age}",
+        "note": f"{response.exception.short_ref}, {_('you: {state}').format(state=said)}{age}",
         "step_url": step_url,
         "step_words": words,
         "step_icon": icon,
@@ -245,7 +255,10 @@ def _owned(row: Any) -> dict[str, Any]:
 
 def on_duty(frame: Frame) -> str:
     """ "Quality, on duty to 14:00"."""
-    function = frame.user.function.name if frame.user.function else ""
+    function = label(frame.user.function.name) if frame.user.function else ""
     shift = current_shift(frame.home, frame.now) if frame.home else None
-    until = f"{shift.shift.name} shift to {shift.end.astimezone(ZoneInfo(frame.zone)):%H:%M}" if shift else ""
+    until = ""
+    if shift:
+        end = shift.end.astimezone(ZoneInfo(frame.zone))
+        until = _("{shift} shift to {time}").format(shift=label(shift.shift.name), time=f"{end:%H:%M}")
     return ", ".join(part for part in (function, until) if part)

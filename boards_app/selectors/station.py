@@ -9,11 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
-from boards_app import wording
+from boards_app import spoken, wording
 from boards_app.selectors import unit_words
 from boards_app.selectors.unit_words import Coming
 from core import clock
+from core.languages import label
 from exceptions_app.models import ExceptionRecord, Response
 from exceptions_app.models.responses import ANSWERED
 from exceptions_app.selectors import with_row
@@ -175,11 +178,11 @@ def running_on(unit: WorkUnit) -> Operation | None:
 
 def _tab(unit: WorkUnit, stretch: WorkUnitState | None, chosen: WorkUnit | None) -> Tab:
     state = stretch.state if stretch else UnitState.NO_DATA.value
-    words = {UnitState.MATERIAL.value: "No material", UnitState.FREE.value: "Free"}
+    words = {UnitState.MATERIAL.value: _("No material"), UnitState.FREE.value: _("Free")}
     return Tab(
         unit=unit,
         state=state,
-        words=words.get(state) or wording.look("andon", state).words,
+        words=words.get(state) or spoken.state("andon", state),
         since=stretch.since if stretch and state in unit_words.WRONG else None,
         on=chosen is not None and unit.pk == chosen.pk,
     )
@@ -189,7 +192,7 @@ def _job(operation: Operation, now: datetime) -> CurrentJob:
     order = operation.work_order
     return CurrentJob(
         operation=operation,
-        item=f"{order.item.name}, op {operation.number} {operation.name.lower()}",
+        item=f"{order.item.name}, {_('op')} {operation.number} {operation.name.lower()}",
         done=unit_words.done_words(operation),
         share=unit_words.done_share(operation),
         left=max(Decimal(0), order.quantity - operation.good - operation.scrap),
@@ -204,7 +207,7 @@ def _open(
     stretch = states.get(exception.work_unit_id) if exception.work_unit_id else None
     state = stretch.state if stretch and stretch.state in unit_words.WRONG else ""
     place = exception.work_unit.code if exception.work_unit else ""
-    words = f"{place} {_WRONG_WORDS[state]}" if state and place else exception.title
+    words = f"{place} {label(_WRONG_WORDS[state])}" if state and place else exception.title
     return OpenHere(
         exception=exception,
         unit=place,
@@ -217,15 +220,17 @@ def _open(
         back_past=bool(limit and limit.ends_at < now),
         answers=[_answered(row, zone) for row in unit_words.live_responses(exception) if row.required],
         clearable=exception.status != "triage",
-        clear_words="It runs again" if exception.type.code == "machine_downtime" else "It is solved",
+        clear_words=gettext_noop("It runs again")
+        if exception.type.code == "machine_downtime"
+        else gettext_noop("It is solved"),
     )
 
 
 _WRONG_WORDS = {
-    UnitState.DOWN.value: "down",
-    UnitState.HOLD.value: "on hold",
-    UnitState.MATERIAL.value: "waits for material",
-    UnitState.SAFETY.value: "locked, safety",
+    UnitState.DOWN.value: gettext_noop("down"),
+    UnitState.HOLD.value: gettext_noop("on hold"),
+    UnitState.MATERIAL.value: gettext_noop("waits for material"),
+    UnitState.SAFETY.value: gettext_noop("locked, safety"),
 }
 
 
@@ -233,7 +238,7 @@ def _answered(row: Response, zone: str) -> Answered:
     name = row.function.name
     if row.status in ANSWERED:
         at = row.acknowledged_at
-        return Answered(name, unit_words.hour(at, zone) if at else "yes", "yes")
+        return Answered(name, unit_words.hour(at, zone) if at else _("yes"), "yes")
     return Answered(name, "waits", "wait", row.acknowledge_due_at, row.limit_minutes)
 
 
@@ -242,7 +247,7 @@ def _queue(unit: WorkUnit) -> list[Queued]:
         Queued(
             planned=row,
             order=row.operation.work_order.number,
-            item=f"{row.operation.work_order.item.name}, op {row.operation.number}",
+            item=f"{row.operation.work_order.item.name}, {_('op')} {row.operation.number}",
             quantity=wording.quantity(row.operation.work_order.quantity),
         )
         for row in queue_of(unit)[:MOST_QUEUED]
@@ -267,25 +272,32 @@ def asked_of(row: Recommendation) -> Asked:
     ]
     cause = row.reason.partition(";")[0]
     if cause:
-        effects.append({"icon": "info", "words": f"Because of {cause}" if cause.startswith("EX-") else cause})
+        effects.append(
+            {
+                "icon": "info",
+                "words": _("Because of {cause}").format(cause=cause) if cause.startswith("EX-") else cause,
+            }
+        )
     if moved > 0:
         effects.append(
             {
                 "icon": "arrow-down",
-                "words": f"{moved} more {'job moves' if moved == 1 else 'jobs move'} at this centre",
+                "words": ngettext(
+                    "{count} more job moves at this centre", "{count} more jobs move at this centre", moved
+                ).format(count=moved),
             }
         )
     label = str(change.get("label", ""))
     order = str(change.get("order", row.title))
     to_unit, from_unit = str(change.get("to_unit", "")), str(change.get("from_unit", ""))
     step, _space, item = label.removeprefix(order).strip().removeprefix("op ").partition(" ")
-    where = f" on {to_unit}" if to_unit else ""
-    came = f" instead of {from_unit}" if from_unit not in ("", to_unit) else ""
+    where = _(" on {unit}").format(unit=to_unit) if to_unit else ""
+    came = _(" instead of {unit}").format(unit=from_unit) if from_unit not in ("", to_unit) else ""
     return Asked(
         id=row.pk,
         state=row.status,
         order=order,
-        item=f"{item}, op {step}{where}{came}" if item else where.strip(),
+        item=f"{item}, {_('op')} {step}{where}{came}" if item else where.strip(),
         start=datetime.fromisoformat(change["to_start"]) if change.get("to_start") else None,
         effects=effects,
         reason=row.get_override_reason_display() if row.override_reason else "",
@@ -301,24 +313,26 @@ def promise_words(effect: dict[str, Any]) -> list[str]:
     broken = [row["customer"] for row in promises if row.get("words") == "would be late"]
     said = []
     if kept:
-        said.append(f"Keeps {_promises(len(kept))}, {_names(kept)}")
+        keeps = ngettext("Keeps {count} promise, {names}", "Keeps {count} promises, {names}", len(kept))
+        said.append(keeps.format(count=len(kept), names=_names(kept)))
     if broken:
-        said.append(f"{_promises(len(broken)).capitalize()} would be late, {_names(broken)}")
+        breaks = ngettext(
+            "{count} promise would be late, {names}", "{count} promises would be late, {names}", len(broken)
+        )
+        said.append(breaks.format(count=len(broken), names=_names(broken)))
     said += [
-        f"{row['customer']} {row['words']}, late either way"
+        _("{customer} {words}, late either way").format(customer=row["customer"], words=row["words"])
         for row in promises
         if row.get("words") not in ("", None, "kept", "would be late")
     ]
-    return said or ["No promise becomes late"]
-
-
-def _promises(count: int) -> str:
-    return f"{count} {'promise' if count == 1 else 'promises'}"
+    return said or [_("No promise becomes late")]
 
 
 def _names(customers: list[str]) -> str:
     names = list(dict.fromkeys(customers))
-    return " and ".join(names) if len(names) <= 2 else f"{names[0]} and {len(names) - 1} more"
+    if len(names) > 2:
+        return _("{name} and {count} more").format(name=names[0], count=len(names) - 1)
+    return _("{one} and {other}").format(one=names[0], other=names[1]) if len(names) == 2 else names[0]
 
 
 def version_to_expect(operation: Operation, seen: int | None, person: User) -> int | None:

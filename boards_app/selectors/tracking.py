@@ -8,23 +8,32 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.core import signing
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from boards_app import wording
+from boards_app import spoken
 from core import clock
 from core.errors import NotFound
+from core.languages import label
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, ReadingStatus, Response, ResponseStatus, Signal
 
 _SALT: Final = "boards.track"
 LIFE: Final = timedelta(days=30)
 _WORDS: Final = {
-    Status.TRIAGE: ("A person looks at it first", "It is not lost: somebody reads it and passes it on."),
-    Status.OPEN: ("The right people are told", ""),
-    Status.ACKNOWLEDGED: ("Somebody has taken it on", ""),
-    Status.DECIDED: ("It is decided what happens", "The work on it has begun."),
-    Status.RESOLVED: ("It is solved", "Thank you for reporting it."),
-    Status.CLOSED: ("It is solved", "Thank you for reporting it."),
-    Status.CANCELLED: ("It was closed without further work", "If it is still there, report it again."),
+    Status.TRIAGE: (
+        gettext_noop("A person looks at it first"),
+        gettext_noop("It is not lost: somebody reads it and passes it on."),
+    ),
+    Status.OPEN: (gettext_noop("The right people are told"), ""),
+    Status.ACKNOWLEDGED: (gettext_noop("Somebody has taken it on"), ""),
+    Status.DECIDED: (gettext_noop("It is decided what happens"), gettext_noop("The work on it has begun.")),
+    Status.RESOLVED: (gettext_noop("It is solved"), gettext_noop("Thank you for reporting it.")),
+    Status.CLOSED: (gettext_noop("It is solved"), gettext_noop("Thank you for reporting it.")),
+    Status.CANCELLED: (
+        gettext_noop("It was closed without further work"),
+        gettext_noop("If it is still there, report it again."),
+    ),
 }
 _ICONS: Final = {
     Status.TRIAGE: "hourglass", Status.OPEN: "bell", Status.ACKNOWLEDGED: "check", Status.DECIDED: "check-check",
@@ -64,7 +73,7 @@ def signal_of(token: str) -> Signal:
     signal = Signal.objects.select_related("reading", "site").filter(pk=pk).first() if pk else None
     if signal is None:
         raise NotFound(
-            "track.link", "This link is not valid any more.", "Scan the code on the machine again."
+            "track.link", _("This link is not valid any more."), _("Scan the code on the machine again.")
         )
     return signal
 
@@ -80,14 +89,16 @@ def followed(signal: Signal) -> Followed:
     )
     if exception is None:
         if reading.status == ReadingStatus.PENDING:
-            return Followed("", "It has arrived", "It is read in a moment.", "hourglass", "", at, zone)
-        return Followed("", "It has arrived", "Nothing further follows from it.", "check", "", at, zone, True)
+            return Followed("", _("It has arrived"), _("It is read in a moment."), "hourglass", "", at, zone)
+        return Followed(
+            "", _("It has arrived"), _("Nothing further follows from it."), "check", "", at, zone, True
+        )
     exception = exception.merged_into or exception
     status = Status(exception.status)
     lead, more = _WORDS[status]
     over = status in _ENDED
     coming = "" if over else _coming(exception)
-    return Followed(exception.ref, lead, more, _ICONS[status], coming, at, zone, over)
+    return Followed(exception.ref, label(lead), label(more), _ICONS[status], coming, at, zone, over)
 
 
 def _coming(exception: ExceptionRecord) -> str:
@@ -96,18 +107,18 @@ def _coming(exception: ExceptionRecord) -> str:
     if not rows:
         return ""
     best = min(rows, key=lambda row: (_COMING.index(ResponseStatus(row.status)), not row.is_owner))
-    name = best.function.name
+    name = label(best.function.name)
     if best.status == ResponseStatus.ACTING:
-        return f"{name} is working on it"
+        return _("{name} is working on it").format(name=name)
     if best.status == ResponseStatus.ARRIVED:
-        return f"{name} is there"
+        return _("{name} is there").format(name=name)
     if best.status == ResponseStatus.ON_THE_WAY or best.eta_at is not None:
-        return f"{name} is on the way{_minutes(best)}"
-    return f"{name} knows and has it"
+        return _("{name} is on the way").format(name=name) + _minutes(best)
+    return _("{name} knows and has it").format(name=name)
 
 
 def _minutes(response: Response) -> str:
     if response.eta_at is None:
         return ""
     minutes = (response.eta_at - clock.now()) / timedelta(minutes=1)
-    return f", {wording.left(minutes)}" if minutes > 0 else ", here any moment"
+    return f", {spoken.left(minutes)}" if minutes > 0 else _(", here any moment")

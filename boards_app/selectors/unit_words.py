@@ -10,7 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from boards_app import wording
+from django.utils.translation import gettext as _
+
+from boards_app import spoken, wording
+from core.languages import label
 from exceptions_app.lifecycle import CORRELATES
 from exceptions_app.models import ExceptionRecord, Response, ResponseStatus
 from exceptions_app.models.responses import ANSWERED
@@ -71,7 +74,7 @@ def order_words(operation: Operation) -> str:
 def done_words(operation: Operation) -> str:
     """ "22 of 48"."""
     good, whole = wording.quantity(operation.good), wording.quantity(operation.work_order.quantity)
-    return f"{good} of {whole}"
+    return _("{done} of {whole}").format(done=good, whole=whole)
 
 
 def done_share(operation: Operation) -> float:
@@ -83,24 +86,29 @@ def pace(operation: Operation, planned_end: datetime | None, now: datetime, zone
     """ "on time", "6 min ahead", "25 min behind" against the published plan; else when the unit is free."""
     end = projected_end(operation, now)
     if planned_end is None:
-        return f"free at {hour(end, zone)}"
+        return _("free at {time}").format(time=hour(end, zone))
     off = end - planned_end
     if abs(off) <= ON_TIME:
-        return "on time"
-    return f"{wording.coarse(abs(off) / timedelta(minutes=1))} {'behind' if off > timedelta(0) else 'ahead'}"
+        return _("on time")
+    words = _("{time} behind") if off > timedelta(0) else _("{time} ahead")
+    return words.format(time=spoken.coarse(abs(off) / timedelta(minutes=1)))
 
 
 def state_words(
     state: str, stretch: WorkUnitState | None, exception: ExceptionRecord | None, zone: str
 ) -> str:
     """The line under a machine's name: "Down, spindle vibration", "Waits for castings", "No data since 10:31"."""
-    plain = wording.look("andon", state).words
+    plain = spoken.state("andon", state)
     if state == UnitState.NO_DATA:
-        return f"{plain} since {hour(stretch.since, zone)}" if stretch else plain
+        return (
+            _("{state} since {time}").format(state=plain, time=hour(stretch.since, zone))
+            if stretch
+            else plain
+        )
     if exception is None:
         return plain
     if state == UnitState.MATERIAL:
-        return f"Waits for {_plainly(exception.item.name)}" if exception.item else plain
+        return _("Waits for {item}").format(item=_plainly(exception.item.name)) if exception.item else plain
     tail = what_of(exception)
     return f"{plain}, {tail}" if tail and state in (UnitState.DOWN, UnitState.SAFETY) else plain
 
@@ -120,7 +128,8 @@ def what_of(exception: ExceptionRecord) -> str:
     if comma and tail:
         return tail
     if exception.reason is not None:
-        return exception.reason.name[:1].lower() + exception.reason.name[1:]
+        reason = label(exception.reason.name)
+        return reason[:1].lower() + reason[1:]
     return "" if exception.work_unit is not None else head
 
 
@@ -140,18 +149,22 @@ def coming(exception: ExceptionRecord, now: datetime, zone: str) -> Coming | Non
     best = min(rows, key=lambda row: (_FURTHEST.index(ResponseStatus(row.status)), not row.is_owner))
     if best.status in (ResponseStatus.ACTING, ResponseStatus.ARRIVED):
         since = best.arrived_at or best.acting_at or best.acknowledged_at or now
-        return Coming(str(best.person), f"here since {hour(since, zone)}", "map-pin", "here")
+        return Coming(
+            str(best.person), _("here since {time}").format(time=hour(since, zone)), "map-pin", "here"
+        )
     if best.status == ResponseStatus.ON_THE_WAY:
-        return Coming(str(best.person), f"on the way{_eta(best, now)}", "footprints", "coming")
+        return Coming(str(best.person), _("on the way") + _eta(best, now), "footprints", "coming")
     if best.status == ResponseStatus.ACKNOWLEDGED:
         if best.eta_at is not None:
-            return Coming(str(best.person), f"coming{_eta(best, now)}", "footprints", "coming")
+            return Coming(str(best.person), _("coming") + _eta(best, now), "footprints", "coming")
         at = best.acknowledged_at or now
-        return Coming(str(best.person), f"has it since {hour(at, zone)}", "check", "answered")
+        return Coming(
+            str(best.person), _("has it since {time}").format(time=hour(at, zone)), "check", "answered"
+        )
     owner = next((row for row in rows if row.is_owner), best)
     if owner.person is None:
-        return Coming(owner.function.name, "has nobody on duty", "user-x", "nobody")
-    said = f"told {hour(owner.told_at, zone)}" if owner.told_at else "is being told"
+        return Coming(label(owner.function.name), _("has nobody on duty"), "user-x", "nobody")
+    said = _("told {time}").format(time=hour(owner.told_at, zone)) if owner.told_at else _("is being told")
     return Coming(str(owner.person), said, "bell", "told")
 
 
@@ -159,7 +172,7 @@ def _eta(response: Response, now: datetime) -> str:
     if response.eta_at is None:
         return ""
     minutes = (response.eta_at - now) / timedelta(minutes=1)
-    return f", {wording.left(minutes)}" if minutes > 0 else ", should be here"
+    return f", {spoken.left(minutes)}" if minutes > 0 else _(", should be here")
 
 
 def live_responses(exception: ExceptionRecord) -> list[Response]:
@@ -224,10 +237,10 @@ def setup_words(operation: Operation, since: datetime, now: datetime) -> str:
     gone = max(0, int((now - since) / timedelta(minutes=1)))
     planned = operation.setup_minutes
     if planned <= Decimal(0):
-        return wording.span(gone)
+        return spoken.span(gone)
     if gone <= planned:
-        return f"{gone} of {planned:.0f} min"
-    return f"{wording.span(gone)}, {planned:.0f} min planned"
+        return _("{done} of {whole}").format(done=gone, whole=f"{planned:.0f} min")
+    return _("{time}, {planned} min planned").format(time=spoken.span(gone), planned=f"{planned:.0f}")
 
 
 def note_of(
@@ -245,10 +258,12 @@ def note_of(
             said.append(done_words(operation))
         return ", ".join(said)
     if exception is not None and state != UnitState.NO_DATA:
-        plain = wording.look("andon", state).words.lower()
+        plain = spoken.inside(wording.look("andon", state).words)
         return f"EX-{exception.short_ref}, {plain}{f' {done_words(operation)}' if operation else ''}"
     if state == UnitState.NO_DATA:
-        return f"Last known: {wording.look('andon', before.state).words.lower()}" if before else ""
+        if before is None:
+            return ""
+        return _("Last known: {state}").format(state=spoken.inside(wording.look("andon", before.state).words))
     if state == UnitState.SETUP and operation is not None and stretch is not None:
         return setup_words(operation, stretch.since, now)
     if state == UnitState.RUNNING and operation is not None:

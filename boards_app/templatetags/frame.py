@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.template.context import RequestContext
@@ -36,6 +37,16 @@ def _path(context: Any) -> str:
         shown = request.headers.get("HX-Current-URL", "")
         return "/" + shown.split("://", 1)[-1].partition("/")[2].partition("?")[0]
     return str(request.path)
+
+
+@register.simple_tag(takes_context=True)
+def page_address(context: RequestContext) -> str:
+    """Where the reader is, with the query; of a fragment the page it goes into."""
+    request = context.get("request")
+    if request is None:
+        return "/"
+    shown = urlsplit(request.headers.get("HX-Current-URL", "") or request.get_full_path())
+    return f"{shown.path or '/'}{f'?{shown.query}' if shown.query else ''}"
 
 
 @register.inclusion_tag("components/nav.html", takes_context=True)

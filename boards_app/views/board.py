@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from boards_app.selectors.areas import area_lines
 from boards_app.selectors.board import TILES, AreaBoard, area_board, areas_of
@@ -60,7 +61,7 @@ def board_live(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
 def _board(request: HttpRequest, viewer: Viewer, code: str) -> AreaBoard:
     area = next((row for row in areas_of(code) if viewer.sees(row.site)), None)
     if area is None:
-        raise NotFound("boards.no_area", "There is no such area.")
+        raise NotFound("boards.no_area", _("There is no such area."))
     timezone.activate(area.site.timezone)
     only = request.GET.get("state", "")
     return area_board(

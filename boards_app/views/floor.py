@@ -12,17 +12,21 @@ from typing import Any, Concatenate, Final, ParamSpec, cast
 from django.contrib.auth.views import redirect_to_login
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from boards_app.selectors.scanned import scanned
 from boards_app.views.frame import is_htmx, refusal
 from core.api import PROBLEM_TYPE
 from core.errors import DomainError, NotAllowed, NotFound
+from core.languages import known
 from plant_app.authentication import current_device
+from plant_app.languages import speak
 from plant_app.models import Device, Site, User
 from plant_app.permissions import require
 from plant_app.selectors import can, roles_of
+from plant_app.services import choose_language
 
 PERSON_KEY: Final = "station_person"
 _SALT: Final = "boards.station-person"
@@ -60,7 +64,7 @@ def floor(
         viewer = Viewer(user, current_device(request))
         if viewer.user is None and viewer.device is None:
             if wants_json(request):
-                return problem(NotAllowed("access.signed_out", "You are signed out.", status=401))
+                return problem(NotAllowed("access.signed_out", _("You are signed out."), status=401))
             return redirect_to_login(request.get_full_path())
         try:
             return view(request, viewer, *args, **kwargs)
@@ -94,7 +98,7 @@ def scan_answer(request: HttpRequest, site: Site) -> JsonResponse:
     """What the scanned `code` means at `site`, for js/scan.js. Raises NotFound for one that is not known there."""
     found = scanned(request.GET.get("code", ""), site)
     if found is None:
-        raise NotFound("scan.unknown", "That code is not known here.")
+        raise NotFound("scan.unknown", _("That code is not known here."))
     return JsonResponse(
         {"kind": found.kind, "code": found.code, "words": found.words, "fields": found.fields}
     )
@@ -105,7 +109,9 @@ def remember_person(request: HttpRequest, person: User, device: Device, site: Si
     """Keep who showed their badge at this screen. Raises NotAllowed for somebody without a role at the site."""
     if not roles_of(person, site):
         raise NotAllowed(
-            "station.other_site", f"{person} has no access at {site}.", "Ask the shift supervisor."
+            "station.other_site",
+            _("{person} has no access at {site}.").format(person=person, site=site),
+            _("Ask the shift supervisor."),
         )
     request.session[PERSON_KEY] = {"person": person.pk, "device": device.pk}
 
@@ -123,6 +129,31 @@ def person_at(request: HttpRequest, viewer: Viewer, site: Site) -> User | None:
     if viewer.device is None or kept.get("device") != viewer.device.pk:
         return None
     return User.objects.filter(pk=int(kept.get("person") or 0), is_active=True).first()
+
+
+def speak_to(request: HttpRequest, person: User | None) -> None:
+    """Answer whoever stands here in the language they chose at this screen, else their own, else the screen's."""
+    kept = request.session.get(PERSON_KEY) or {}
+    code = (
+        known(str(kept.get("language", ""))) if person is not None and kept.get("person") == person.pk else ""
+    )
+    if code:
+        translation.activate(code)
+    else:
+        speak(person)
+
+
+def choose_at_screen(request: HttpRequest, viewer: Viewer, code: str) -> bool:
+    """Keep a language for whoever showed a badge here: theirs from now on, the screen's stays. False for nobody."""
+    kept = request.session.get(PERSON_KEY) or {}
+    if viewer.user is not None or viewer.device is None:
+        return False
+    person = person_at(request, viewer, viewer.device.site)
+    if person is None:
+        return False
+    choose_language(person=person, language=code)
+    request.session[PERSON_KEY] = {**kept, "language": code}
+    return True
 
 
 def signed(person: User | None) -> str:
@@ -149,6 +180,6 @@ def person_of(request: HttpRequest, viewer: Viewer, site: Site, token: str) -> U
 def somebody(person: User | None, action: str, site: Site) -> User:
     """The person, who must be known and allowed to do `action` at `site`. Raises NotAllowed."""
     if person is None:
-        raise NotAllowed("station.who", "Say who you are first.", "Hold up your badge.")
+        raise NotAllowed("station.who", _("Say who you are first."), _("Hold up your badge."))
     require(person, action, site)
     return person

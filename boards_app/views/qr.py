@@ -13,6 +13,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -99,7 +100,7 @@ def _take(request: HttpRequest, code: UnitCode) -> tuple[exceptions.Received, Si
     if person is not None:
         require(person, "signal.report", site)
     elif device is None and not site.anonymous_reports:
-        raise NotAllowed("codes.who", "Say who you are first.", "Hold up your badge, or sign in.")
+        raise NotAllowed("codes.who", _("Say who you are first."), _("Hold up your badge, or sign in."))
     text, fields = _said(request, code, site)
     nobody = person is None and device is None
     if nobody:
@@ -131,7 +132,7 @@ def _said(request: HttpRequest, code: UnitCode, site: Site) -> tuple[str, dict[s
         request.POST.get("scanned", ""), site, fields, text, own=lambda unit: unit.pk == code.work_unit_id
     )
     if not text and not fields.get("type"):
-        raise InvalidInput("codes.empty", "Say what is wrong, or choose it.")
+        raise InvalidInput("codes.empty", _("Say what is wrong, or choose it."))
     return text, fields
 
 
@@ -170,7 +171,9 @@ def who(request: HttpRequest, token: str) -> HttpResponse:
             code=badge, pin=request.POST.get("pin", ""), device=device, pin_required=device is None
         )
         if not roles_of(person, site):
-            raise NotAllowed("codes.other_site", f"{person} has no access at {site}.")
+            raise NotAllowed(
+                "codes.other_site", _("{person} has no access at {site}.").format(person=person, site=site)
+            )
     except DomainError as error:
         return _refused(request, error, back=f"/r/{token}/")
     request.session[PERSON_KEY] = {"person": person.pk, "site": site.pk}
@@ -204,7 +207,7 @@ def scan(request: HttpRequest, token: str) -> HttpResponse:
     try:
         site = code_of_token(token).work_unit.work_centre.area.site
         if _person(request, site) is None and current_device(request) is None:
-            raise NotAllowed("codes.who", "Say who you are first.")
+            raise NotAllowed("codes.who", _("Say who you are first."))
         return scan_answer(request, site)
     except DomainError as error:
         return problem(error)

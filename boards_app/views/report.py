@@ -8,6 +8,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from boards_app.selectors.frame import Frame
@@ -70,18 +71,22 @@ def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
     text = request.POST.get("text", "").strip()
     fields = {name: request.POST.get(name, "").strip() for name in ("type", "place")}
     if not text and not fields["type"] and not request.POST.get("scanned", "").strip():
-        raise InvalidInput("report.empty", "Say what happened.", "A few words are enough.")
+        raise InvalidInput("report.empty", _("Say what happened."), _("A few words are enough."))
     if len(text) > LONGEST:
-        raise InvalidInput("report.long", f"At most {LONGEST} characters.", "The first lines matter most.")
+        raise InvalidInput(
+            "report.long",
+            _("At most {count} characters.").format(count=LONGEST),
+            _("The first lines matter most."),
+        )
     site = _site(frame, request.POST.get("site", ""))
     require(frame.user, "signal.report", site)
     place = fields.pop("place")
     if place:
-        kind, _, code = place.partition(":")
+        kind, _colon, code = place.partition(":")
         fields["work_centre" if kind == "centre" else "work_unit"] = code
     text = take_scanned(request.POST.get("scanned", ""), site, fields, text)
     if not text and not fields["type"]:
-        raise InvalidInput("report.empty", "Say what happened.", "A few words are enough.")
+        raise InvalidInput("report.empty", _("Say what happened."), _("A few words are enough."))
     received = exceptions.receive_signal(
         source=exceptions.source_of(kind="form", site=site),
         external_id=_id(request) or f"form-{clock.now().timestamp()}-{frame.user.pk}",
@@ -95,9 +100,9 @@ def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
     reading = exceptions.read_signal(signal_id=received.signal.pk, patience_seconds=PATIENCE_SECONDS)
     if reading.exception is None:
         words = (
-            "Stored; it is read in a moment."
+            _("Stored; it is read in a moment.")
             if reading.status == "pending"
-            else "Noted; nothing to do follows."
+            else _("Noted; nothing to do follows.")
         )
         if wants_json(request):
             status = 202 if reading.status == "pending" else 201
@@ -106,7 +111,7 @@ def _take(request: HttpRequest, frame: Frame) -> HttpResponse:
             )
         return done(request, words, to="" if is_htmx(request) else "/", level="info")
     exception = reading.exception
-    words = f"{exception.ref} opened." if reading.opened else f"Joined {exception.ref}."
+    words = (_("{ref} opened.") if reading.opened else _("Joined {ref}.")).format(ref=exception.ref)
     to = f"/exceptions/{exception.ref}/"
     if wants_json(request):
         said = {"ref": exception.ref, "title": exception.title, "next_step": exception.next_step, "url": to}
@@ -130,5 +135,5 @@ def _moment(request: HttpRequest) -> datetime | None:
 def _site(frame: Frame, code: str) -> Site:
     site = next((one for one in frame.sites if one.code == code), frame.home)
     if site is None:
-        raise NotFound("report.site", "There is no site you report for.")
+        raise NotFound("report.site", _("There is no site you report for."))
     return site

@@ -17,8 +17,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from boards_app import spoken
 from boards_app.selectors.capture import LOOKS, tiles
 from boards_app.selectors.scanned import take_scanned
 from boards_app.selectors.station import centre_of, station, version_to_expect
@@ -32,6 +34,7 @@ from boards_app.views.floor import (
     scan_answer,
     signed,
     somebody,
+    speak_to,
 )
 from boards_app.views.frame import done
 from core import clock
@@ -41,7 +44,7 @@ from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord, ReadingStatus
 from exceptions_app.services.channels.read import PATIENCE_SECONDS
 from exceptions_app.uploads import DOCUMENT, enclosures_of
-from plant_app.models import Operation, User, WorkCentre
+from plant_app.models import Operation, Site, User, WorkCentre
 from plant_app.permissions import require
 from plant_app.services.access import Answer, check_badge, remember_answer
 from sequence_app import services as sequence
@@ -67,8 +70,9 @@ def _context(request: HttpRequest, viewer: Viewer, code: str) -> dict[str, Any]:
     centre = _centre(viewer, code)
     site = centre.area.site
     timezone.activate(site.timezone)
-    shown = station(centre, request.GET.get("unit", ""))
     person = person_at(request, viewer, site)
+    speak_to(request, person)
+    shown = station(centre, request.GET.get("unit", ""))
     action = f"/stations/{centre.code}/recommendations/{shown.asked.id}/" if shown.asked else ""
     return {
         "station": shown,
@@ -87,7 +91,7 @@ def _context(request: HttpRequest, viewer: Viewer, code: str) -> dict[str, Any]:
 def _centre(viewer: Viewer, code: str) -> WorkCentre:
     centre = centre_of(code)
     if centre is None or not viewer.sees(centre.area.site):
-        raise NotFound("stations.no_centre", "There is no such station.")
+        raise NotFound("stations.no_centre", _("There is no such station."))
     return centre
 
 
@@ -103,16 +107,17 @@ def report(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     site = centre.area.site
     tap = _tap(request)
     person = person_of(request, viewer, site, tap.token)
+    speak_to(request, person)
     if person is not None:
         require(person, "signal.report", site)
     elif viewer.device is None:
-        raise NotAllowed("station.who", "Say who you are first.")
+        raise NotAllowed("station.who", _("Say who you are first."))
     fields = _fields(tap.body.get("fields"), centre)
     text = str(tap.body.get("text") or "").strip()
     scan = str(tap.body.get("scanned") or "")
     text = take_scanned(scan, site, fields, text, own=lambda unit: unit.work_centre_id == centre.pk)
     if not text and not fields.get("type"):
-        raise InvalidInput("station.empty", "Say what is wrong, or choose it.")
+        raise InvalidInput("station.empty", _("Say what is wrong, or choose it."))
     received = exceptions.receive_signal(
         source=exceptions.source_of(kind="station", site=site), external_id=tap.id, text=text, fields=fields,
         occurred_at=tap.at, reporter=person, reporter_text="" if person else str(viewer.device or ""),
@@ -141,10 +146,10 @@ def _fields(given: Any, centre: WorkCentre) -> dict[str, Any]:
         if isinstance(value, str | int | float | bool)
     }
     if fields.get("type") and fields["type"] not in LOOKS:
-        raise InvalidInput("station.type", "That kind of trouble can't be reported here.")
+        raise InvalidInput("station.type", _("That kind of trouble can't be reported here."))
     unit = fields.get("work_unit")
     if unit and not centre.work_units.filter(code=unit).exists():
-        raise InvalidInput("station.unit", f"{unit} does not stand here.")
+        raise InvalidInput("station.unit", _("{unit} does not stand here.").format(unit=unit))
     return fields
 
 
@@ -161,14 +166,14 @@ def progress(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     centre = _centre(viewer, code)
     site = centre.area.site
     tap = _tap(request)
-    person = somebody(person_of(request, viewer, site, tap.token), "progress.report", site)
+    person = _known(request, viewer, site, tap.token, "progress.report")
 
     def take() -> dict[str, Any]:
         operation = Operation.objects.filter(
             pk=_whole(tap.body, "operation") or 0, work_centre=centre
         ).first()
         if operation is None:
-            raise NotFound("operation.not_found", "There is no such operation here.")
+            raise NotFound("operation.not_found", _("There is no such operation here."))
         unit = centre.work_units.filter(code=str(tap.body.get("work_unit") or "")).first()
         made, posting = decisions.report_progress(
             operation_id=operation.pk, kind=str(tap.body.get("kind") or ""), good=_amount(tap.body, "good"),
@@ -188,14 +193,14 @@ def clear(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     centre = _centre(viewer, code)
     site = centre.area.site
     tap = _tap(request)
-    person = somebody(person_of(request, viewer, site, tap.token), "exception.clear", site)
+    person = _known(request, viewer, site, tap.token, "exception.clear")
 
     def take() -> dict[str, Any]:
         exception = ExceptionRecord.objects.filter(
             ref=str(tap.body.get("ref") or ""), site=site, area=centre.area
         ).first()
         if exception is None:
-            raise NotFound("exceptions.not_found", "There is no such exception here.")
+            raise NotFound("exceptions.not_found", _("There is no such exception here."))
         at = max(tap.at, exception.occurred_at) if tap.at else None
         cleared = decisions.clear(exception_id=exception.pk, actor=person, at=at, via=VIA)
         return {"exception": _standing(cleared)}
@@ -210,7 +215,7 @@ def confirm(request: HttpRequest, viewer: Viewer, code: str, pk: int) -> HttpRes
     """Yes: the recommended order becomes the plan."""
     person = _answering(request, viewer, code, pk, "sequence.confirm")
     sequence.confirm(recommendation_id=pk, actor=person)
-    return done(request, "Confirmed, the plan follows it")
+    return done(request, _("Confirmed, the plan follows it"))
 
 
 @require_POST
@@ -222,15 +227,25 @@ def override(request: HttpRequest, viewer: Viewer, code: str, pk: int) -> HttpRe
         recommendation_id=pk, actor=person, reason=request.POST.get("reason", ""),
         note=request.POST.get("note", ""),
     )  # fmt: skip
-    return done(request, f"The plan stays: {answered.get_override_reason_display().lower()}")
+    return done(
+        request,
+        _("The plan stays: {reason}").format(reason=spoken.inside(answered.get_override_reason_display())),
+    )
 
 
 def _answering(request: HttpRequest, viewer: Viewer, code: str, pk: int, action: str) -> User:
     centre = _centre(viewer, code)
     if not Recommendation.objects.filter(pk=pk, work_centre=centre).exists():
-        raise NotFound("sequence.recommendation", "There is no such recommendation here.")
+        raise NotFound("sequence.recommendation", _("There is no such recommendation here."))
     site = centre.area.site
-    return somebody(person_of(request, viewer, site, request.POST.get("as", "")), action, site)
+    return _known(request, viewer, site, request.POST.get("as", ""), action)
+
+
+def _known(request: HttpRequest, viewer: Viewer, site: Site, token: str, action: str) -> User:
+    """Who tapped, known and allowed, and answered in their language from here on."""
+    person = person_of(request, viewer, site, token)
+    speak_to(request, person)
+    return somebody(person, action, site)
 
 
 # --- who stands there ---------------------------------------------------------------------------------------
@@ -240,15 +255,20 @@ def person(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     """A badge is held up (and a PIN tapped) at a paired screen; an empty one steps down."""
     centre = _centre(viewer, code)
     if viewer.device is None:
-        raise NotAllowed("station.not_paired", "This screen is not paired.", "Sign in instead.")
+        raise NotAllowed("station.not_paired", _("This screen is not paired."), _("Sign in instead."))
     badge = request.POST.get("badge", "").strip()
     if not badge:
         forget_person(request)
-        return done(request, "Nobody is signed on here", to=f"/stations/{centre.code}/")
+        return done(request, _("Nobody is signed on here"), to=f"/stations/{centre.code}/")
     found = check_badge(code=badge, pin=request.POST.get("pin", ""), device=viewer.device)
     remember_person(request, found, viewer.device, centre.area.site)
+    speak_to(request, found)
     unit = request.POST.get("unit", "")
-    return done(request, f"{found} is here", to=f"/stations/{centre.code}/{f'?unit={unit}' if unit else ''}")
+    return done(
+        request,
+        _("{person} is here").format(person=found),
+        to=f"/stations/{centre.code}/{f'?unit={unit}' if unit else ''}",
+    )
 
 
 # --- what a tap carries -------------------------------------------------------------------------------------
@@ -271,14 +291,16 @@ def _tap(request: HttpRequest) -> _Tap:
     beside = request.content_type == "multipart/form-data"
     said_raw: str | bytes = request.POST.get(DOCUMENT, "") if beside else request.body
     if len(said_raw) > LONGEST_BODY:
-        raise InvalidInput("station.too_long", "That is too long.", status=413)
+        raise InvalidInput("station.too_long", _("That is too long."), status=413)
     try:
         body = json.loads(said_raw or b"{}")
         id_ = str(UUID(str(body.get("external_id") or request.headers.get("Idempotency-Key") or "")))
         said = body.get("occurred_at")
         at = parse_datetime(said) if isinstance(said, str) else None
     except (ValueError, AttributeError) as error:
-        raise InvalidInput("station.unreadable", "The tablet sent something that can't be read.") from error
+        raise InvalidInput(
+            "station.unreadable", _("The tablet sent something that can't be read.")
+        ) from error
     if at is not None and at.tzinfo is None:
         at = None
     # a tablet whose clock runs ahead has not seen the future
@@ -317,5 +339,5 @@ def _amount(body: Mapping[str, Any], name: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InvalidInput("station.quantity", f"{raw} is not a count.")
+        raise InvalidInput("station.quantity", _("{count} is not a count.").format(count=raw))
     return amount

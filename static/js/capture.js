@@ -7,6 +7,7 @@
    [data-capture-shelf]    shows what is kept, each with a way to take it away
    form.preparing          a promise while a picture is still being made small; the outbox waits for it */
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const EDGE = 2048;
 const QUALITY = 0.82;
@@ -61,7 +62,7 @@ async function addPhotos(box, input) {
   const fresh = [...input.files];
   fill(input, state.photos);
   const room = MOST - state.photos.length;
-  if (fresh.length > room) toast({ level: "warn", title: `At most ${MOST} photos` });
+  if (fresh.length > room) toast({ level: "warn", title: say("At most {count} photos", { count: MOST }) });
   for (const file of fresh.slice(0, Math.max(room, 0))) state.photos.push(await small(file));
   fill(input, state.photos);
   show(box);
@@ -70,7 +71,7 @@ async function addPhotos(box, input) {
 /* ---- voice ------------------------------------------------------------------------------------------------------------ */
 const words = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
-function say(button, text, on) {
+function mark(button, text, on) {
   button.querySelector("[data-voice-words]").textContent = text;
   button.classList.toggle("recording", on);
   button.setAttribute("aria-pressed", String(on));
@@ -91,7 +92,7 @@ async function record(box, button) {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   } catch {
-    toast({ level: "warn", title: "The microphone may not be used", text: "Allow it in the browser, or type a few words." });
+    toast({ level: "warn", title: say("The microphone may not be used"), text: say("Allow it in the browser, or type a few words.") });
     return;
   }
   const type = SOUNDS.find((one) => MediaRecorder.isTypeSupported(one));
@@ -114,15 +115,15 @@ async function record(box, button) {
       fill(input, [state.voice]);
     }
     state.dropped = false;
-    say(button, "Voice note", false);
+    mark(button, say("Voice note"), false);
     show(box);
     done();
   });
   recorder.start(1000);
-  say(button, `Stop ${words(0)}`, true);
+  mark(button, say("Stop {time}", { time: words(0) }), true);
   state.timer = setInterval(() => {
     const seconds = (Date.now() - began) / 1000;
-    say(button, `Stop ${words(seconds)}`, true);
+    mark(button, say("Stop {time}", { time: words(seconds) }), true);
     if (seconds >= LONGEST_SECONDS) recorder.stop();
   }, 500);
 }
@@ -150,13 +151,13 @@ function show(box) {
     const row = document.createElement("span");
     row.className = "shot";
     const picture = document.createElement("img");
-    picture.alt = `Photo ${at + 1}`;
+    picture.alt = say("Photo {number}", { number: at + 1 });
     picture.src = URL.createObjectURL(file);
     state.urls.push(picture.src);
     picture.addEventListener("error", () => picture.replaceWith(icon("image")), { once: true });
     row.append(
       picture,
-      remover(box, `Take photo ${at + 1} away`, () => {
+      remover(box, say("Take photo {number} away", { number: at + 1 }), () => {
         state.photos.splice(at, 1);
         fill(box.querySelector("[data-photos]"), state.photos);
       }),
@@ -170,10 +171,10 @@ function show(box) {
     player.controls = true;
     player.src = URL.createObjectURL(state.voice);
     state.urls.push(player.src);
-    player.setAttribute("aria-label", "Your voice note");
+    player.setAttribute("aria-label", say("Your voice note"));
     row.append(
       player,
-      remover(box, "Take the voice note away", () => {
+      remover(box, say("Take the voice note away"), () => {
         state.voice = null;
         fill(box.querySelector("[data-voice-file]"), []);
       }),

@@ -20,7 +20,7 @@ function setText(element, text) {
 
 /** "2 h 10" as large figures with small units between. */
 function figure(text) {
-  const found = [...text.matchAll(/(\d+)\s*([a-z]*)/g)];
+  const found = [...text.matchAll(/(\d+)\s*(\p{L}*)/gu)];
   if (!found.length) return [text];
   return found.flatMap(([, number, unit], at) => {
     if (!unit) return [number];

@@ -5,6 +5,8 @@
    data-rows           a list; its [data-row] children are walked with j and k or the arrows, Enter opens
    A shortcut inside a row belongs to the selected row only. Selecting a row fires "rowselect" on it. */
 
+import { say } from "./words.js";
+
 const TYPING = "input:not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, [contenteditable=true]";
 const chosen = new WeakMap(); // list -> the data-row value selected last
 
@@ -32,7 +34,7 @@ function select(from, row, { focus = true } = {}) {
 function showPlace(from, row) {
   const rows = rowsOf(from);
   for (const place of document.querySelectorAll("[data-row-place]")) {
-    place.textContent = `${rows.indexOf(row) + 1} of ${rows.length}`;
+    place.textContent = say("{row} of {rows}", { row: rows.indexOf(row) + 1, rows: rows.length });
   }
 }
 
@@ -102,13 +104,13 @@ function help() {
   if (!dialog) return;
   const rows = new Map();
   if (list()) {
-    rows.set("j", "Next row").set("k", "Row above").set("enter", "Open row");
+    rows.set("j", say("Next row")).set("k", say("Row above")).set("enter", say("Open row"));
   }
   for (const element of document.querySelectorAll("[data-key]")) {
     if (!rows.has(element.dataset.key)) rows.set(element.dataset.key, wordsOf(element));
   }
   for (const element of document.querySelectorAll("[data-key-also]")) rows.set(element.dataset.keyAlso, wordsOf(element));
-  rows.set("?", "This list").set("escape", "Close, leave the field");
+  rows.set("?", say("This list")).set("escape", say("Close, leave the field"));
   const box = dialog.querySelector(".keyhelp");
   box.replaceChildren(
     ...[...rows].map(([key, words]) => {

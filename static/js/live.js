@@ -2,6 +2,7 @@
    fires a "live" event on them (hx-trigger="live" refetches through a permission-checked view), a fragment replaces the
    element it names. After every reconnect everything is refetched, so a lost hint costs nothing. */
 import { hourMinute, hourMinuteSecond, now, setServerTime } from "./time.js";
+import { say } from "./words.js";
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 15_000;
@@ -29,7 +30,7 @@ function announce(state) {
   for (const mark of document.querySelectorAll(".live")) mark.dataset.state = state;
   const bar = document.querySelector("[data-stale]");
   if (bar) {
-    const words = `Not live since ${hourMinute(lostAt || now())}, trying again`;
+    const words = say("Not live since {time}, trying again", { time: hourMinute(lostAt || now()) });
     const place = bar.querySelector("[data-stale-words]") || bar;
     if (place.textContent !== words) place.textContent = words;
     bar.hidden = state !== "stale";
@@ -42,10 +43,10 @@ function showMarks() {
   const state = document.documentElement.dataset.liveState;
   const words =
     state === "live"
-      ? `Live, ${hourMinuteSecond(now())}`
+      ? say("Live, {time}", { time: hourMinuteSecond(now()) })
       : state === "stale"
-        ? `Not live since ${hourMinute(lostAt)}`
-        : "Connecting";
+        ? say("Not live since {time}", { time: hourMinute(lostAt) })
+        : say("Connecting");
   for (const mark of document.querySelectorAll(".live[data-live-mark]")) {
     if (mark.textContent !== words) mark.textContent = words;
   }

@@ -13,6 +13,7 @@ import { csrfToken } from "./forms.js";
 import * as store from "./store.js";
 import { hourMinute, now } from "./time.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const EVERY = 5_000;
 const LONGEST = 60_000;
@@ -50,7 +51,7 @@ function nest(entries) {
 function itemOf(form, submitter) {
   const data = new FormData(form);
   if (submitter?.name) data.append(submitter.name, submitter.value);
-  const label = submitter?.dataset.outboxLabel || form.dataset.outboxLabel || "Report";
+  const label = submitter?.dataset.outboxLabel || form.dataset.outboxLabel || say("Report");
   const id = uuid();
   const at = now();
   const url = submitter?.hasAttribute("formaction") ? submitter.formAction : form.action;
@@ -91,7 +92,7 @@ async function settle(item, changes) {
 
 async function refuse(item, status, problem) {
   const signedOut = status === 401 || status === 403;
-  const why = signedOut ? "Sign in again, then tap to send" : problem?.detail || problem?.title || `Refused (${status})`;
+  const why = signedOut ? say("Sign in again, then tap to send") : problem?.detail || problem?.title || say("Refused ({status})", { status });
   await settle(item, { state: "failed", why, code: problem?.code || "" });
   announce("failed", { item });
 }
@@ -111,7 +112,7 @@ async function send(item) {
       signal: AbortSignal.timeout?.(hasFiles(item) ? GIVE_UP_FILES_AFTER : GIVE_UP_AFTER),
     });
   } catch {
-    await settle(item, { state: "waiting", why: "no network" });
+    await settle(item, { state: "waiting", why: say("no network"), offline: true });
     offline(true);
     return false;
   }
@@ -121,7 +122,7 @@ async function send(item) {
     return true;
   }
   if (again(response.status)) {
-    await settle(item, { state: "waiting", why: "the server is busy" });
+    await settle(item, { state: "waiting", why: say("the server is busy"), offline: false });
     return false;
   }
   const answer = (response.headers.get("content-type") || "").includes("json")
@@ -181,7 +182,7 @@ function offline(is) {
   }
 }
 
-const WORDS = { waiting: "waits", sent: "sent", failed: "needs you" };
+const words = (state) => ({ waiting: say("waits"), sent: say("sent"), failed: say("needs you") })[state];
 const ICONS = { waiting: "clock", sent: "check-check", failed: "octagon-alert" };
 
 function chip(item) {
@@ -189,7 +190,7 @@ function chip(item) {
   element.className = `qitem${item.state === "waiting" ? "" : ` ${item.state}`}`;
   element.innerHTML = '<svg class="ic" aria-hidden="true"><use/></svg><span></span>';
   element.querySelector("use").setAttribute("href", `${document.documentElement.dataset.icons}#${ICONS[item.state]}`);
-  element.querySelector("span").textContent = `${hourMinute(item.at)} ${item.label}, ${WORDS[item.state]}`;
+  element.querySelector("span").textContent = `${hourMinute(item.at)} ${item.label}, ${words(item.state)}`;
   if (item.state === "failed") {
     element.type = "button";
     element.title = item.why;
@@ -201,12 +202,12 @@ function chip(item) {
 function ask(item) {
   toast({
     level: "crit",
-    title: `${item.label} at ${hourMinute(item.at)} was not taken`,
+    title: say("{what} at {time} was not taken", { what: item.label, time: hourMinute(item.at) }),
     text: item.why,
     code: item.code,
     actions: [
-      { words: "Try again", run: () => store.put({ ...item, state: "waiting" }).then(hurry) },
-      { words: "Throw away", run: () => store.remove(item.id).then(show) },
+      { words: say("Try again"), run: () => store.put({ ...item, state: "waiting" }).then(hurry) },
+      { words: say("Throw away"), run: () => store.remove(item.id).then(show) },
     ],
   });
 }
@@ -230,8 +231,8 @@ async function sendUnkept(form, item) {
   delete form.dataset.sent;
   if (settled && item.state === "sent") form.reset();
   else {
-    const text = item.why === "no network" ? "No network, and this device cannot keep it. Stay here and try again." : item.why;
-    toast({ level: "crit", title: `${item.label} was not sent`, text });
+    const text = item.offline ? say("No network, and this device cannot keep it. Stay here and try again.") : item.why;
+    toast({ level: "crit", title: say("{what} was not sent", { what: item.label }), text });
   }
 }
 

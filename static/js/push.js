@@ -1,6 +1,7 @@
 // Push to this device: registers the service worker, asks the person, hands the subscription to the server.
 // The browser asks once; what it answered is said in words, and a subscription that changed is handed over again.
 import { csrfToken } from "./forms.js";
+import { say } from "./words.js";
 
 const WORKER = "/push-worker.js";
 const box = document.querySelector("[data-push]");
@@ -15,7 +16,7 @@ function deviceName() {
   const agent = navigator.userAgent;
   const browser = /Edg\//.test(agent) ? "Edge" : /Firefox\//.test(agent) ? "Firefox" : /Chrome\//.test(agent) ? "Chrome" : "Safari";
   const system = /Android/.test(agent) ? "Android" : /iPhone|iPad/.test(agent) ? "iPhone or iPad" : /Windows/.test(agent) ? "Windows" : /Mac OS/.test(agent) ? "Mac" : "Linux";
-  return `${browser} on ${system}`;
+  return say("{browser} on {system}", { browser, system });
 }
 
 async function handOver(subscription) {
@@ -26,7 +27,7 @@ async function handOver(subscription) {
   });
   if (answer.ok) return;
   const told = await answer.json().catch(() => ({}));
-  throw new Error([told.title, told.detail].filter(Boolean).join(" ") || `The server answered ${answer.status}.`);
+  throw new Error([told.title, told.detail].filter(Boolean).join(" ") || say("The server answered {status}.", { status: answer.status }));
 }
 
 async function subscribe(key) {
@@ -43,9 +44,9 @@ async function subscribe(key) {
 }
 
 function why(error) {
-  if (error.name === "NotAllowedError") return "This browser was told not to show notes from here. Allow them in its settings for this site.";
-  if (error.name === "AbortError") return "The browser could not reach its push service. Try again when there is a network.";
-  return error.message || "That did not work.";
+  if (error.name === "NotAllowedError") return say("This browser was told not to show notes from here. Allow them in its settings for this site.");
+  if (error.name === "AbortError") return say("The browser could not reach its push service. Try again when there is a network.");
+  return error.message || say("That did not work.");
 }
 
 if (box) {
@@ -55,8 +56,8 @@ if (box) {
   if (!able) {
     button.disabled = true;
     said.textContent = window.isSecureContext
-      ? "This browser has no push. On an iPhone or iPad add the page to the home screen first."
-      : "Push needs HTTPS; this page came without.";
+      ? say("This browser has no push. On an iPhone or iPad add the page to the home screen first.")
+      : say("Push needs HTTPS; this page came without.");
   } else if (Notification.permission === "granted") {
     navigator.serviceWorker.getRegistration("/").then(async (registration) => {
       const there = await registration?.pushManager.getSubscription();
@@ -65,7 +66,7 @@ if (box) {
   }
   button.addEventListener("click", async () => {
     button.disabled = true;
-    said.textContent = "The browser asks whether you allow it…";
+    said.textContent = say("The browser asks whether you allow it…");
     try {
       if ((await Notification.requestPermission()) !== "granted") throw new DOMException("", "NotAllowedError");
       await subscribe(box.dataset.push);

@@ -2,6 +2,7 @@
 import "./outbox.js";
 import "./scan.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const form = document.getElementById("qr-form");
 const panel = document.getElementById("qr-sent");
@@ -20,8 +21,8 @@ function showPanel(lead, more, track = "") {
 
 document.addEventListener("outbox:stored", (event) => {
   mine = event.detail.item.id;
-  const waits = "There is no network here. It is sent by itself once there is; keep this page open.";
-  showPanel("Kept on this phone", navigator.onLine ? "It is being sent." : waits);
+  const waits = say("There is no network here. It is sent by itself once there is; keep this page open.");
+  showPanel(say("Kept on this phone"), navigator.onLine ? say("It is being sent.") : waits);
 });
 document.addEventListener("outbox:sent", (event) => {
   const { answer, item } = event.detail;
@@ -29,8 +30,8 @@ document.addEventListener("outbox:sent", (event) => {
     location.assign(answer.track);
     return;
   }
-  const follow = answer?.track ? [{ words: "Follow it", run: () => location.assign(answer.track) }] : [];
-  toast({ level: "ok", title: `${item.label}, sent`, text: answer?.exception?.ref || "", actions: follow });
+  const follow = answer?.track ? [{ words: say("Follow it"), run: () => location.assign(answer.track) }] : [];
+  toast({ level: "ok", title: say("{what}, sent", { what: item.label }), text: answer?.exception?.ref || "", actions: follow });
 });
 document.addEventListener("outbox:failed", (event) => {
   const { item } = event.detail;
@@ -38,7 +39,7 @@ document.addEventListener("outbox:failed", (event) => {
     panel.hidden = true;
     form.hidden = false;
   }
-  toast({ level: "warn", title: "The report was not taken", text: item.why, code: item.code });
+  toast({ level: "warn", title: say("The report was not taken"), text: item.why, code: item.code });
 });
 panel.querySelector("[data-qr-again]").addEventListener("click", () => {
   panel.hidden = true;

@@ -4,6 +4,7 @@ import { closeAll } from "./dialogs.js";
 import "./outbox.js";
 import "./scan.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const mine = new Set(); // what was sent from this very page
 
@@ -11,7 +12,7 @@ document.addEventListener("outbox:stored", (event) => {
   const { item } = event.detail;
   mine.add(item.id);
   closeAll();
-  if (!navigator.onLine) toast({ level: "info", title: `${item.label} is kept here`, text: "It is sent by itself once there is a network." });
+  if (!navigator.onLine) toast({ level: "info", title: say("{what} is kept here", { what: item.label }), text: say("It is sent by itself once there is a network.") });
 });
 document.addEventListener("outbox:sent", (event) => {
   const { answer, item } = event.detail;
@@ -22,12 +23,12 @@ document.addEventListener("outbox:sent", (event) => {
   }
   toast({
     level: "ok",
-    title: exception?.title || `${item.label}, sent`,
+    title: exception?.title || say("{what}, sent", { what: item.label }),
     text: exception ? answer.words : answer?.words || "",
-    actions: exception?.url ? [{ words: `Open ${exception.ref}`, run: () => location.assign(exception.url) }] : [],
+    actions: exception?.url ? [{ words: say("Open {ref}", { ref: exception.ref }), run: () => location.assign(exception.url) }] : [],
   });
 });
 document.addEventListener("outbox:failed", (event) => {
   const { item } = event.detail;
-  toast({ level: "warn", title: `${item.label} was not taken`, text: item.why, code: item.code });
+  toast({ level: "warn", title: say("{what} was not taken", { what: item.label }), text: item.why, code: item.code });
 });

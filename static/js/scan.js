@@ -8,6 +8,7 @@
    [data-scan-said]              says what was found
    Event on document: scanned {code, found, input} */
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const EVERY = 160; // ms between looks through the camera
 const KEY_PAUSE = 45; // a keyboard wedge types faster than any hand
@@ -66,14 +67,14 @@ function sheet() {
   dialog = document.createElement("dialog");
   dialog.id = "scan-camera";
   dialog.className = "dialog scan-camera";
-  dialog.setAttribute("aria-label", "Scan a code");
+  dialog.setAttribute("aria-label", say("Scan a code"));
   const video = document.createElement("video");
   video.muted = true;
   video.playsInline = true;
   const foot = document.createElement("div");
   foot.className = "row";
-  const words = Object.assign(document.createElement("span"), { className: "grow", textContent: "Hold the code into the picture" });
-  const close = Object.assign(document.createElement("button"), { type: "button", className: "btn touch", textContent: "Close" });
+  const words = Object.assign(document.createElement("span"), { className: "grow", textContent: say("Hold the code into the picture") });
+  const close = Object.assign(document.createElement("button"), { type: "button", className: "btn touch", textContent: say("Close") });
   close.dataset.dialogClose = "";
   foot.append(words, close);
   dialog.append(video, foot);
@@ -88,7 +89,7 @@ async function look(input) {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
   } catch {
-    toast({ level: "warn", title: "The camera may not be used", text: "Allow it in the browser, or type the code." });
+    toast({ level: "warn", title: say("The camera may not be used"), text: say("Allow it in the browser, or type the code.") });
     return;
   }
   video.srcObject = stream;
@@ -102,7 +103,7 @@ async function look(input) {
       if (!code) await new Promise((resolve) => setTimeout(resolve, EVERY));
     }
   } catch {
-    toast({ level: "warn", title: "This browser cannot read codes by camera", text: "Type the code instead." });
+    toast({ level: "warn", title: say("This browser cannot read codes by camera"), text: say("Type the code instead.") });
   } finally {
     for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
@@ -130,9 +131,9 @@ async function ask(input) {
       credentials: "same-origin",
     });
     if (answer.ok) found = await answer.json();
-    else if (said) said.textContent = answer.status === 404 ? `${code} is not known here; it is sent as it is` : "";
+    else if (said) said.textContent = answer.status === 404 ? say("{code} is not known here; it is sent as it is", { code }) : "";
   } catch {
-    if (said) said.textContent = `${code} is sent along`;
+    if (said) said.textContent = say("{code} is sent along", { code });
   }
   if (found) {
     input.value = found.code;

@@ -2,6 +2,7 @@
    under a finger. Sending and keeping lie in outbox.js, following the plant in live.js. */
 import { closeAll } from "./dialogs.js";
 import { toast } from "./toasts.js";
+import { say } from "./words.js";
 
 const busy = () => document.querySelector("dialog[open]");
 let missed = false;
@@ -15,12 +16,12 @@ document.addEventListener("outbox:sent", (event) => {
   const { answer, item } = event.detail;
   const exception = answer?.exception;
   if (exception) toast({ level: "ok", title: exception.title, text: exception.next_step });
-  else toast({ level: "ok", title: `${item.label}, sent` });
+  else toast({ level: "ok", title: say("{what}, sent", { what: item.label }) });
   refetch();
 });
 document.addEventListener("outbox:failed", (event) => {
   const { item } = event.detail;
-  toast({ level: "warn", title: `${item.label} was not taken`, text: item.why, code: item.code });
+  toast({ level: "warn", title: say("{what} was not taken", { what: item.label }), text: item.why, code: item.code });
   refetch();
 });
 document.addEventListener("scanned", (event) => {
@@ -34,7 +35,7 @@ document.addEventListener("scanned", (event) => {
     return;
   }
   for (const other of document.querySelectorAll("dialog.sheet [data-scan]")) other.value = input.value;
-  toast({ level: "info", title: found?.words || code, text: "Now choose what is wrong." });
+  toast({ level: "info", title: found?.words || code, text: say("Now choose what is wrong.") });
 });
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt?.id !== "station" || !busy()) return;

@@ -1,4 +1,6 @@
 /* The server's time on this device, and how the product spells durations (boards_app/wording.py is the same in Python). */
+import { say } from "./words.js";
+
 const zone = document.documentElement.dataset.zone || undefined;
 let offset = 0;
 
@@ -43,21 +45,21 @@ export function coarse(minutes) {
     const rest = whole % HOUR;
     return `${Math.trunc(whole / HOUR)} h${rest ? ` ${String(rest).padStart(2, "0")}` : ""}`;
   }
-  return whole < 2 * DAY ? `${Math.trunc(whole / HOUR)} h` : `${Math.trunc(whole / DAY)} days`;
+  return whole < 2 * DAY ? `${Math.trunc(whole / HOUR)} h` : `${Math.trunc(whole / DAY)} ${say("days")}`;
 }
 
 export function left(minutes) {
   if (minutes > 0) return coarse(Math.ceil(minutes));
-  return minutes > -1 ? "now" : coarse(Math.floor(-minutes));
+  return minutes > -1 ? say("now") : coarse(Math.floor(-minutes));
 }
 
 export function leftWords(minutes) {
-  if (minutes > 0) return `${left(minutes)} left`;
-  return minutes > -1 ? "now due" : `${left(minutes)} over`;
+  if (minutes > 0) return say("{time} left", { time: left(minutes) });
+  return minutes > -1 ? say("now due") : say("{time} over", { time: left(minutes) });
 }
 
 export function gone(minutes) {
-  return minutes < 1 ? "now" : coarse(Math.floor(minutes));
+  return minutes < 1 ? say("now") : coarse(Math.floor(minutes));
 }
 
 export function clockState(minutes, soon = 60, last = 30) {

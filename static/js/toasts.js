@@ -1,4 +1,6 @@
 /* Short answers at the corner of the page. Good news leaves by itself, bad news waits to be read. */
+import { say } from "./words.js";
+
 const STAY = { ok: 5000, info: 6000, warn: 0, crit: 0 };
 const ICONS = { ok: "check", info: "info", warn: "triangle-alert", crit: "octagon-alert" };
 
@@ -46,7 +48,7 @@ export function toast({ level = "info", title = "", text = "", hint = "", code =
     body.append(row);
   }
   const close = Object.assign(document.createElement("button"), { type: "button", className: "x" });
-  close.setAttribute("aria-label", "Close");
+  close.setAttribute("aria-label", say("Close"));
   close.append(glyph("x"));
   close.addEventListener("click", () => element.remove());
   element.append(glyph(ICONS[level] || "info"), body, close);
@@ -68,19 +70,19 @@ function leave(element, after) {
 export function tellProblem(status, problem, { reload = () => location.reload() } = {}) {
   const stale = status === 409 && /stale/.test(problem?.code || "");
   const fallback = {
-    0: ["No network", "Nothing was sent. Try again when the network is back."],
-    401: ["You are signed out", "Sign in again, then repeat the last step."],
-    403: ["You may not do this", "Ask your supervisor or an administrator."],
-    404: ["This is gone", "It was removed or belongs to another site."],
-    413: ["Too large", "Take a smaller photo."],
-    429: ["Too many at once", "Wait a moment, then try again."],
-  }[status] || ["That did not work", "The server could not do it. Nothing was changed; try again."];
+    0: [say("No network"), say("Nothing was sent. Try again when the network is back.")],
+    401: [say("You are signed out"), say("Sign in again, then repeat the last step.")],
+    403: [say("You may not do this"), say("Ask your supervisor or an administrator.")],
+    404: [say("This is gone"), say("It was removed or belongs to another site.")],
+    413: [say("Too large"), say("Take a smaller photo.")],
+    429: [say("Too many at once"), say("Wait a moment, then try again.")],
+  }[status] || [say("That did not work"), say("The server could not do it. Nothing was changed; try again.")];
   toast({
     level: status >= 500 || status === 0 || status === 403 ? "crit" : "warn",
     title: problem?.title || fallback[0],
     text: problem?.detail || problem?.hint || (problem?.title ? "" : fallback[1]),
     code: problem?.code || "",
-    actions: stale ? [{ words: "Show the current state", run: reload }] : [],
+    actions: stale ? [{ words: say("Show the current state"), run: reload }] : [],
   });
 }
 
