@@ -6,7 +6,7 @@ what lies in `plant_app.languages`. What people wrote is never translated, only 
 
 from typing import Final
 
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 #: Code and the language's own name for itself, as the switch shows them. English is what the source is written in.
@@ -40,3 +40,8 @@ def label(words: object) -> str:
     """
     said = str(words) if words else ""
     return gettext(said) if said else ""
+
+
+def small(words: str) -> str:
+    """A label inside a sentence: in small letters, but for German, whose nouns keep their capitals."""
+    return words if get_language() == "de" else words.lower()

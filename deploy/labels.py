@@ -5,10 +5,11 @@ compiled `*.mo` beside them, which are committed, so that no installation needs 
 `.po` files and run `update`. Exit status 1 from `check` names each label that is missing, empty, stale or not compiled.
 """
 
+import ast
 import io
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,12 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from core.languages import LANGUAGES, SOURCE  # noqa: E402 - the checkout is not installed
+from boards_app.wording import LOOKS  # noqa: E402 - the checkout is not installed
+from core.languages import LANGUAGES, SOURCE  # noqa: E402
+from erp_sync.kinds import KIND_NAMES  # noqa: E402
+from plant_app.defaults.catalogue import CATALOGUE  # noqa: E402
+from plant_app.defaults.functions import FUNCTIONS  # noqa: E402
+from plant_app.defaults.reasons import REASONS  # noqa: E402
 
 PACKAGES = (
     "core", "plant_app", "routing_app", "erp_sync", "exceptions_app", "decisions_app", "notify_app", "sequence_app",
@@ -34,8 +40,30 @@ KEYWORDS: dict[str, Any] = {
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
 }  # fmt: skip
 #: Shipped data whose words people read, and the keys the words lie under.
-SHIPPED = {"decisions_app/defaults/*.toml": {"label", "title", "words", "unit_words"}}
+SHIPPED = {"decisions_app/defaults/*.toml": {"label", "title", "words", "unit_words", "when", "root_causes"}}
+#: Stored states whose words pages show as they are: file, and the choices in it.
+CHOICES = {
+    "plant_app/models/people.py": {"Duty"},
+    "exceptions_app/models/records.py": {"EventKind"},
+    "exceptions_app/models/edi.py": {"EdiState"},
+    "exceptions_app/models/responses.py": {"TellingReason"},
+    "decisions_app/models/approvals.py": {"ApprovalWhy", "ApprovalStatus"},
+    "decisions_app/models/decisions.py": {"CheckResult"},
+    "sequence_app/models.py": {"OverrideReason"},
+    "erp_sync/models/postings.py": {"HELD_CHOICES"},
+}
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+#: Tables of words beside codes: file, and the names they stand under.
+TABLES = {
+    "boards_app/selectors/record/head.py": {"_CLEARED"},
+    "boards_app/selectors/record/books.py": {"_NEXT"},
+    "boards_app/selectors/record/deciding.py": {"_WHEN"},
+    "boards_app/selectors/record/story.py": {"_LEADS", "_VIA"},
+    "boards_app/selectors/record/talk.py": {"_CHANNELS"},
+    "boards_app/selectors/record/order_lines.py": {"_WORDS", "_NAMES", "_KINDS"},
+    "boards_app/selectors/reported.py": {"FIELDS", "METHODS", "_WHERE"},
+    "boards_app/selectors/attached.py": {"_WAITS"},
+}
 HEADER = (
     "# Labels of the execution layer. deploy/labels.py update gathers them; translators edit msgstr lines.\n#"
 )
@@ -101,7 +129,7 @@ def _gathered(sources: Iterator[tuple[str, str, bytes]]) -> Found:
     found: dict[tuple[str | None, str], tuple[Any, list[str]]] = {}
     for place, method, text in sources:
         for _line, message, _comments, context in extract(
-            method, io.BytesIO(text), keywords=KEYWORDS | {"say": None}
+            method, io.BytesIO(text), keywords=KEYWORDS | ({"say": None} if method == "javascript" else {})
         ):
             first = message[0] if isinstance(message, tuple) else message
             if first:
@@ -128,9 +156,62 @@ def _page_sources() -> Iterator[tuple[str, str, bytes]]:
                 yield str(path.relative_to(ROOT)), "python", path.read_bytes()
     for pattern, keys in SHIPPED.items():
         for path in sorted(ROOT.glob(pattern)):
-            words = _words_under(tomllib.loads(path.read_text()), keys)
-            calls = "\n".join(f"_({word!r})" for word in words)
-            yield str(path.relative_to(ROOT)), "python", calls.encode()
+            shipped = tomllib.loads(path.read_text())
+            yield _words_of(path.relative_to(ROOT), [*_words_under(shipped, keys), *_options(shipped)])
+    for file, classes in CHOICES.items():
+        yield _words_of(file, _choices((ROOT / file).read_text(), classes))
+    for file, names in TABLES.items():
+        yield _words_of(file, _table((ROOT / file).read_text(), names))
+    yield _words_of(
+        "boards_app/wording.py", [one.words for looks in LOOKS.values() for one in looks.values()]
+    )
+    yield _words_of("erp_sync/kinds.py", KIND_NAMES.values())
+    yield _words_of("plant_app/defaults/functions.py", [name for _code, name, _short in FUNCTIONS])
+    yield _words_of(
+        "plant_app/defaults/reasons.py", [name for rows in REASONS.values() for _, name, _ in rows]
+    )
+    yield _words_of(
+        "plant_app/defaults/catalogue.py",
+        [word for one in CATALOGUE for word in (one.name, *_words_under(one.form, {"label", "help"}))],
+    )
+
+
+def _words_of(place: object, words: Iterable[str]) -> tuple[str, str, bytes]:
+    return str(place), "python", "\n".join(f"_({word!r})" for word in words if word).encode()
+
+
+def _options(shipped: dict[str, Any]) -> Iterator[str]:
+    """Options are labelled by their `name`, which elsewhere in those files is an identifier."""
+    for node in (shipped, *(one for one in shipped.values() if isinstance(one, dict))):
+        for option in node.get("options", ()):
+            yield option["name"]
+            for asked in option.get("inputs", ()):
+                yield from (str(one).replace("_", " ").capitalize() for one in asked.get("choices", ()))
+
+
+def _table(source: str, names: set[str]) -> Iterator[str]:
+    """Every word among the values of the named tables, read without running the module."""
+    for node in ast.parse(source).body:
+        named = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+        if any(getattr(one, "id", "") in names for one in named):
+            value = getattr(node, "value", None)
+            for part in value.values if isinstance(value, ast.Dict) else [value]:
+                words = ast.literal_eval(part)
+                yield from (words,) if isinstance(words, str) else words
+
+
+def _choices(source: str, classes: set[str]) -> Iterator[str]:
+    """The labels of TextChoices, read without loading any model."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name in classes:
+            rows = [line.value for line in node.body if isinstance(line, ast.Assign)]
+        elif isinstance(node, ast.Assign) and any(getattr(one, "id", "") in classes for one in node.targets):
+            rows = list(getattr(node.value, "elts", ()))
+        else:
+            continue
+        for row in rows:
+            if isinstance(row, ast.Tuple):
+                yield ast.literal_eval(row.elts[1])
 
 
 def _words_under(node: Any, keys: set[str]) -> Iterator[str]:
@@ -138,6 +219,8 @@ def _words_under(node: Any, keys: set[str]) -> Iterator[str]:
         for name, value in node.items():
             if name in keys and isinstance(value, str):
                 yield value
+            elif name in keys and isinstance(value, list) and all(isinstance(one, str) for one in value):
+                yield from value
             else:
                 yield from _words_under(value, keys)
     elif isinstance(node, list):

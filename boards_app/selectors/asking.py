@@ -7,7 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from boards_app.selectors.controls import Control
+from core import languages
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Function, User
 
@@ -28,8 +31,10 @@ class Dialog:
 Builder = Callable[[ExceptionRecord, User, dict[str, str]], Dialog]
 
 
-def reason(label: str = "Why", *, value: str = "", placeholder: str = "") -> Control:
-    return Control("reason", label, "textarea", value, required=True, placeholder=placeholder)
+def reason(label: str = "", *, value: str = "", placeholder: str = "") -> Control:
+    return Control(
+        "reason", label or gettext("Why"), "textarea", value, required=True, placeholder=placeholder
+    )
 
 
 def versioned(exception: ExceptionRecord) -> dict[str, Any]:
@@ -37,4 +42,4 @@ def versioned(exception: ExceptionRecord) -> dict[str, Any]:
 
 
 def functions() -> tuple[tuple[str, str], ...]:
-    return tuple(Function.objects.values_list("code", "name"))
+    return tuple((code, languages.label(name)) for code, name in Function.objects.values_list("code", "name"))

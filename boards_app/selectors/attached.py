@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from core.languages import label
 from exceptions_app.attached import attached_to, in_words
 from exceptions_app.models import (
     Attachment,
@@ -71,7 +73,8 @@ def attached(exception: ExceptionRecord) -> list[Group]:
 def _group(signal: Signal, rows: list[Attachment], several: bool) -> Group:
     words = in_words(rows)
     who = str(signal.reporter or signal.reporter_text or signal.source)
-    lead = f"{words or 'Sent along'}, from {who}" if several else words or "Sent along"
+    words = words or gettext("Sent along")
+    lead = gettext("{what}, from {who}").format(what=words, who=who) if several else words
     group = Group(lead)
     for row in rows:
         piece = piece_of(row)
@@ -89,12 +92,16 @@ def _group(signal: Signal, rows: list[Attachment], several: bool) -> Group:
 def piece_of(row: Attachment) -> Piece:
     """One attachment as a page shows it."""
     kind = AttachmentKind(row.kind)
-    name = row.name or kind.label
+    name = row.name or label(kind.label)
     if not row.shown:
         waits = row.status == AttachmentStatus.PENDING
-        said = (row.why and f"tried again soon: {row.why}") or _WAITS if waits else row.why
+        said = (
+            (row.why and gettext("tried again soon: {why}").format(why=row.why)) or label(_WAITS)
+            if waits
+            else row.why
+        )
         if row.status == AttachmentStatus.REFUSED:
-            said = f"not taken: {row.why}"
+            said = gettext("not taken: {why}").format(why=row.why)
         return Piece(row.pk, row.kind, name, "hourglass" if waits else "ban", said=said, bad=not waits)
     return Piece(
         row.pk, row.kind, name, _ICONS[kind], url=reverse("attachment", args=[row.pk]),

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext
+
 from boards_app import wording
 from core.clock import minutes_between
+from core.languages import label
 from exceptions_app.models import Response
 
 
@@ -30,14 +33,19 @@ def chips_of(responses: Iterable[Response], now: datetime) -> list[dict[str, Any
 
 
 def _title(response: Response, state: str) -> str:
-    who = response.person or "nobody on duty"
-    said = {"": "acknowledged", "wait": "waiting", "soon": "limit soon", "over": "over its limit"}[state]
-    return f"{response.function.name}: {who}, {said}"
+    who = response.person or gettext("nobody on duty")
+    said = {
+        "": gettext("acknowledged"),
+        "wait": gettext("waiting"),
+        "soon": gettext("limit soon"),
+        "over": gettext("over its limit"),
+    }[state]
+    return f"{label(response.function.name)}: {who}, {said}"
 
 
 def said_of(response: Response) -> str:
     """How far a function got, in the words after its person's name."""
-    return wording.look("response", response.status).words
+    return label(wording.look("response", response.status).words)
 
 
 def acks_of(responses: Iterable[Response], now: datetime) -> list[dict[str, Any]]:
@@ -47,7 +55,7 @@ def acks_of(responses: Iterable[Response], now: datetime) -> list[dict[str, Any]
     rows.sort(key=lambda pair: (order[pair[0]], pair[1].acknowledge_due_at or now, pair[1].pk))
     return [
         {
-            "function": row.function.name,
+            "function": label(row.function.name),
             "person": row.person,
             "said": said_of(row),
             "due_at": row.acknowledge_due_at,

@@ -11,7 +11,10 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+
 from boards_app import wording
+from core.languages import label
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import (
     DutyAssignment,
@@ -58,7 +61,7 @@ class Control:
         named = next((words for code, words in self.choices or () if not code), "")
         if named or (self.required and self.value):
             return named
-        return "Choose" if self.choices else "None is known"
+        return gettext("Choose") if self.choices else gettext("None is known")
 
 
 class Choices:
@@ -79,7 +82,12 @@ class Choices:
         rows: list[Choice] = []
         if operation is not None:
             rows = [
-                (one.work_unit.code, f"{one.work_unit}, set-up {wording.span(float(one.setup_minutes))}")
+                (
+                    one.work_unit.code,
+                    gettext("{unit}, set-up {time}").format(
+                        unit=one.work_unit, time=wording.span(float(one.setup_minutes))
+                    ),
+                )
                 for one in operation.alternates.filter(approved=True).select_related("work_unit")
             ]
         if not rows and self.exception.work_centre_id:
@@ -122,14 +130,14 @@ class Choices:
         held = DutyAssignment.objects.filter(site=self.exception.site).values("person")
         rows = User.objects.filter(pk__in=held, is_active=True).select_related("function")
         return [
-            (one.username, f"{one}, {one.function}" if one.function else str(one))
+            (one.username, f"{one}, {label(one.function)}" if one.function else str(one))
             for one in rows.order_by("display_name")
         ]
 
     @cached_property
     def reason(self) -> list[Choice]:
         rows = ReasonCode.objects.filter(type=self.exception.type_id, active=True)
-        return [(one.code, one.name) for one in rows]
+        return [(one.code, label(one.name)) for one in rows]
 
 
 _REFERENCES = frozenset(name for name, value in vars(Choices).items() if isinstance(value, cached_property))
@@ -148,18 +156,18 @@ def _control(spec: Mapping[str, Any], values: Mapping[str, Any], choices: Choice
     listed = choices.of(kind)
     if kind == "choice":
         listed = tuple(
-            (str(one), str(one).replace("_", " ").capitalize()) for one in spec.get("choices") or ()
+            (str(one), label(str(one).replace("_", " ").capitalize())) for one in spec.get("choices") or ()
         )
     if listed is not None and value and str(value) not in {code for code, _ in listed}:
         listed = (*listed, (str(value), str(value)))
     return Control(
         name=name,
-        label=str(spec.get("label") or name),
+        label=label(spec.get("label") or name),
         type=_TYPES.get(kind, "text"),
         value=_shown(kind, value, choices.exception),
         required=bool(spec.get("required")),
         unit=_unit(kind, choices.exception),
-        help=str(spec.get("help") or ""),
+        help=label(spec.get("help")),
         step="1" if kind == "number" else "any",
         min="0" if _TYPES.get(kind) == "number" else "",
         choices=listed,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext, gettext_noop, pgettext
+
 from boards_app.selectors import dialogs_after
 from boards_app.selectors.asking import Builder, Dialog, functions, reason, versioned
 from boards_app.selectors.controls import Choices, Control, controls_of
@@ -14,24 +16,28 @@ from boards_app.selectors.dialogs_after import way_back
 from boards_app.selectors.reported import FIELDS
 from core import clock
 from core.errors import NotFound
+from core.languages import label, small
 from decisions_app.models import Task
 from exceptions_app.models import ExceptionRecord, Response
 from plant_app.models import ExceptionType, User, WorkUnit
 
 ETA_MINUTES = (5, 10, 15, 30, 60)
 SHELF_HOURS = (
-    ("1", "1 hour"), ("4", "4 hours"), ("8", "8 hours"), ("24", "1 day"), ("72", "3 days"), ("168", "1 week"),
+    ("1", gettext_noop("1 hour")), ("4", gettext_noop("4 hours")), ("8", gettext_noop("8 hours")),
+    ("24", gettext_noop("1 day")), ("72", gettext_noop("3 days")), ("168", gettext_noop("1 week")),
 )  # fmt: skip
 
 
 def _simple(name: str, title: str, submit: str, lead: str, why: str = "Why") -> Builder:
+    """A question that only asks why; `title` holds {ref}."""
+
     def build(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
         return Dialog(
-            title=f"{title} {exception.ref}",
+            title=gettext(title).format(ref=exception.ref),
             url=f"/exceptions/{exception.ref}/{name}/",
-            submit=submit,
-            lead=lead,
-            controls=[reason(why)],
+            submit=gettext(submit),
+            lead=gettext(lead),
+            controls=[reason(gettext(why))],
             hidden=versioned(exception),
         )
 
@@ -39,16 +45,19 @@ def _simple(name: str, title: str, submit: str, lead: str, why: str = "Why") -> 
 
 
 def _reroute(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
-    people = (("", "Whoever is on duty"), *Choices(exception).person)
+    people = (("", gettext("Whoever is on duty")), *Choices(exception).person)
     return Dialog(
-        title=f"Give {exception.ref} to another owner",
+        title=gettext("Give {ref} to another owner").format(ref=exception.ref),
         url=f"/exceptions/{exception.ref}/reroute/",
-        submit="Re-route",
-        lead=f"Now with {exception.owner or 'nobody on duty'}, {exception.owner_function}. The new owner is told at "
-        "once and their clock begins. It counts against first pass.",
+        submit=gettext("Re-route"),
+        lead=gettext(
+            "Now with {who}, {function}. The new owner is told at once and their clock begins. It counts against "
+            "first pass."
+        ).format(who=exception.owner or gettext("nobody on duty"), function=label(exception.owner_function)),
         controls=[
-            Control("function", "Function", "text", exception.owner_function.code, required=True, choices=functions()),
-            Control("person", "Person", "text", "", required=False, choices=people),
+            Control("function", gettext("Function"), "text", exception.owner_function.code, required=True,
+                    choices=functions()),
+            Control("person", gettext("Person"), "text", "", required=False, choices=people),
             reason(),
         ],
         hidden=versioned(exception),
@@ -59,14 +68,16 @@ def _add(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialo
     there = set(exception.responses.exclude(status="declined").values_list("function__code", flat=True))
     choices = tuple((code, name) for code, name in functions() if code not in there) or functions()
     return Dialog(
-        title="Ask one more function",
+        title=gettext("Ask one more function"),
         url=f"/exceptions/{exception.ref}/add/",
-        submit="Ask",
-        lead="Their clock begins now. One that must acknowledge makes an aligned exception unaligned again.",
+        submit=gettext("Ask"),
+        lead=gettext(
+            "Their clock begins now. One that must acknowledge makes an aligned exception unaligned again."
+        ),
         controls=[
-            Control("function", "Function", "text", choices[0][0], required=True, choices=choices),
-            Control("required", "Must acknowledge", "checkbox", "", required=False, checked=True),
-            reason("What they are needed for"),
+            Control("function", gettext("Function"), "text", choices[0][0], required=True, choices=choices),
+            Control("required", gettext("Must acknowledge"), "checkbox", "", required=False, checked=True),
+            reason(gettext("What they are needed for")),
         ],
     )
 
@@ -78,20 +89,28 @@ def _change(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
         .select_related("function", "person")
     )
     choices = tuple(
-        (str(row.pk), f"{row.function.name}, {'must acknowledge' if row.required else 'informed'}")
+        (
+            str(row.pk),
+            f"{label(row.function.name)}, "
+            f"{gettext('must acknowledge') if row.required else gettext('informed')}",
+        )
         for row in rows
     )
     what = (
-        ("must", "Must acknowledge, from now"), ("inform", "Only informed"), ("off", "No longer asked"),
+        ("must", gettext("Must acknowledge, from now")), ("inform", gettext("Only informed")),
+        ("off", gettext("No longer asked")),
     )  # fmt: skip
     return Dialog(
-        title=f"Who is asked about {exception.ref}",
+        title=gettext("Who is asked about {ref}").format(ref=exception.ref),
         url=f"/exceptions/{exception.ref}/change/",
-        submit="Change",
-        lead="An answer that is no longer awaited holds up nobody's alignment. The owner is changed by re-routing.",
+        submit=pgettext("verb", "Change"),
+        lead=gettext(
+            "An answer that is no longer awaited holds up nobody's alignment. The owner is changed by re-routing."
+        ),
         controls=[
-            Control("response", "Function", "text", choices[0][0] if choices else "", required=True, choices=choices),
-            Control("what", "From now on", "radio", "", required=True, choices=what),
+            Control("response", gettext("Function"), "text", choices[0][0] if choices else "", required=True,
+                    choices=choices),
+            Control("what", gettext("From now on"), "radio", "", required=True, choices=what),
             reason(),
         ],
         hidden=versioned(exception),
@@ -101,11 +120,13 @@ def _change(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
 def _clear(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
     now = clock.now().astimezone(ZoneInfo(exception.site.timezone))
     return Dialog(
-        title="The condition is gone",
+        title=gettext("The condition is gone"),
         url=f"/exceptions/{exception.ref}/clear/",
-        submit="It is gone",
-        lead="What the exception put on the plan is lifted from then on. Reasons, counts and postings may follow.",
-        controls=[Control("at", "Since", "datetime-local", f"{now:%Y-%m-%dT%H:%M}", required=False)],
+        submit=gettext("It is gone"),
+        lead=gettext(
+            "What the exception put on the plan is lifted from then on. Reasons, counts and postings may follow."
+        ),
+        controls=[Control("at", gettext("Since"), "datetime-local", f"{now:%Y-%m-%dT%H:%M}", required=False)],
         hidden=versioned(exception),
     )  # fmt: skip
 
@@ -122,11 +143,12 @@ def _reverse(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> D
     if decision is None:
         raise NotFound("decisions.decision", f"{exception.ref} has no such decision in force.")
     return Dialog(
-        title=f"Take back: {decision.option}",
+        title=gettext("Take back: {option}").format(option=label(decision.option)),
         url=f"/exceptions/{exception.ref}/reverse/",
-        submit="Take it back",
-        lead=f"Decided by {decision.decided_by}. Open tasks end, unsent postings are cancelled, confirmed ones get a "
-        "reversal.",
+        submit=gettext("Take it back"),
+        lead=gettext(
+            "Decided by {who}. Open tasks end, unsent postings are cancelled, confirmed ones get a reversal."
+        ).format(who=decision.decided_by),
         controls=[reason()],
         hidden={**versioned(exception), "number": decision.number},
         note=way_back(decision),
@@ -144,11 +166,14 @@ def _merge(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
     )
     choices = tuple((ref, f"{ref} {title}") for ref, title, _, _ in near)
     return Dialog(
-        title=f"Merge {exception.ref}",
+        title=gettext("Merge {ref}").format(ref=exception.ref),
         url=f"/exceptions/{exception.ref}/merge/",
-        submit="Merge",
-        lead="Its signals count in the other record from now on; this one is cancelled and can be restored.",
-        controls=[Control("into", "Into", "text", choices[0][0] if choices else "", required=True, choices=choices),
+        submit=gettext("Merge"),
+        lead=gettext(
+            "Its signals count in the other record from now on; this one is cancelled and can be restored."
+        ),
+        controls=[Control("into", gettext("Into"), "text", choices[0][0] if choices else "", required=True,
+                          choices=choices),
                   reason()],
     )  # fmt: skip
 
@@ -167,17 +192,22 @@ def _split(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dia
         for one in readings
     ]  # fmt: skip
     return Dialog(
-        title=f"Split {exception.ref}",
+        title=gettext("Split {ref}").format(ref=exception.ref),
         url=f"/exceptions/{exception.ref}/split/",
-        submit="Split off",
-        lead="The signals you choose become a record of their own, routed anew. Choose some, but not all.",
+        submit=gettext("Split off"),
+        lead=gettext(
+            "The signals you choose become a record of their own, routed anew. Choose some, but not all."
+        ),
         controls=[*controls, reason()],
     )
 
 
 def _sort(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dialog:
     types = tuple(
-        ExceptionType.objects.filter(active=True).exclude(code="unsorted").values_list("code", "name")
+        (code, label(name))
+        for code, name in ExceptionType.objects.filter(active=True)
+        .exclude(code="unsorted")
+        .values_list("code", "name")
     )
     units = tuple(
         WorkUnit.objects.filter(work_centre__area__site=exception.site_id, active=True).values_list(
@@ -187,24 +217,25 @@ def _sort(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Dial
     proposed = str((exception.route.outcome if exception.route else {}).get("proposes_type") or "")
     kind = exception.type.code if exception.type.code != "unsorted" else proposed
     if kind not in {code for code, _ in types}:
-        types = (("", "Choose"), *types)
+        types = (("", gettext("Choose")), *types)
         kind = ""
     return Dialog(
-        title=f"What {exception.ref} is",
+        title=gettext("What {ref} is").format(ref=exception.ref),
         url=f"/exceptions/{exception.ref}/sort/",
-        submit="Set and route",
-        lead="It is routed anew by what you set here. What you leave empty stays unknown.",
+        submit=gettext("Set and route"),
+        lead=gettext("It is routed anew by what you set here. What you leave empty stays unknown."),
         controls=[
-            Control("type", "Type", "text", kind, required=True, choices=types),
-            Control("work_unit", "Machine", "text", exception.work_unit.code if exception.work_unit else "",
-                    required=False, choices=(("", "None"), *((code, f"{code}, {name}") for code, name in units))),
-            Control("item", "Item", "text", exception.item.code if exception.item else "", required=False),
-            Control("lot", "Lot", "text", exception.lot.code if exception.lot else "", required=False),
-            Control("sales_line", "Customer order and line", "text", str(exception.sales_line or ""), required=False,
-                    placeholder="40017733/10"),
-            Control("purchase_line", "Purchase order and line", "text", str(exception.purchase_line or ""),
+            Control("type", gettext("Type"), "text", kind, required=True, choices=types),
+            Control("work_unit", gettext("Machine"), "text", exception.work_unit.code if exception.work_unit else "",
+                    required=False,
+                    choices=(("", gettext("None")), *((code, f"{code}, {name}") for code, name in units))),
+            Control("item", gettext("Item"), "text", exception.item.code if exception.item else "", required=False),
+            Control("lot", gettext("Lot"), "text", exception.lot.code if exception.lot else "", required=False),
+            Control("sales_line", gettext("Customer order and line"), "text", str(exception.sales_line or ""),
+                    required=False, placeholder="40017733/10"),
+            Control("purchase_line", gettext("Purchase order and line"), "text", str(exception.purchase_line or ""),
                     required=False),
-            Control("quantity", "Quantity", "number",
+            Control("quantity", gettext("Quantity"), "number",
                     "" if exception.quantity is None else f"{exception.quantity.normalize():f}", required=False,
                     min="0"),
         ],
@@ -218,22 +249,25 @@ def _shelve(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
         (name, words)
         for name, words in (
             ("work_unit", str(unit) if unit else ""),
-            ("work_centre", f"all of {centre}" if centre else ""),
-            ("area", f"all of {exception.area}" if exception.area else ""),
+            ("work_centre", gettext("all of {place}").format(place=centre) if centre else ""),
+            ("area", gettext("all of {place}").format(place=exception.area) if exception.area else ""),
         )
         if words
     )
     return Dialog(
-        title=f"Shelve what reports {exception.type.name.lower()}",
+        title=gettext("Shelve what reports {type}").format(type=small(label(exception.type.name))),
         url=f"/exceptions/{exception.ref}/shelve/",
-        submit="Shelve",
-        lead="Machine signals of this kind open nothing until then. What still stands when it ends comes up by itself; "
-        f"{exception.ref} stays as it is.",
+        submit=gettext("Shelve"),
+        lead=gettext(
+            "Machine signals of this kind open nothing until then. What still stands when it ends comes up by itself; "
+            "{ref} stays as it is."
+        ).format(ref=exception.ref),
         controls=[
-            Control("place", "Where", "text", places[0][0] if places else "", required=True, choices=places),
-            Control("hours", "For", "text", "4", required=True, choices=SHELF_HOURS),
-            Control("people", "Also what people report", "checkbox", "", required=False),
-            reason(placeholder="pressure sensor is replaced on Thursday"),
+            Control("place", gettext("Where"), "text", places[0][0] if places else "", required=True, choices=places),
+            Control("hours", gettext("For"), "text", "4", required=True,
+                    choices=tuple((hours, gettext(words)) for hours, words in SHELF_HOURS)),
+            Control("people", gettext("Also what people report"), "checkbox", "", required=False),
+            reason(placeholder=gettext("pressure sensor is replaced on Thursday")),
         ],
     )  # fmt: skip
 
@@ -242,8 +276,8 @@ BUILDERS: dict[str, Builder] = {
     **dialogs_after.BUILDERS,
     "shelve": _shelve,
     "unsplit": _simple(
-        "unsplit", "Undo the split of", "Undo the split",
-        "Its signals go back to the record they were taken from; this one is cancelled.",
+        "unsplit", gettext_noop("Undo the split of {ref}"), gettext_noop("Undo the split"),
+        gettext_noop("Its signals go back to the record they were taken from; this one is cancelled."),
     ),
     "reroute": _reroute,
     "add": _add,
@@ -254,12 +288,16 @@ BUILDERS: dict[str, Builder] = {
     "split": _split,
     "sort": _sort,
     "cancel": _simple(
-        "cancel", "Cancel", "Cancel the exception",
-        "It should not have been: its tasks end, unsent postings are withdrawn, confirmed ones reversed.",
+        "cancel", gettext_noop("Cancel {ref}"), gettext_noop("Cancel the exception"),
+        gettext_noop("It should not have been: its tasks end, unsent postings are withdrawn, confirmed ones reversed."),
     ),
-    "restore": _simple("restore", "Restore", "Restore", "It goes back to where it was and is contained anew."),
+    "restore": _simple(
+        "restore", gettext_noop("Restore {ref}"), gettext_noop("Restore"),
+        gettext_noop("It goes back to where it was and is contained anew."),
+    ),
     "reopen": _simple(
-        "reopen", "Open again", "Open again", "Its owner answers anew. It counts against first pass.", "What came back"
+        "reopen", gettext_noop("Open again {ref}"), gettext_noop("Open again"),
+        gettext_noop("Its owner answers anew. It counts against first pass."), gettext_noop("What came back"),
     ),
 }  # fmt: skip
 
@@ -275,27 +313,32 @@ def dialog_of(name: str, exception: ExceptionRecord, user: User, asked: dict[str
 def correct_dialog(exception: ExceptionRecord, name: str, value: Any) -> Dialog:
     """Correct one thing that was read."""
     if name == "type":
-        listed = tuple(ExceptionType.objects.filter(active=True).values_list("code", "name"))
+        rows = ExceptionType.objects.filter(active=True).values_list("code", "name")
+        listed = tuple((code, label(words)) for code, words in rows)
     elif name == "reason":
         listed = tuple(Choices(exception).reason)
     elif name == "work_unit":
-        rows = WorkUnit.objects.filter(work_centre__area__site=exception.site_id, active=True)
-        listed = tuple((row.code, f"{row.code}, {row.name}") for row in rows)
+        units = WorkUnit.objects.filter(work_centre__area__site=exception.site_id, active=True)
+        listed = tuple((row.code, f"{row.code}, {row.name}") for row in units)
     elif name == "work_centre":
         listed = tuple(Choices(exception).work_centre)
     else:
         listed = ()
     kind = "datetime" if name == "occurred_at" else "number" if name.startswith("quantity") else "text"
-    spec = {"name": "value", "label": FIELDS.get(name, name.replace("_", " ").capitalize()), "kind": kind}
+    spec = {
+        "name": "value",
+        "label": label(FIELDS.get(name, name.replace("_", " ").capitalize())),
+        "kind": kind,
+    }
     control = controls_of(
         [{**spec, "kind": "text"} if listed else spec], {"value": value}, Choices(exception)
     )[0]
     control = replace(control, prefix="", choices=listed or None)
     return Dialog(
-        title=f"Correct: {spec['label'].lower()}",
+        title=gettext("Correct: {what}").format(what=small(spec["label"])),
         url=f"/exceptions/{exception.ref}/readings/{name}/",
-        submit="Correct",
-        lead="The record is routed anew where this matters.",
+        submit=gettext("Correct"),
+        lead=gettext("The record is routed anew where this matters."),
         controls=[control],
         hidden=versioned(exception),
     )
@@ -304,11 +347,12 @@ def correct_dialog(exception: ExceptionRecord, name: str, value: Any) -> Dialog:
 def decline_dialog(response: Response) -> Dialog:
     """Say no to being asked."""
     return Dialog(
-        title=f"Decline for {response.function}",
+        title=gettext("Decline for {function}").format(function=label(response.function)),
         url=f"/responses/{response.pk}/decline/",
-        submit="Decline",
-        lead=f"{response.exception.ref} {response.exception.title}. The next one on duty is asked at once.",
-        controls=[reason(placeholder="Not my machine, at another stop, not qualified")],
+        submit=gettext("Decline"),
+        lead=f"{response.exception.ref} {response.exception.title}. "
+        + gettext("The next one on duty is asked at once."),
+        controls=[reason(placeholder=gettext("Not my machine, at another stop, not qualified"))],
     )
 
 
@@ -316,11 +360,13 @@ def way_dialog(response: Response) -> Dialog:
     """Say when one is there."""
     choices = tuple((str(minutes), f"{minutes} min") for minutes in ETA_MINUTES)
     return Dialog(
-        title="On my way",
+        title=gettext("On my way"),
         url=f"/responses/{response.pk}/on-my-way/",
-        submit="On my way",
+        submit=gettext("On my way"),
         lead=f"{response.exception.ref} {response.exception.title}",
-        controls=[Control("eta_minutes", "There in", "radio", "10", required=False, choices=choices)],
+        controls=[
+            Control("eta_minutes", gettext("There in"), "radio", "10", required=False, choices=choices)
+        ],
     )
 
 
@@ -333,12 +379,12 @@ def task_dialog(task: Task) -> Dialog:
     for name in ("good", "scrap"):
         if exception.details.get(f"quantity_{name}"):
             values[name] = exception.details[f"quantity_{name}"]
-    note = Control("note", "Note", "text", "", required=False)
+    note = Control("note", gettext("Note"), "text", "", required=False)
     return Dialog(
         title=task.title,
         url=f"/tasks/{task.pk}/finish/",
-        submit="Done",
+        submit=gettext("Done"),
         lead=f"{exception.ref} {exception.title}",
         controls=[*controls_of(task.asks, values, Choices(exception)), note],
-        note="Finishing it ends the condition." if task.clears else "",
+        note=gettext("Finishing it ends the condition.") if task.clears else "",
     )

@@ -10,9 +10,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 from boards_app import wording
 from core import clock
+from core.languages import label
 from exceptions_app.models import (
     Correction,
     EventKind,
@@ -118,8 +120,8 @@ def _answers(signal: Signal, names: "_Names") -> str:
 def _head(signal: Signal, names: "_Names") -> dict[str, Any]:
     text = signal.text or _answers(signal, names)
     if signal.redacted_at:
-        text = "(the words were removed)"
-    where = signal.device.name if signal.device else _WHERE.get(signal.channel, signal.channel)
+        text = gettext("(the words were removed)")
+    where = signal.device.name if signal.device else label(_WHERE.get(signal.channel, signal.channel))
     return {
         "text": text,
         "who": str(signal.reporter or signal.reporter_text or signal.source),
@@ -133,8 +135,10 @@ def _joined(signal: Signal, names: "_Names") -> dict[str, Any]:
     words = signal.text or _answers(signal, names)
     return {
         "icon": _ICONS.get(signal.channel, "message-square"),
-        "lead": f"Joined by {who}, {_WHERE.get(signal.channel, signal.channel)}:",
-        "words": "(the words were removed)" if signal.redacted_at else words,
+        "lead": gettext("Joined by {who}, {channel}:").format(
+            who=who, channel=label(_WHERE.get(signal.channel, signal.channel))
+        ),
+        "words": gettext("(the words were removed)") if signal.redacted_at else words,
     }
 
 
@@ -172,16 +176,24 @@ def _read(
         known = by_hand.get(target) or by_hand.get(one["name"])
         low = confidence < UNSURE and known is None
         row = f"{prefix}-{place}"
-        words = FIELDS.get(one["name"], one["name"].replace("_", " ").capitalize())
+        words = label(FIELDS.get(one["name"], one["name"].replace("_", " ").capitalize()))
         value = names.say(one["name"], one.get("value"))
-        how = METHODS.get(str(one.get("method")), "")
-        sure = "confirmed" if known else "sure" if confidence >= SURE else f"{round(100 * confidence)} %"
+        how = label(METHODS.get(str(one.get("method")), ""))
+        sure = (
+            gettext("confirmed")
+            if known
+            else gettext("sure")
+            if confidence >= SURE
+            else f"{round(100 * confidence)} %"
+        )
         settled = ""
         if known is not None:
-            verb = "confirmed" if known.right else "corrected"
-            settled = f"{verb} by {known.who}, {clock_text(known.at, now=clock.now(), zone=names.zone)}"
+            settled = (
+                gettext("confirmed by {who}, {at}") if known.right else gettext("corrected by {who}, {at}")
+            )
+            settled = settled.format(who=known.who, at=clock_text(known.at, now=clock.now(), zone=names.zone))
             if not known.right:
-                sure = "corrected"
+                sure = gettext("corrected")
         if span in numbers:
             says = ", ".join(part for part in (f"{words}: {value}", how, settled or sure) if part)
             marks.setdefault(span, []).append(wording.Mark(*span, numbers[span], low, says, row))
@@ -223,7 +235,7 @@ def _settled(exception: ExceptionRecord, signals: list[SignalReading]) -> dict[i
         exception=exception, kind__in=(EventKind.CORRECTED, EventKind.TRIAGED)
     ).order_by("pk")
     for event in events.select_related("actor"):
-        who = str(event.actor or event.actor_text or "a person")
+        who = str(event.actor or event.actor_text or gettext("a person"))
         for name in event.data.get("fields", ()):
             found[0][name] = _ByHand(who, event.at, True)
     rows = Correction.objects.filter(signal__in=[one.signal_id for one in signals], review__undone_by=None)
@@ -255,11 +267,11 @@ class _Names:
 
     def say(self, name: str, value: Any) -> Any:
         if value in (None, ""):
-            return "nothing"
+            return gettext("nothing")
         if name == "type":
-            return self.types.get(value, value)
+            return label(self.types[value]) if value in self.types else value
         if name == "reason":
-            return self.reasons.get(value, value)
+            return label(self.reasons[value]) if value in self.reasons else value
         if name in _MOMENTS:
             moment = parse_datetime(str(value))
             return clock_text(moment, now=clock.now(), zone=self.zone) if moment else value

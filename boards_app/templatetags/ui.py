@@ -300,6 +300,12 @@ def label_inside(stored: Any) -> str:
     return spoken.inside(stored)
 
 
+@register.filter
+def small(said: str) -> str:
+    """A label inside a sentence, in small letters where the language writes it so."""
+    return languages.small(str(said))
+
+
 @register.simple_tag
 def state_icon(code: str, family: str) -> SafeString:
     """The glyph that goes with those words."""

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
+
 from boards_app import wording
 from core.errors import DomainError
+from core.languages import label
 from decisions_app.models import Approval
 from decisions_app.services.approvals import approvals_waiting_for, check_approver, stale_words
 from decisions_app.services.asked import need_words
@@ -28,19 +31,19 @@ def approval_row(row: Approval, user: User) -> dict[str, Any]:
         "id": row.pk,
         "ref": row.exception.ref,
         "number": row.pk,
-        "option": row.option.name,
+        "option": label(row.option.name),
         "words": need_words(row),
         "cost": wording.money(row.cost, row.exception.site.currency) if row.cost else "",
-        "who": row.person or f"{row.get_role_display()}, nobody on duty",
-        "role": row.get_role_display(),
+        "who": row.person or gettext("{duty}, nobody on duty").format(duty=label(row.get_role_display())),
+        "role": label(row.get_role_display()),
         "asked_by": row.asked_by,
         "asked_at": row.asked_at,
         "reason": row.reason,
         "due_at": row.due_at,
         "waiting": waiting,
         "stale": stale,
-        "status": row.get_status_display(),
-        "verb": "Ratify" if row.why == "ratify" else "Approve",
+        "status": label(row.get_status_display()),
+        "verb": gettext("Ratify") if row.why == "ratify" else gettext("Approve"),
         "answered_by": row.answered_by,
         "answered_at": row.answered_at,
         "answer": row.answer,
@@ -73,4 +76,4 @@ def contained_of(exception: ExceptionRecord) -> dict[str, Any] | None:
         return None
     event = exception.events.filter(kind=EventKind.CONTAINED).order_by("-pk").first()
     words = event.text if event is not None else ""
-    return {"at": exception.contained_at, "words": words or "nothing had to be contained"}
+    return {"at": exception.contained_at, "words": words or gettext("nothing had to be contained")}

@@ -8,9 +8,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext
+
 from boards_app import wording
 from boards_app.selectors.risk import Risk
 from core.clock import minutes_between
+from core.languages import label, small
 from decisions_app.similar import similar_to
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Site, User
@@ -26,9 +30,11 @@ def links_of(exception: ExceptionRecord, risk: Risk, now: datetime, user: User) 
     order = exception.work_order
     if order is not None:
         step = f"op {exception.operation.number}, " if exception.operation else ""
-        note = f"{wording.quantity(order.quantity)} to make"
+        note = gettext("{quantity} to make").format(quantity=wording.quantity(order.quantity))
         if exception.operation is not None:
-            note = f"{wording.quantity(exception.operation.good)} of {wording.quantity(order.quantity)} done"
+            note = gettext("{good} of {quantity} done").format(
+                good=wording.quantity(exception.operation.good), quantity=wording.quantity(order.quantity)
+            )
         found.append({"icon": "layers", "words": order.number, "more": f"{step}{order.item}", "note": note})
     if exception.item is not None and (order is None or exception.item_id != order.item_id):
         amount = wording.quantity(exception.quantity, exception.uom) if exception.quantity is not None else ""
@@ -36,17 +42,22 @@ def links_of(exception: ExceptionRecord, risk: Risk, now: datetime, user: User) 
     if exception.lot is not None:
         made = exception.lot.supplier_code or exception.lot.made_by
         found.append(
-            {"icon": "boxes", "words": f"Lot {exception.lot.code}", "note": f"from {made}" if made else ""}
+            {
+                "icon": "boxes",
+                "words": gettext("Lot {code}").format(code=exception.lot.code),
+                "note": gettext("from {maker}").format(maker=made) if made else "",
+            }
         )
     found += [_promise(line, exception.site, now) for line in risk.lines[:4]]
     if len(risk.lines) > 4:
-        found.append({"icon": "file-pen", "words": f"{len(risk.lines) - 4} more promises wait"})
+        more = gettext("{number} more promises wait").format(number=len(risk.lines) - 4)
+        found.append({"icon": "file-pen", "words": more})
     if exception.purchase_line is not None:
         line = exception.purchase_line
         at = line.promised_at.astimezone(ZoneInfo(exception.site.timezone))
         found.append(
             {"icon": "truck", "words": f"PO {line}", "more": str(line.order.supplier),
-             "note": f"promised {at:%a} {at.day} {at:%b}"}
+             "note": gettext("promised {day}").format(day=format_date(at, "D j M"))}
         )  # fmt: skip
     elif exception.supplier is not None:
         found.append({"icon": "truck", "words": str(exception.supplier)})
@@ -55,9 +66,9 @@ def links_of(exception: ExceptionRecord, risk: Risk, now: datetime, user: User) 
         for link in exception.links.order_by("pk")
     ]
     for icon, words, other in (
-        ("git-merge", "Merged into", exception.merged_into),
-        ("history", "Came back after", exception.recurrence_of),
-        ("corner-down-right", "Part of", exception.parent),
+        ("git-merge", gettext("Merged into"), exception.merged_into),
+        ("history", gettext("Came back after"), exception.recurrence_of),
+        ("corner-down-right", gettext("Part of"), exception.parent),
     ):
         if other is not None:
             found.append(
@@ -80,7 +91,9 @@ def _place(exception: ExceptionRecord, now: datetime) -> list[dict[str, Any]]:
     note = ""
     if state is not None:
         look = wording.look("andon", state.state)
-        note = f"{look.words.lower()} for {wording.gone(minutes_between(state.since, now))}"
+        note = gettext("{state} for {time}").format(
+            state=small(label(look.words)), time=wording.gone(minutes_between(state.since, now))
+        )
     return [
         {"icon": "cog", "words": unit.code, "more": centre.name if centre else unit.name,
          "url": f"/stations/{centre.code}/" if centre else "", "note": note}
@@ -94,7 +107,9 @@ def _promise(line: Any, site: Site, now: datetime) -> dict[str, Any]:
         "icon": "file-pen",
         "words": f"SO {line}",
         "more": line.order.customer.name,
-        "note": f"{left} promised {at:%a} {at.day} {at:%b %H:%M}, tier {line.order.customer.tier}",
+        "note": gettext("{quantity} promised {at}, tier {tier}").format(
+            quantity=left, at=format_date(at, "D j M H:i"), tier=line.order.customer.tier
+        ),
     }
 
 
@@ -113,25 +128,41 @@ def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
     for number in outcome.get("added_by", ()):
         added = lines.get(number)
         if added is not None:
-            reasons.append({"held": True, "words": f"rule {number} adds: {added['name']}"})
+            reasons.append(
+                {
+                    "held": True,
+                    "words": gettext("rule {number} adds: {name}").format(number=number, name=added["name"]),
+                }
+            )
     missed = [
         line for line in trace.get("rules", ()) if line["result"] != "matched" and line["kind"] != "add"
     ]
     for line in missed[-2:]:
         failed = next((one for one in line["conditions"] if one["result"] != "yes"), None)
         why = f", {condition_words(failed)}" if failed else ""
-        reasons.append({"held": False, "words": f"rule {line['number']} did not match{why}"})
+        reasons.append(
+            {
+                "held": False,
+                "words": gettext("rule {number} did not match").format(number=line["number"]) + why,
+            }
+        )
     return {
-        "lead": f"Rule {case.rule_number}: {outcome.get('rule_name', case.rule_code)}.",
+        "lead": gettext("Rule {number}: {name}.").format(
+            number=case.rule_number, name=outcome.get("rule_name", case.rule_code)
+        ),
         "reasons": reasons,
         "version": case.version.number,
         "version_url": "/admin/routing_app/ruleversion/" if can(user, "rule.view") and user.is_staff else "",
         "urgency": [
-            f"{one.get('label')}: {round(float(one.get('points') or 0))} of {one.get('weight')}"
+            gettext("{input}: {points} of {weight}").format(
+                input=label(one.get("label")),
+                points=round(float(one.get("points") or 0)),
+                weight=one.get("weight"),
+            )
             for one in outcome.get("urgency_inputs", ())
             if float(one.get("points") or 0) > 0
         ],
-        "foot": "" if not outcome.get("errors") else "Some conditions could not be read.",
+        "foot": "" if not outcome.get("errors") else gettext("Some conditions could not be read."),
     }
 
 
@@ -147,13 +178,14 @@ def seen_before(exception: ExceptionRecord, now: datetime, user: User) -> list[d
     zone = ZoneInfo(exception.site.timezone)
     found = []
     for one in similar_to(exception, user, now, limit=4):
-        at = one.record.captured_at.astimezone(zone)
-        took = f" in {wording.span(one.minutes)}" if one.minutes is not None else ""
-        done = ", then ".join(one.options) or "Resolved without a decision"
-        parts = [one.cause, f"{done}{took}", "came back" if one.reopened else ""]
+        day = format_date(one.record.captured_at.astimezone(zone), "j M")
+        took = gettext(" in {time}").format(time=wording.span(one.minutes)) if one.minutes is not None else ""
+        done = gettext(", then ").join(label(name) for name in one.options)
+        done = done or gettext("Resolved without a decision")
+        parts = [label(one.cause), f"{done}{took}", gettext("came back") if one.reopened else ""]
         found.append(
             {"icon": "history", "words": one.record.ref, "url": f"/exceptions/{one.record.ref}/",
-             "more": f"{at.day} {at:%b}, {one.same[0]}" if one.same else f"{at.day} {at:%b}",
+             "more": f"{day}, {one.same[0]}" if one.same else day,
              "note": ". ".join(part for part in parts if part)}
         )  # fmt: skip
     return found

@@ -3,7 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext, ngettext
+
 from core.clock import minutes_between
+from core.languages import label
 from decisions_app.posting_templates import Intended
 from decisions_app.selectors import OptionView, sentence
 from erp_sync.models import Posting
@@ -35,7 +38,7 @@ def words_of(posting: Posting) -> str:
     try:
         return sentence(intended)
     except KeyError:  # a payload edited by hand may lack what the sentence names
-        return posting.get_kind_display()
+        return label(posting.get_kind_display())
 
 
 def _row(posting: Posting, now: datetime, may_open: bool) -> dict[str, Any]:
@@ -45,13 +48,13 @@ def _row(posting: Posting, now: datetime, may_open: bool) -> dict[str, Any]:
     if posting.status == "local":
         cause = posting.local_reason
     elif posting.status == "held":
-        cause = f"{posting.get_held_reason_display()}. {posting.error_message}".strip()
+        cause = f"{label(posting.get_held_reason_display())}. {posting.error_message}".strip()
     return {
         "id": posting.pk,
         "words": words_of(posting),
         "status": posting.status,
         "at": posting.status_at,
-        "next": _NEXT.get(posting.status, ""),
+        "next": label(_NEXT.get(posting.status, "")),
         "cause": cause,
         "document": posting.erp_number,
         "lag": None if posting.status in {"cancelled", "local"} else max(lag, 0),
@@ -69,10 +72,14 @@ def _said(rows: list[Posting], waiting: int) -> str:
     for status, said in words:
         count = sum(1 for row in rows if row.status == status)
         if count:
-            parts.append(f"{count} {said}")
+            parts.append(f"{count} {label(said)}")
     moving = sum(1 for row in rows if row.status in {"queued", "sending", "approval"})
     if moving:
-        parts.append(f"{moving} on the way")
+        parts.append(gettext("{number} on the way").format(number=moving))
     if waiting:
-        parts.append(f"{waiting} wait for the decision" if waiting > 1 else "1 waits for the decision")
+        parts.append(
+            ngettext("{number} waits for the decision", "{number} wait for the decision", waiting).format(
+                number=waiting
+            )
+        )
     return ", ".join(parts)

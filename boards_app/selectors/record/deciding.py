@@ -9,9 +9,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext
+
 from boards_app import wording
 from boards_app.selectors.controls import Choices, Control, controls_of
 from core.clock import minutes_between
+from core.languages import label
 from decisions_app.inputs import read_inputs
 from decisions_app.models import Decision, Option, Trigger
 from decisions_app.posting_templates import BUILDERS, Situation
@@ -62,8 +66,8 @@ def deciding_of(exception: ExceptionRecord, user: User, now: datetime, wanted: s
         found.forms.append(
             {
                 "code": view.option.code,
-                "name": view.option.name,
-                "when": view.option.when,
+                "name": label(view.option.name),
+                "when": label(view.option.when),
                 "why_not": view.why_not,
                 "approvers": view.approvers,
                 "message": view.message,
@@ -95,11 +99,11 @@ def _column(
     lapses, soon = _lapse_words(view, now, zone)
     return {
         "code": view.option.code,
-        "name": view.option.name,
+        "name": label(view.option.name),
         "key": str(number) if number < 10 else "",
         "picked": picked,
         "possible": view.possible,
-        "lapses": f"expedited, {lapses}" if view.option.expedited else lapses,
+        "lapses": gettext("expedited, {until}").format(until=lapses) if view.option.expedited else lapses,
         "lapses_soon": soon,
         "promises": _promise_words(view.promises),
         "promise_lines": [_promise_line(one, now, zone) for one in view.late_promises[:4]],
@@ -115,24 +119,30 @@ def _cost_words(view: OptionView, currency: str) -> str:
     """The sum; "Unknown" where ERP gives none of its figures, "at least" where it lacks one."""
     if not view.cost_unknown:
         return wording.money(view.cost, currency)
-    return f"At least {wording.money(view.cost, currency)}" if view.cost else "Unknown"
+    if not view.cost:
+        return gettext("Unknown")
+    return gettext("At least {amount}").format(amount=wording.money(view.cost, currency))
 
 
 def _cost_lines(view: OptionView) -> str:
-    unknown = [f"not known: {', '.join(view.cost_unknown)}"] if view.cost_unknown else []
+    missing = ", ".join(view.cost_unknown)
+    unknown = [gettext("not known: {figures}").format(figures=missing)] if view.cost_unknown else []
     return "; ".join([*(view.cost_parts if len(view.cost_parts) > 1 else []), *unknown])
 
 
 def _lapse_words(view: OptionView, now: datetime, zone: ZoneInfo) -> tuple[str, bool]:
     if view.lapses_at is None:
-        return (
-            f"not possible: {view.lapse_why}" if not view.possible else view.lapse_why or "no end known"
-        ), False
+        if not view.possible:
+            return gettext("not possible: {why}").format(why=view.lapse_why), False
+        return view.lapse_why or gettext("no end known"), False
     left = minutes_between(now, view.lapses_at)
     at = _short(view.lapses_at, now, zone)
     if left <= 0:
-        return f"late since {at}: {view.lapse_why}".rstrip(": "), True
-    words = f"possible for {wording.left(left)}, until {at}" if left < 600 else f"possible until {at}"
+        late = gettext("late since {at}").format(at=at)
+        return f"{late}: {view.lapse_why}".rstrip(": "), True
+    words = gettext("possible until {at}").format(at=at)
+    if left < 600:
+        words = gettext("possible for {time}, until {at}").format(time=wording.left(left), at=at)
     words = f"{words}, {view.lapse_why}" if view.lapse_why else words
     return words, left < wording.SOON_MINUTES
 
@@ -140,14 +150,21 @@ def _lapse_words(view: OptionView, now: datetime, zone: ZoneInfo) -> tuple[str, 
 def _promise_words(promises: list[PromiseMove]) -> str:
     late = sum(1 for one in promises if one.late)
     if not promises:
-        return "None waits"
+        return gettext("None waits")
     if not late:
-        return "Kept" if len(promises) == 1 else f"All {len(promises)} kept"
-    return f"{late} of {len(promises)} late"
+        return (
+            gettext("Kept")
+            if len(promises) == 1
+            else gettext("All {number} kept").format(number=len(promises))
+        )
+    return gettext("{late} of {number} late").format(late=late, number=len(promises))
 
 
 def _promise_line(one: PromiseMove, now: datetime, zone: ZoneInfo) -> str:
-    return f"{one.label} {one.customer}: {_short(one.commit_at, now, zone)} to {_short(one.projected, now, zone)}"
+    moves = gettext("{before} to {after}").format(
+        before=_short(one.commit_at, now, zone), after=_short(one.projected, now, zone)
+    )
+    return f"{one.label} {one.customer}: {moves}"
 
 
 def _short(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -155,9 +172,9 @@ def _short(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     if local.date() == today:
         return f"{local:%H:%M}"
     return (
-        f"{local:%a} {local.day} {local:%H:%M}"
+        format_date(local, "D j H:i")
         if abs((local.date() - today).days) < 7
-        else f"{local:%d %b %H:%M}"
+        else format_date(local, "d M H:i")
     )
 
 
@@ -186,7 +203,7 @@ def intended_of(
         rows.append(
             {
                 "words": sentence(intended),
-                "when": _WHEN.get(Trigger(template.trigger), ""),
+                "when": label(_WHEN.get(Trigger(template.trigger), "")),
                 "approval": template.needs_approval,
                 "kind": intended.kind,
                 "payload": sorted(intended.payload.items()),

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+
 from boards_app import drawing
 from boards_app.selectors.chips import said_of
 from core.clock import minutes_between
+from core.languages import label
 from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus
 from exceptions_app.rules.steps import clock_text
 from exceptions_app.selectors import response_board
@@ -49,11 +52,13 @@ def functions_of(exception: ExceptionRecord, now: datetime) -> Functions:
     limits = [row.limit_minutes for row in required]
     found.target = max(limits) if limits else None
     found.informed = [
-        f"{row.function.name}{f', {row.person}' if row.person else ''}" for row in live if not row.required
+        f"{label(row.function.name)}{f', {row.person}' if row.person else ''}"
+        for row in live
+        if not row.required
     ]
     found.passed = [
         {
-            "function": row.function.name,
+            "function": label(row.function.name),
             "person": row.person,
             "at": row.declined_at,
             "reason": row.decline_reason,
@@ -101,28 +106,35 @@ def _row(
     at = row.told_at or row.due_at
     above, below = _above(row, zone), ""
     if row.answered and row.arrived_at:
-        above = f"arrived {row.arrived_at.astimezone(zone):%H:%M}"
+        above = gettext("arrived {at}").format(at=f"{row.arrived_at.astimezone(zone):%H:%M}")
     elif row.answered and row.eta_at and not row.arrived_at:
-        above = f"there about {row.eta_at.astimezone(zone):%H:%M}"
+        above = gettext("there about {at}").format(at=f"{row.eta_at.astimezone(zone):%H:%M}")
     if not row.answered and row.level > 1:
         latest = next((one for one in reversed(list(row.tellings.all())) if one.person_id), None)
         if latest is not None and latest.person_id != row.person_id:
-            below = f"{latest.due_at.astimezone(zone):%H:%M} passed to {latest.person}"
+            below = gettext("{at} passed to {who}").format(
+                at=f"{latest.due_at.astimezone(zone):%H:%M}", who=latest.person
+            )
     elif not row.answered and row.reminders:
         nudged = next((one for one in reversed(list(row.tellings.all())) if one.reason == "reminder"), None)
         if nudged is not None:
-            below = f"reminded {nudged.due_at.astimezone(zone):%H:%M}"
+            below = gettext("reminded {at}").format(at=f"{nudged.due_at.astimezone(zone):%H:%M}")
     elif row.answered and row.lapses_at is not None and exception.is_live:
-        reminded = "reminded, " if row.lapse_reminded_at is not None else ""
-        below = f"{reminded}lapses {clock_text(row.lapses_at, now=now, zone=str(zone))} unless acted on"
+        reminded = gettext("reminded, ") if row.lapse_reminded_at is not None else ""
+        below = reminded + gettext("lapses {at} unless acted on").format(
+            at=clock_text(row.lapses_at, now=now, zone=str(zone))
+        )
     if not row.answered and lapsed is not None:
-        below = f"lapsed {lapsed.astimezone(zone):%H:%M}, asked again" + (f"; {below}" if below else "")
-    seen = f"seen {row.seen_at.astimezone(zone):%H:%M}" if row.seen_at else said_of(row)
+        again = gettext("lapsed {at}, asked again").format(at=f"{lapsed.astimezone(zone):%H:%M}")
+        below = again + (f"; {below}" if below else "")
+    seen = said_of(row)
+    if row.seen_at:
+        seen = gettext("seen {at}").format(at=f"{row.seen_at.astimezone(zone):%H:%M}")
     return {
         "id": row.pk,
         "function": named(row, exception),
         "person": row.person,
-        "said": "owner" if row.is_owner and row.answered else seen if not row.answered else "",
+        "said": gettext("owner") if row.is_owner and row.answered else seen if not row.answered else "",
         "due_at": row.acknowledge_due_at if not row.answered and exception.is_live else None,
         "limit_minutes": row.limit_minutes,
         "acknowledged_at": row.acknowledged_at if row.answered else None,
@@ -137,16 +149,17 @@ def _row(
 def _above(row: Response, zone: ZoneInfo) -> str:
     if row.answered:
         return ""
-    verb = "told" if row.told_at else "due"
-    return f"{verb} {(row.told_at or row.due_at).astimezone(zone):%H:%M}"
+    at = f"{(row.told_at or row.due_at).astimezone(zone):%H:%M}"
+    return gettext("told {at}").format(at=at) if row.told_at else gettext("due {at}").format(at=at)
 
 
 def named(row: Response, exception: ExceptionRecord) -> str:
     """The function, with its site where that is another one."""
-    return row.function.name if row.site_id == exception.site_id else f"{row.function.name}, {row.site.name}"
+    name = label(row.function.name)
+    return name if row.site_id == exception.site_id else f"{name}, {row.site.name}"
 
 
 def _joined(names: list[str]) -> str:
     if len(names) < 2:
         return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return gettext("{first} and {last}").format(first=", ".join(names[:-1]), last=names[-1])

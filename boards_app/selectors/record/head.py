@@ -5,8 +5,11 @@ Reads what the record's row already loaded; no query of its own but the reader's
 
 from typing import Any
 
+from django.utils.translation import gettext
+
 from boards_app import wording
 from boards_app.selectors.panel import clock_of
+from core.languages import label
 from decisions_app.models import Task
 from decisions_app.selectors import OptionView
 from decisions_app.services.causes import cause_wanted
@@ -33,18 +36,18 @@ def steps_of(exception: ExceptionRecord) -> list[dict[str, Any]]:
     """The status line: what has been, what is, what is to come."""
     if exception.status == Status.CANCELLED:
         return [
-            {"words": "Open", "at": exception.captured_at, "done": True, "now": False},
-            {"words": "Cancelled", "at": exception.cancelled_at, "done": True, "now": True},
+            {"words": gettext("Open"), "at": exception.captured_at, "done": True, "now": False},
+            {"words": gettext("Cancelled"), "at": exception.cancelled_at, "done": True, "now": True},
         ]
     steps = []
     if exception.status == Status.TRIAGE:
-        steps.append({"words": "To sort", "at": exception.captured_at, "done": True, "now": True})
+        steps.append({"words": gettext("To sort"), "at": exception.captured_at, "done": True, "now": True})
     reached = _ORDER.index(Status(exception.status)) if exception.status in _ORDER else -1
     for place, status in enumerate(_ORDER):
         known = place <= reached
         steps.append(
             {
-                "words": status.value.capitalize(),
+                "words": label(status.value.capitalize()),
                 "at": getattr(exception, _STAMPS[status]) if known else None,
                 "done": known,
                 "now": place == reached,
@@ -59,10 +62,10 @@ def condition_of(exception: ExceptionRecord) -> dict[str, Any] | None:
         return None
     gone, there = _CLEARED.get(exception.type.code, ("Cleared since", "Condition still there"))
     if exception.cleared_at is not None:
-        return {"words": gone, "since": None, "at": exception.cleared_at, "gone": True}
+        return {"words": label(gone), "since": None, "at": exception.cleared_at, "gone": True}
     if exception.status == Status.CLOSED:
         return None
-    return {"words": there, "since": exception.occurred_at, "gone": False}
+    return {"words": label(there), "since": exception.occurred_at, "gone": False}
 
 
 def urgency_reason(exception: ExceptionRecord) -> str:
@@ -88,17 +91,17 @@ def _input_words(one: dict[str, Any]) -> str:
 
 def head_of(exception: Any) -> dict[str, Any]:
     """Header, status line and window."""
-    until, _, reason = clock_of(exception)
+    until, _title, reason = clock_of(exception)
     return {
         "steps": steps_of(exception),
         "condition": condition_of(exception),
-        "owner_words": exception.owner_function.name,
+        "owner_words": label(exception.owner_function.name),
         "urgency_reason": urgency_reason(exception),
         "clock": until if exception.is_live else None,
-        "delay": wording.per_minute(exception.delay_cost, exception.site.currency) or "unknown",
+        "delay": wording.per_minute(exception.delay_cost, exception.site.currency) or gettext("unknown"),
         "delay_why": exception.delay_cost_source.removeprefix("unknown: "),
         "window_words": reason or exception.next_step,
-        "window_label": "" if reason else "Next step",
+        "window_label": "" if reason else gettext("Next step"),
     }
 
 
@@ -112,21 +115,24 @@ def next_of(
     deciding = exception.status in UNDECIDED and can(user, "exception.decide", exception.site_id)
     step: dict[str, Any] = {"title": "", "text": exception.next_step, "kind": "watch"}
     if exception.status == Status.TRIAGE and can(user, "exception.triage", exception.site_id):
-        step |= {"kind": "sort", "title": "Say what it is."}
+        step |= {"kind": "sort", "title": gettext("Say what it is.")}
     elif waits:
-        step |= {"kind": "acknowledge", "title": f"Acknowledge for {mine.function.name}." if mine else ""}
+        asked = (
+            gettext("Acknowledge for {function}.").format(function=label(mine.function.name)) if mine else ""
+        )
+        step |= {"kind": "acknowledge", "title": asked}
     elif exception.status == Status.ACKNOWLEDGED and may_decide:
-        step |= {"kind": "decide", "title": "Decide."}
+        step |= {"kind": "decide", "title": gettext("Decide.")}
     elif open_tasks:
         step |= {"kind": "task", "title": f"{open_tasks[0].title}.", "task": open_tasks[0]}
     elif deciding and may_decide:
-        step |= {"kind": "decide", "title": "Decide."}
+        step |= {"kind": "decide", "title": gettext("Decide.")}
     elif (
         exception.status == Status.DECIDED
         and exception.cleared_at is None
         and can(user, "exception.clear", exception.site_id)
     ):
-        step |= {"kind": "clear", "title": "Say when the condition is gone."}
+        step |= {"kind": "clear", "title": gettext("Say when the condition is gone.")}
     elif (
         exception.status == Status.RESOLVED
         and can(user, "exception.resolve", exception.site_id)

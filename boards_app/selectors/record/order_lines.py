@@ -11,8 +11,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext
 
 from boards_app import wording
+from core.languages import label, small
 from exceptions_app.models import EdiDocument, EdiState, ExceptionRecord
 from plant_app.models import User
 from plant_app.selectors import can
@@ -58,15 +60,21 @@ def order_lines_of(exception: ExceptionRecord, user: User) -> OrderLines:
         return OrderLines()
     totals = edi.get("totals", {})
     lines = [one for one in edi.get("lines", ()) if isinstance(one, Mapping)]
-    what = "A new order" if edi.get("new") else "A change" if edi.get("to_change") else "The order again"
-    number = f", change {edi['change_number']}" if edi.get("change_number") else ""
+    what = gettext("The order again from {who}")
+    if edi.get("new"):
+        what = gettext("A new order from {who}")
+    elif edi.get("to_change"):
+        what = gettext("A change from {who}")
+    change = edi.get("change_number")
+    number = gettext(", change {number}").format(number=change) if change else ""
     return OrderLines(
         there=True,
-        lead=f"{what} from {exception.customer or exception.details.get('asked_by', '')}",
+        lead=what.format(who=exception.customer or exception.details.get("asked_by", "")),
         order=f"{edi.get('number', '')}{number}",
         rows=[_row(one) for one in lines[:MOST_ROWS]],
         totals=[
-            {"count": totals[grade], "words": _WORDS[grade].lower(), "kind": _TAGS[grade][0], "icon": _TAGS[grade][1]}
+            {"count": totals[grade], "words": small(label(_WORDS[grade])),
+             "kind": _TAGS[grade][0], "icon": _TAGS[grade][1]}
             for grade in reversed(_TAGS)
             if totals.get(grade)
         ],
@@ -85,9 +93,11 @@ def _row(one: Mapping[str, Any]) -> dict[str, Any]:
         "item": one.get("item") or "",
         "name": one.get("name") or "",
         "mine": bool(one.get("mine")),
-        "kinds": ", ".join(dict.fromkeys(_KINDS.get(each, each.lower()) for each in one.get("kinds", ()))),
+        "kinds": ", ".join(
+            dict.fromkeys(label(_KINDS.get(each, each.lower())) for each in one.get("kinds", ()))
+        ),
         "changes": [_change(each, unit) for each in one.get("changes", ())],
-        "grade": _WORDS.get(grade, grade),
+        "grade": label(_WORDS.get(grade, grade)),
         "tag": kind,
         "icon": icon,
         "reasons": ". ".join(_sentence(each) for each in one.get("reasons", ())),
@@ -100,7 +110,7 @@ def _change(one: Mapping[str, Any], unit: str) -> dict[str, str]:
         old, new = _day(old), _day(new)
     elif name == "quantity":
         old, new = _amount(old.removesuffix(unit).strip(), ""), _amount(new, unit)
-    return {"name": _NAMES.get(name, name), "old": old, "new": new}
+    return {"name": label(_NAMES.get(name, name)), "old": old, "new": new}
 
 
 def _day(raw: str) -> str:
@@ -133,7 +143,9 @@ def _document(row: EdiDocument, exception: ExceptionRecord, user: User) -> dict[
     if row.state == EdiState.SENT:
         note = f"{at.astimezone(zone):%H:%M}, {row.sent_to}"
         if row.acknowledged_at is not None:
-            note += f"; {row.partner} acknowledged it {row.acknowledged_at.astimezone(zone):%H:%M}"
+            note += "; " + gettext("{who} acknowledged it {at}").format(
+                who=row.partner, at=f"{row.acknowledged_at.astimezone(zone):%H:%M}"
+            )
     elif row.error:
         note = row.error
     kinds = {EdiState.SENT: ("ok", "check"), EdiState.FAILED: ("crit", "octagon-alert")}
@@ -141,7 +153,7 @@ def _document(row: EdiDocument, exception: ExceptionRecord, user: User) -> dict[
     again = row.state != EdiState.QUEUED and can(user, "exception.triage", exception.site_id)
     return {
         "words": f"{row.kind} {row.number}", "to": row.partner, "summary": row.summary, "note": note, "kind": kind,
-        "icon": icon, "state": row.get_state_display(),
+        "icon": icon, "state": label(row.get_state_display()),
         "resend_url": f"/exceptions/{exception.ref}/edi/{row.pk}/resend/" if again else "",
-        "again": "Send again" if row.state == EdiState.SENT else "Try again",
+        "again": gettext("Send again") if row.state == EdiState.SENT else gettext("Try again"),
     }  # fmt: skip

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext
+
 from boards_app.selectors.attached import attached
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.panel import my_response
@@ -17,6 +20,7 @@ from boards_app.selectors.record.talk import talk_of, texts_of
 from boards_app.selectors.reported import reported
 from boards_app.selectors.risk import risks_of
 from core.errors import DomainError
+from core.languages import label, small
 from decisions_app.models import Task
 from decisions_app.selectors import tasks_of
 from decisions_app.services.causes import cause_wanted
@@ -49,7 +53,9 @@ def record_page(exception: Any, frame: Frame, wanted: str = "") -> dict[str, Any
         "approvals": approvals_of(exception, user),
         "contained": contained_of(exception),
         "cause": getattr(exception, "root_cause", None),
-        "cause_wanted": cause_wanted(exception) if exception.is_live and exception.status != Status.TRIAGE else "",
+        "cause_wanted": cause_wanted(exception)
+        if exception.is_live and exception.status != Status.TRIAGE
+        else "",
         "tasks": [task_row(task, user) for task in tasks if task.status != "cancelled" or task.note],
         "postings": postings_of(exception, user, now, deciding.picked),
         "links": links_of(exception, risk, now, user),
@@ -118,7 +124,7 @@ def task_row(task: Task, user: User) -> dict[str, Any]:
     """A task as the page lists it."""
     open_ = task.status == "open"
     doer = open_ and may_do(task, user)
-    who = task.person or f"{task.function}, nobody yet"
+    who = task.person or gettext("{function}, nobody yet").format(function=label(task.function))
     return {
         "id": task.pk,
         "words": task.title,
@@ -146,11 +152,12 @@ def _check_words(task: Task) -> str:
     if task.check_days is None:
         return ""
     if task.check_result:
-        again = f", {task.reopened} times" if task.reopened > 1 else ""
-        return f"{task.get_check_result_display().lower()}{again}: {task.check_words}"
+        again = gettext(", {number} times").format(number=task.reopened) if task.reopened > 1 else ""
+        return f"{small(label(task.get_check_result_display()))}{again}: {task.check_words}"
     if task.check_due_at is not None:
-        return f"checked on {task.check_due_at:%d %b} whether it came back"
-    return f"checked {task.check_days} days after"
+        day = format_date(task.check_due_at, "d M")
+        return gettext("checked on {day} whether it came back").format(day=day)
+    return gettext("checked {number} days after").format(number=task.check_days)
 
 
 def may_do(task: Task, user: User) -> bool:

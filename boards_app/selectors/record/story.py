@@ -4,7 +4,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext
 
+from core.languages import label, small
 from exceptions_app.attached import attached_to, in_words
 from exceptions_app.models import EventKind, ExceptionEvent, ExceptionRecord
 from exceptions_app.selectors import timeline
@@ -71,7 +73,9 @@ def events_of(exception: ExceptionRecord, *, limit: int = 200) -> list[dict[str,
         if event.kind in _REPORTS and event.signal_id in brought:
             with_it = in_words(brought[event.signal_id])
             line["note"] = ", ".join(
-                words for words in (line["note"], f"with {with_it}" if with_it else "") if words
+                words
+                for words in (line["note"], gettext("with {files}").format(files=with_it) if with_it else "")
+                if words
             )
         if lines and event.kind == EventKind.TOLD and lines[-1].get("told") == f"{local:%Y-%m-%d %H:%M}":
             lines[-1]["text"] += f"; {event.text}"
@@ -87,7 +91,7 @@ def events_of(exception: ExceptionRecord, *, limit: int = 200) -> list[dict[str,
 
 def _line(event: ExceptionEvent) -> dict[str, Any]:
     who = str(event.actor) if event.actor else ""
-    lead, text = _LEADS.get(event.kind, ""), event.text
+    lead, text = label(_LEADS.get(event.kind, "")), event.text
     if event.kind == EventKind.OPENED:
         who, text = "", _opened(event)
         lead = ""
@@ -96,10 +100,12 @@ def _line(event: ExceptionEvent) -> dict[str, Any]:
     elif event.kind == EventKind.COMMENTED:
         lead, text = "", f"“{event.text}”"
     elif not lead and not text:
-        text = event.get_kind_display().lower() if who else event.get_kind_display()
+        text = label(event.get_kind_display())
+        text = small(text) if who else text
     if who and event.kind in {EventKind.ACKNOWLEDGED, EventKind.ON_THE_WAY, EventKind.ARRIVED, EventKind.ACTING,
                               EventKind.FINISHED}:  # fmt: skip
-        text = f"{event.get_kind_display().lower()}, {str(event.data.get('function', '')).replace('_', ' ')}"
+        function = str(event.data.get("function", "")).replace("_", " ")
+        text = f"{small(label(event.get_kind_display()))}, {_function(function)}"
     if lead and not text:
         lead = lead.rstrip(":")
     return {
@@ -108,10 +114,15 @@ def _line(event: ExceptionEvent) -> dict[str, Any]:
         "tone": _TONES.get(event.kind, ""),
         "who": who,
         "text": " ".join(part for part in (lead, text) if part),
-        "note": _VIA.get(event.via, ""),
+        "note": label(_VIA.get(event.via, "")),
     }
 
 
 def _opened(event: ExceptionEvent) -> str:
     who = str(event.actor) if event.actor else event.actor_text
-    return f"Opened from {who}’s report" if who else "Opened"
+    return gettext("Opened from {who}’s report").format(who=who) if who else gettext("Opened")
+
+
+def _function(code: str) -> str:
+    """A function of an event, which keeps its code; a shipped one in the reader's language."""
+    return small(label(code.capitalize())) if code else ""

@@ -7,9 +7,11 @@ A fixed number of queries, whatever was said.
 from typing import Any, Final
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from boards_app.selectors.attached import piece_of
 from core import clock
+from core.languages import label, small
 from decisions_app.models import TalkText
 from decisions_app.talk_words import fill, pieces
 from exceptions_app.attached import attached_to
@@ -52,11 +54,11 @@ def _answers(exception: ExceptionRecord) -> list[dict[str, Any]]:
     rows = ExceptionEvent.objects.filter(exception=exception, kind=EventKind.JOINED, data__answer=True)
     return [
         {
-            "who": row.actor or row.actor_text or "Somebody",
+            "who": row.actor or row.actor_text or gettext("Somebody"),
             "pieces": pieces(row.text, frozenset()),
             "at": row.at,
             "photos": [],
-            "by": _CHANNELS.get(row.via, row.via),
+            "by": label(_CHANNELS.get(row.via, row.via)),
         }
         for row in rows.select_related("actor").order_by("at", "pk")
     ]
@@ -70,7 +72,7 @@ def namable(exception: ExceptionRecord, begun: str) -> list[dict[str, str]]:
     begun = begun.strip().lower()[:60]
     functions = Function.objects.filter(Q(code__istartswith=begun) | Q(name__istartswith=begun))
     found = [
-        {"name": one.code, "label": one.name, "kind": "whoever answers for it"}
+        {"name": one.code, "label": label(one.name), "kind": gettext("whoever answers for it")}
         for one in functions.order_by("position")[:MOST_OFFERED]
     ]
     people = User.objects.filter(is_active=True).filter(
@@ -84,10 +86,7 @@ def namable(exception: ExceptionRecord, begun: str) -> list[dict[str, str]]:
             | Q(display_name__icontains=f" {begun}")
         )
     rows = people.select_related("function").order_by("display_name", "username").distinct()[:MOST_OFFERED]
-    found += [
-        {"name": one.username, "label": str(one), "kind": str(one.function) if one.function else ""}
-        for one in rows
-    ]
+    found += [{"name": one.username, "label": str(one), "kind": label(one.function)} for one in rows]
     return found[:MOST_OFFERED]
 
 
@@ -100,7 +99,7 @@ def texts_of(exception: ExceptionRecord, user: User) -> list[dict[str, str]]:
         .distinct()
     )
     values = _values(exception, user)
-    return [{"name": row.name, "text": fill(row.text, values)} for row in rows]
+    return [{"name": label(row.name), "text": fill(label(row.text), values)} for row in rows]
 
 
 def _values(exception: ExceptionRecord, user: User) -> dict[str, str]:
@@ -109,10 +108,10 @@ def _values(exception: ExceptionRecord, user: User) -> dict[str, str]:
     return {
         "ref": exception.ref,
         "title": exception.title,
-        "type": exception.type.name,
+        "type": label(exception.type.name),
         "place": str(place),
-        "status": exception.get_status_display().lower(),
-        "owner": str(exception.owner or exception.owner_function),
+        "status": small(label(exception.get_status_display())),
+        "owner": str(exception.owner or label(exception.owner_function)),
         "order": exception.work_order.number if exception.work_order else "",
         "item": str(exception.item or ""),
         "quantity": f"{amount} {exception.uom}".strip(),
