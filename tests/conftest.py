@@ -5,8 +5,16 @@ from collections.abc import Iterator
 import pytest
 from django.core.cache import cache
 
-from tests.plant_fixtures import kolbe_mini  # noqa: F401  (a fixture for every app)
+from tests import emptying
+from tests.groundwork import (  # noqa: F401  (what many tests begin with is built once for a row of them)
+    _groundwork_blocker,
+    pytest_fixture_setup,
+    pytest_runtest_setup,
+)
+from tests.plant_fixtures import kolbe_mini, plant_at_work  # noqa: F401  (a fixture for every app)
 from tests.tryton_server import tryton, tryton_home, tryton_server  # noqa: F401  (a real ERP, built on first use)
+
+emptying.install()
 
 
 @pytest.fixture(autouse=True)

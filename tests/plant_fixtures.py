@@ -12,10 +12,14 @@ from decimal import Decimal
 import pytest
 
 from core import clock
+from decisions_app import services as decisions
+from exceptions_app import services as exceptions
 from plant_app import models
 from plant_app.models import AccessRole, Duty, OperationStatus
 from plant_app.services.catalogue import load_catalogue
+from routing_app.services import load_default_rules
 from tests import factories as make
+from tests import groundwork
 
 # username, function, duty, access role, area (None: the whole site)
 RHF_PEOPLE = (
@@ -102,6 +106,7 @@ class KolbeMini:
         return next(self.people[name] for name, _f, held, _r, _a in RHF_PEOPLE if held == duty)
 
 
+@groundwork.builds("kolbe_mini")
 def build_kolbe_mini() -> KolbeMini:
     """Write the small plant as of the clock's now."""
     load_catalogue()
@@ -122,9 +127,24 @@ def build_kolbe_mini() -> KolbeMini:
 
 
 @pytest.fixture
-def kolbe_mini(db: None) -> KolbeMini:
-    """A small plant, committed with the test's own transaction."""
-    return build_kolbe_mini()
+def kolbe_mini(db: None, request: pytest.FixtureRequest) -> KolbeMini:
+    """A small plant as of now."""
+    return groundwork.give(request, "kolbe_mini")
+
+
+@groundwork.builds("plant_at_work", on="kolbe_mini")
+def put_to_work(plant: KolbeMini) -> KolbeMini:
+    """Give the small plant rules, playbooks and sources."""
+    load_default_rules()
+    decisions.load_default_playbooks()
+    exceptions.load_default_sources()
+    return plant
+
+
+@pytest.fixture
+def plant_at_work(kolbe_mini: KolbeMini, request: pytest.FixtureRequest) -> KolbeMini:
+    """The small plant, ready to work."""
+    return groundwork.give(request, "plant_at_work", kolbe_mini)
 
 
 def _places(plant: KolbeMini) -> None:

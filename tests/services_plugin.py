@@ -13,17 +13,21 @@ from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from execlayer.launcher.temporary import Services
 from tests import migrated_cluster
 
 PREFIX = "execlayer-test-"
+#: Lets `tests.emptying` delete rows with triggers and foreign keys asleep.
+MAY_SLEEP = "GRANT SET ON PARAMETER session_replication_role TO execlayer"
 OWN_REDIS = "EXECLAYER_TEST_OWN_REDIS"
 MARKERS = (
     "erp_live: needs a running Tryton, built and started by the test run",
     "browser: needs Chromium",
     "e2e: drives the whole product",
+    "built_at(moment): the moment as of which the plant of a test is built that holds the clock before",
 )
 
 
@@ -52,9 +56,14 @@ def pytest_load_initial_conftests() -> Generator[None]:
 def _start_postgres(services: Services) -> str:
     cluster = services.folder / "postgres"
     if os.environ.get("EXECLAYER_TEST_CACHE") == "0" or not migrated_cluster.copy_to(cluster):
-        return services.start_postgres()
-    os.environ["EXECLAYER_TEST_TEMPLATE"] = migrated_cluster.DATABASE
-    return services.start_postgres(cluster, migrated_cluster.PASSWORD)
+        url = services.start_postgres()
+    else:
+        os.environ["EXECLAYER_TEST_TEMPLATE"] = migrated_cluster.DATABASE
+        url = services.start_postgres(cluster, migrated_cluster.PASSWORD)
+    if services.postgres is not None:
+        with psycopg.connect(services.postgres.url(), autocommit=True) as superuser:
+            superuser.execute(MAY_SLEEP)
+    return url
 
 
 def pytest_configure(config: pytest.Config) -> None:

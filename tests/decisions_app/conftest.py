@@ -12,7 +12,6 @@ from erp_sync.models import ConnectionSite, ErpConnection, Posting
 from exceptions_app import services as exceptions
 from exceptions_app.models import ExceptionRecord
 from notify_app import services as notices
-from routing_app.services import load_default_rules
 from tests.erp_sync import scripted
 from tests.plant_fixtures import KolbeMini
 
@@ -20,12 +19,9 @@ Report = Callable[..., ExceptionRecord]
 
 
 @pytest.fixture
-def plant(kolbe_mini: KolbeMini) -> KolbeMini:
+def plant(plant_at_work: KolbeMini) -> KolbeMini:
     """The small plant, ready to work."""
-    load_default_rules()
-    decisions.load_default_playbooks()
-    exceptions.load_default_sources()
-    return kolbe_mini
+    return plant_at_work
 
 
 @pytest.fixture

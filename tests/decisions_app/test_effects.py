@@ -14,6 +14,8 @@ from plant_app.models import WorkCentre
 from tests.decisions_app.test_windows import NOW, at, plant, report  # noqa: F401  (the same plant, standing still)
 from tests.plant_fixtures import KolbeMini
 
+pytestmark = pytest.mark.built_at(NOW)
+
 
 @pytest.fixture
 def now(plant: KolbeMini) -> KolbeMini:  # noqa: F811

@@ -18,12 +18,14 @@ from tests.plant_fixtures import KolbeMini
 
 END = datetime(2026, 11, 17, 13, 0, tzinfo=UTC)  # 14:00 in Rheinfelden: the early shift ends
 SOON = END - timedelta(minutes=10)
+MORNING = datetime(2026, 11, 17, 9, 14, tzinfo=UTC)  # 10:14 there
+pytestmark = pytest.mark.built_at(MORNING)
 
 
 @pytest.fixture(autouse=True)
 def at_morning() -> Iterator[None]:
     """10:14 in Rheinfelden, before the plant is built."""
-    with clock.travel(datetime(2026, 11, 17, 9, 14, tzinfo=UTC)):
+    with clock.travel(MORNING):
         yield
 
 

@@ -28,11 +28,11 @@ from plant_app.models import (
     WorkCentre,
 )
 from plant_app.services import PlanRow, publish_plan
-from routing_app.services import load_default_rules
 from sequence_app import services as sequence
-from tests.plant_fixtures import KolbeMini, build_kolbe_mini
+from tests.plant_fixtures import KolbeMini
 
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
+pytestmark = pytest.mark.built_at(NOW)
 
 
 def at(hour: int, minute: int = 0, day: int = 25) -> datetime:
@@ -40,16 +40,12 @@ def at(hour: int, minute: int = 0, day: int = 25) -> datetime:
 
 
 @pytest.fixture
-def plant(db: None) -> Iterator[KolbeMini]:
+def plant(plant_at_work: KolbeMini) -> Iterator[KolbeMini]:
     """The small plant, built at the moment the clock stands still at."""
     with clock.travel(NOW):
-        built = build_kolbe_mini()
-        load_default_rules()
-        decisions.load_default_playbooks()
-        exceptions.load_default_sources()
         OperationAlternate.objects.update(setup_minutes=20)
         WorkCentre.objects.filter(code="MILL5").update(cost_per_hour=Decimal(96))
-        yield built
+        yield plant_at_work
 
 
 def report(plant: KolbeMini, **fields: Any) -> ExceptionRecord:

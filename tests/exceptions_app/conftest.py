@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from core import clock
 from exceptions_app import services
 from exceptions_app.models import ExceptionRecord, Response, SignalReading
 from routing_app.services import load_default_rules
-from tests.plant_fixtures import KolbeMini, build_kolbe_mini
+from tests import groundwork
+from tests.plant_fixtures import KolbeMini
 
 # Tuesday 17 November 2026, 10:14 in Rheinfelden: early shift, offices open.
 MORNING = datetime(2026, 11, 17, 9, 14, tzinfo=UTC)
@@ -24,29 +24,23 @@ def at_morning() -> Iterator[datetime]:
         yield MORNING
 
 
-@pytest.fixture(scope="module")
-def standing_plant(django_db_setup: None, django_db_blocker: Any) -> Iterator[KolbeMini]:
-    """The small plant, its default rules and sources, built once per module inside a transaction that is rolled back;
-    each test lives in a savepoint of its own.
-    """
-    with django_db_blocker.unblock():
-        frame = transaction.atomic()
-        frame.__enter__()
-        try:
-            with clock.travel(MORNING):
-                built = build_kolbe_mini()
-                load_default_rules()
-                services.load_default_sources()
-            yield built
-        finally:
-            transaction.set_rollback(True)
-            frame.__exit__(None, None, None)
+@groundwork.builds("reading_plant", on="kolbe_mini", at=MORNING)
+def let_it_read(plant: KolbeMini) -> KolbeMini:
+    """Give the small plant rules and sources."""
+    load_default_rules()
+    services.load_default_sources()
+    return plant
 
 
 @pytest.fixture
-def plant(standing_plant: KolbeMini, db: None, at_morning: datetime) -> KolbeMini:
+def reading_plant(kolbe_mini: KolbeMini, request: pytest.FixtureRequest) -> KolbeMini:
+    return groundwork.give(request, "reading_plant", kolbe_mini)
+
+
+@pytest.fixture
+def plant(reading_plant: KolbeMini, at_morning: datetime) -> KolbeMini:
     """The small plant as every test finds it, with the clock at 10:14 in Rheinfelden."""
-    return standing_plant
+    return reading_plant
 
 
 _ids = iter(range(1, 1_000_000))

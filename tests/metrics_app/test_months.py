@@ -14,18 +14,14 @@ from metrics_app.models import Adjustment, MonthlyReport
 from metrics_app.periods import Month
 from metrics_app.selectors import month_live
 from metrics_app.services import build_month, freeze_month, freeze_months, note_late_data
-from routing_app.services import load_default_rules
 from tests.plant_fixtures import KolbeMini
 
 OCTOBER = Month(2026, 10)
 
 
 @pytest.fixture
-def plant(kolbe_mini: KolbeMini) -> KolbeMini:
-    load_default_rules()
-    decisions.load_default_playbooks()
-    exceptions.load_default_sources()
-    return kolbe_mini
+def plant(plant_at_work: KolbeMini) -> KolbeMini:
+    return plant_at_work
 
 
 def lived(plant: KolbeMini, moment: datetime, number: int, *, minutes: int = 60) -> ExceptionRecord:

@@ -10,16 +10,21 @@ from core import clock
 from plant_app import models, selectors
 from plant_app.demo.build import build_demo
 from plant_app.selectors.floor import ON_UNIT
+from tests import groundwork
 
 HALF_HOUR = timedelta(minutes=30)
 MOMENT = datetime(2026, 11, 17, 9, 42, tzinfo=UTC)
 
 
-@pytest.fixture
-def demo(db: None) -> datetime:
-    with clock.travel(MOMENT):
-        assert build_demo()
+@groundwork.builds("demo", at=MOMENT)
+def write_demo() -> datetime:
+    assert build_demo()
     return MOMENT
+
+
+@pytest.fixture
+def demo(db: None, request: pytest.FixtureRequest) -> datetime:
+    return groundwork.give(request, "demo")
 
 
 def test_demo_has_the_promised_size(demo: datetime) -> None:

@@ -6,13 +6,16 @@ from django.test import Client
 from plant_app.models import AccessGrant, AccessRole, Site, User
 from routing_app import services
 from routing_app.models import RuleVersion
+from tests import groundwork
 from tests.factories import SiteFactory
+
+groundwork.builds("published")(services.load_default_rules)
 
 
 @pytest.fixture
-def published(db: None) -> RuleVersion:
+def published(db: None, request: pytest.FixtureRequest) -> RuleVersion:
     """The shipped rules as version 1."""
-    return services.load_default_rules()
+    return groundwork.give(request, "published")
 
 
 @pytest.fixture
