@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ from exceptions_app import services
 from exceptions_app.models import BridgeNode, MachineSignal, Signal, Source
 from exceptions_app.services.machine.definitions import check_definition
 from routing_app.services import load_default_rules
+from tests import warm
 from tests.mqtt_broker import Broker, Device, running_broker
 from tests.plant_fixtures import KolbeMini, build_kolbe_mini
 
@@ -43,19 +41,16 @@ def ms() -> int:
 
 
 class Bridge:
-    """`manage.py bridge_mqtt` as a process."""
+    """`manage.py bridge_mqtt`, or another bridge's command, as a process."""
 
-    def __init__(self, slot: int = 1, lease: float = 3) -> None:
+    def __init__(self, command: str = "bridge_mqtt", slot: int = 1, lease: float = 3) -> None:
         parts = urlsplit(os.environ["DATABASE_URL"])
         url = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
         self.slot = slot
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "bridge_mqtt", "--slot", str(slot), "--lease", str(lease)],
-            cwd=ROOT, env=dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="execlayer.settings_test"),
-        )  # fmt: skip
+        self.process = warm.Command(command, "--slot", str(slot), "--lease", str(lease), url=url)
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         assert self.process.wait(60) == 0
 
     def kill(self) -> None:

@@ -1,42 +1,24 @@
 """What the tests of bridges to servers and agents share: the bridge as a process, and its definitions."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.db import connection
 
 from core.models import Heartbeat
 from exceptions_app.models import BridgeNode, MachineSignal, Source
 from exceptions_app.services.machine.definitions import check_definition
-from tests.exceptions_app.bridge_fixtures import ROOT, Bridge, wait_for
+from tests.exceptions_app.bridge_fixtures import Bridge, wait_for
 from tests.plant_fixtures import KolbeMini
 
 
-class LinkBridge(Bridge):
-    """`manage.py bridge_opcua` or `bridge_mtconnect` as a process."""
-
-    def __init__(self, command: str, slot: int = 1, lease: float = 3) -> None:
-        parts = urlsplit(os.environ["DATABASE_URL"])
-        url = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
-        self.slot = slot
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", command, "--slot", str(slot), "--lease", str(lease)],
-            cwd=ROOT, env=dict(os.environ, DATABASE_URL=url, DJANGO_SETTINGS_MODULE="execlayer.settings_test"),
-        )  # fmt: skip
-
-
 @pytest.fixture
-def links() -> Iterator[Callable[..., LinkBridge]]:
+def links() -> Iterator[Callable[..., Bridge]]:
     """Start bridges; what still runs at the end is ended."""
-    started: list[LinkBridge] = []
+    started: list[Bridge] = []
 
-    def start(command: str, **options: Any) -> LinkBridge:
-        started.append(LinkBridge(command, **options))
+    def start(command: str, **options: Any) -> Bridge:
+        started.append(Bridge(command, **options))
         return started[-1]
 
     yield start

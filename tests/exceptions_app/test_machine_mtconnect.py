@@ -13,14 +13,14 @@ from exceptions_app import services
 from exceptions_app.models import BridgeNode, ExceptionRecord, Signal, Source
 from exceptions_app.services.machine.definitions import book_of, import_definitions
 from tests.exceptions_app.bridge_fixtures import ROOT, changes, ms, plant, wait_for
-from tests.exceptions_app.link_fixtures import LinkBridge, define_link, fault, knows, links, state_of
+from tests.exceptions_app.link_fixtures import Bridge, define_link, fault, knows, links, state_of
 from tests.mtconnect_agent import Agent, Item, running_agent
 from tests.plant_fixtures import KolbeMini
 
 __all__ = ["links", "plant"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
-Links = Callable[..., LinkBridge]
+Links = Callable[..., Bridge]
 ITEMS = [
     Item(unit, f"{unit}-{name}", kind, name)
     for unit in ("CNC-04", "CNC-05")

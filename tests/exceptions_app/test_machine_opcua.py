@@ -20,14 +20,14 @@ from exceptions_app.models import BridgeNode, ExceptionRecord, Signal, Source
 from exceptions_app.services.machine.definitions import book_of, import_definitions
 from execlayer.launcher.ports import free_port
 from tests.exceptions_app.bridge_fixtures import ROOT, changes, ms, plant, wait_for
-from tests.exceptions_app.link_fixtures import LinkBridge, define_link, fault, knows, links, state_of
+from tests.exceptions_app.link_fixtures import Bridge, define_link, fault, knows, links, state_of
 from tests.opcua_server import URI, OpcServer
 from tests.plant_fixtures import KolbeMini
 
 __all__ = ["links", "plant"]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
-Links = Callable[..., LinkBridge]
+Links = Callable[..., Bridge]
 Servers = Callable[..., OpcServer]
 METRIC = f"nsu={URI};s={{unit}}.State"
 
