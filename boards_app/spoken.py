@@ -8,19 +8,18 @@ and figures never pass through here.
 import re
 from typing import Final
 
-from django.utils.translation import get_language, gettext, gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 from boards_app import wording
-from core.languages import SOURCE, label
+from core.languages import label, small
 
 _DAYS: Final = gettext_noop("days")
 _NOW: Final = gettext_noop("now")
 
 
 def inside(words: object) -> str:
-    """A label inside a sentence: English writes it small, other languages as their catalogue has it."""
-    said = label(words)
-    return said.lower() if get_language() in (SOURCE, None) else said
+    """A label inside a sentence, in small letters where the language writes it so."""
+    return small(label(words))
 
 
 def state(family: str, code: str) -> str:
