@@ -3,14 +3,17 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import ValidationError
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import path
 
 from core.admin import ModelAdmin, ReadOnlyAdmin, StackedInline, TabularInline
+from core.errors import NotFound
 from decisions_app import talk_admin  # noqa: F401 - registers its page
 from decisions_app.models import (
     Approval,
@@ -25,6 +28,7 @@ from decisions_app.models import (
     Task,
 )
 from decisions_app.previewing import preview_of, unheld
+from decisions_app.services.loading import leave_offer, offers_of, take_offer
 from plant_app.models import User
 
 
@@ -59,9 +63,61 @@ class Versioned(ModelAdmin):
 class PlaybookAdmin(Versioned):
     """One playbook per exception type."""
 
-    list_display = ("type", "clears", "cause_required", "estimate_minutes", "version")
+    change_form_template = "admin/decisions_app/playbook/change_form.html"
+
+    list_display = ("type", "clears", "cause_required", "estimate_minutes", "version", "newer")
     readonly_fields = ("version",)
     inlines = (OptionInline, ContainmentPostingInline)
+
+    @admin.display(description="newer shipped content")
+    def newer(self, playbook: Playbook) -> str:
+        """How many edited parts the product has newer content for."""
+        count = len(offers_of(playbook))
+        return f"{count} to look at" if count else ""
+
+    def get_urls(self) -> list[Any]:
+        offered = self.admin_site.admin_view(self.offered)
+        return [
+            path("<int:pk>/offered/", offered, name="decisions_app_playbook_offered"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        playbook = self.get_object(request, object_id)
+        offers = offers_of(playbook) if playbook is not None else []
+        return cast(
+            HttpResponse,
+            super().change_view(request, object_id, form_url, {**(extra_context or {}), "offers": offers}),
+        )
+
+    def offered(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Newer shipped content of edited parts, side by side with the site's; taken or left part by part."""
+        playbook = get_object_or_404(Playbook.objects.select_related("type"), pk=pk)
+        if not self.has_change_permission(request, playbook):
+            raise PermissionDenied
+        if request.method == "POST":
+            answer = take_offer if request.POST.get("do") == "take" else leave_offer
+            try:
+                answer(playbook_id=pk, part=request.POST.get("part", ""))
+            except NotFound as refusal:
+                messages.warning(request, refusal.message)
+            return HttpResponseRedirect(request.path)
+        return TemplateResponse(
+            request,
+            "admin/decisions_app/playbook_offered.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": f"Newer shipped content: {playbook.type}",
+                "playbook": playbook,
+                "offers": offers_of(playbook),
+            },
+        )
 
 
 class OptionForm(forms.ModelForm):

@@ -31,7 +31,16 @@ TITLE_WORDS = (
 )  # fmt: skip
 
 # What a message to the customer may name besides: its own order, never a supplier, a person or a machine.
-MESSAGE_WORDS = ("line", "old_date", "new_date", "next_update", "reason_words", "uom")
+MESSAGE_WORDS = (
+    "line",
+    "line_quantity",
+    "line_uom",
+    "old_date",
+    "new_date",
+    "next_update",
+    "reason_words",
+    "uom",
+)
 
 INPUT_KINDS: dict[str, str] = {
     "datetime": "a moment",

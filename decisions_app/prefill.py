@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F
+from django.db.models import F, Max, Min
 
 from decisions_app.models import Option
 from decisions_app.posting_templates.situation import plain, remaining
@@ -76,6 +76,10 @@ def prefill(
         values["not_before"] = rounded(max(ends, at + timedelta(hours=2))).isoformat()
     if "arrival" in names:
         values["arrival"] = _arrival(exception, at).isoformat()
+    if "rest_at" in names:
+        values["rest_at"] = _rest_ships(exception, at).isoformat()
+    if "next_update" in names:
+        values["next_update"] = rounded(at + timedelta(hours=24)).isoformat()
     if "quantity" in names and "quantity" not in values:
         quantity = _quantity(option, exception)
         if quantity is not None:
@@ -188,6 +192,21 @@ def _arrival(exception: ExceptionRecord, at: datetime) -> datetime:
         .first()
     )
     return rounded(line.promised_at if line else at + timedelta(hours=4))
+
+
+def _rest_ships(exception: ExceptionRecord, at: datetime) -> datetime:
+    """When what waits for the material could leave: its arrival and the time the plan gives the order from here to its
+    end, never before the promise."""
+    arrival, line = _arrival(exception, at), exception.sales_line
+    lead = timedelta(0)
+    if exception.work_order is not None:
+        rows = PlannedOperation.objects.filter(operation__work_order=exception.work_order)
+        begins = exception.operation and rows.filter(operation=exception.operation).first()
+        span = rows.aggregate(first=Min("start"), last=Max("end"))
+        if span["last"] is not None:
+            lead = span["last"] - (begins.start if begins else span["first"])
+    ready = arrival + max(lead, timedelta(0))
+    return rounded(max(ready, line.commit_at) if line is not None else ready)
 
 
 def _quantity(option: Option, exception: ExceptionRecord) -> Decimal | None:

@@ -1,12 +1,15 @@
 """An option as a decider would see it, before it is saved: its form and effects on one stored record. Reads only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from core import clock
 from decisions_app.catalogue import EFFECTS, INPUT_KINDS
 from decisions_app.deciders import limit_of, limits_at, role_words
 from decisions_app.models import Option
 from decisions_app.selectors import options_for
+from decisions_app.wording import message_of
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import DutyAssignment, User
 
@@ -52,6 +55,7 @@ def preview_of(option: Option, ref: str, user: User) -> dict[str, Any]:
         "view": view,
         "deciders": [role_words(duty) for duty in option.deciders],
         "limits": f"limits in {record.site.currency}: {', '.join(money)}",
+        "sample": "" if view.message else message_of(option, record, _examples(option, record, view.values)),
         "form": [
             {
                 "label": spec.get("label") or spec["name"],
@@ -64,6 +68,21 @@ def preview_of(option: Option, ref: str, user: User) -> dict[str, Any]:
         "effects": [EFFECTS[name] for name in option.effects],
         "approvals": [_approval_words(entry, record) for entry in option.approvals],
     }
+
+
+def _examples(option: Option, record: ExceptionRecord, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's values with examples for what it starts empty with, so that a message can be read."""
+    later = (clock.now() + timedelta(days=3)).isoformat()
+    quantity = f"{record.quantity.normalize():f}" if record.quantity else "10"
+    by_kind = {"datetime": later, "quantity": quantity, "number": "1", "money": "0", "minutes": "30"}
+    given = {
+        str(spec["name"]): by_kind.get(
+            str(spec.get("kind", "text")), f"({spec.get('label') or spec['name']})"
+        )
+        for spec in option.inputs
+        if spec.get("kind") != "bool"
+    }
+    return {**given, **{name: value for name, value in values.items() if value not in (None, "")}}
 
 
 def _approval_words(entry: dict[str, Any], record: ExceptionRecord) -> str:

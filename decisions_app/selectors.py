@@ -3,7 +3,7 @@
 Reads only. The figures are estimates from the published plan and say what would follow, not how it was computed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,11 +14,20 @@ from django.db.models import Q, QuerySet
 
 from core import clock
 from core.errors import DomainError
-from decisions_app.deciders import check_decider, decision_cost, duties_here, role_words
+from decisions_app.deciders import (
+    Need,
+    check_decider,
+    decision_cost,
+    duties_here,
+    limit_of,
+    limits_at,
+    needs_of,
+    role_words,
+)
 from decisions_app.forecast import Forecast, PromiseMove
 from decisions_app.inputs import applies, moment
 from decisions_app.lapses import lapse_of, outlook_of
-from decisions_app.models import Option, OptionTask, Task, TaskStatus, Trigger
+from decisions_app.models import ApprovalWhy, Option, OptionTask, Task, TaskStatus, Trigger
 from decisions_app.outlook import Outlook
 from decisions_app.posting_templates import BUILDERS, Intended, Situation
 from decisions_app.posting_templates.situation import remaining
@@ -93,6 +102,7 @@ def options_for(
         outlook=outlook_of(exception, seen),
         ends=estimated_end(exception, seen),
         duties=duties_here(exception, user) if user is not None else None,
+        limits=limits_at(exception.site),
         endings=[
             posting.template
             for posting in playbook.postings.filter(option__isnull=True, trigger=Trigger.CLEAR)
@@ -107,6 +117,7 @@ class _Known:
     outlook: Outlook
     ends: datetime
     duties: frozenset[str] | None
+    limits: Mapping[str, Decimal]
     endings: list[str]
 
 
@@ -129,7 +140,7 @@ def _view(
         cost=cost.total,
         cost_parts=cost.parts,
         cost_unknown=cost.unknown,
-        who=_who(option, exception, values, at),
+        who=[*_yeses(option, exception, user, values, known), *_who(option, exception, values, at)],
         posts=_posts(option, exception, values, at, known.endings),
         allowed=not why_not,
         why_not=why_not,
@@ -156,6 +167,31 @@ def _refusal(
     except DomainError as error:
         return error.message, [role_words(role) for role in error.extra.get("approvers", ())]
     return "", []
+
+
+def _yeses(
+    option: Option, exception: ExceptionRecord, user: User | None, values: dict[str, Any], known: _Known
+) -> list[str]:
+    """Whose yes it needs with these values: over the reader's limit where they decide, and second persons by rule."""
+    if user is None or clock.rehearsing():
+        return []
+    decides = user.is_superuser or bool((known.duties or frozenset()) & set(option.deciders))
+    needs = needs_of(
+        exception=exception, option=option, actor=user, cost=decision_cost(option, exception, values),
+        duties=known.duties, limits=known.limits,
+    )  # fmt: skip
+    return [
+        _yes_words(need, option, exception, known.limits)
+        for need in needs
+        if decides or need.why != ApprovalWhy.LIMIT
+    ]
+
+
+def _yes_words(need: Need, option: Option, exception: ExceptionRecord, limits: Mapping[str, Decimal]) -> str:
+    """Which role says yes, what it may spend, and why it is asked."""
+    limit = limit_of(frozenset({need.role}), option, limits)
+    shown = f"limit {limit:,.0f} {exception.site.currency}" if limit.is_finite() else "no limit"
+    return f"{role_words(need.role).capitalize()} ({shown}): approve within {need.minutes} min, {need.words}"
 
 
 def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:

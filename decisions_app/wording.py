@@ -50,8 +50,8 @@ _NAME = re.compile(r"\{(\w+)\}")
 def message_of(option: Option, exception: ExceptionRecord, values: Mapping[str, Any]) -> str:
     """What the customer is told of `option`: its text with names filled in, in the plant's local time.
 
-    A part in square brackets is left out where one of its names has nothing to say; empty where the option has no text
-    or the record no customer.
+    A part in square brackets is left out where one of its names has nothing to say; where that is the part the text
+    begins with, nothing is said at all. Empty also where the option has no text or the record no customer.
     """
     line = exception.sales_line
     customer = exception.customer or (line.order.customer if line is not None else None)
@@ -63,6 +63,9 @@ def message_of(option: Option, exception: ExceptionRecord, values: Mapping[str, 
         names = _NAME.findall(found[1])
         return found[1] if all(words.get(name) for name in names) else ""
 
+    first = _PART.match(option.message.strip())
+    if first is not None and not part(first):
+        return ""
     text = _PART.sub(part, option.message)
     filled = _NAME.sub(lambda found: words.get(found[1], ""), text)
     return re.sub(r"[ \t]+", " ", filled).strip()[:320]
@@ -81,6 +84,8 @@ def _message_words(option: Option, exception: ExceptionRecord, values: Mapping[s
         "new_date": _said("datetime", new, zone) if new else "",
         "reason_words": exception.type.name.lower(),
         "line": str(line.line) if line else "",
+        "line_quantity": f"{line.quantity.normalize():f}" if line else "",
+        "line_uom": line.item.uom if line else "",
         "order": (line.order.po_number or line.order.number) if line else "",
         "po": (line.order.po_number or line.order.number) if line else "",
     }

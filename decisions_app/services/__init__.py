@@ -13,7 +13,7 @@ from decisions_app.services.deciding import decide
 from decisions_app.services.finishing import call_off_task, complete_task
 from decisions_app.services.follow_ups import check_follow_ups, state_cause
 from decisions_app.services.handover import prepare_sheets, sign_incoming, sign_outgoing, write_notes
-from decisions_app.services.loading import load_default_playbooks
+from decisions_app.services.loading import leave_offer, load_default_playbooks, load_playbooks, take_offer
 from decisions_app.services.merging import merge, split, split_from, undo_split
 from decisions_app.services.progress import report_progress
 from decisions_app.services.settled import handle_settled
@@ -39,7 +39,9 @@ __all__ = [
     "contain_due",
     "decide",
     "handle_settled",
+    "leave_offer",
     "load_default_playbooks",
+    "load_playbooks",
     "merge",
     "prepare_sheets",
     "refresh",
@@ -57,6 +59,7 @@ __all__ = [
     "split",
     "split_from",
     "state_cause",
+    "take_offer",
     "take_task",
     "undo_split",
     "withdraw_approval",
