@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 from boards_app.wording import LOOKS  # noqa: E402 - the checkout is not installed
 from core.languages import LANGUAGES, SOURCE  # noqa: E402
+from decisions_app.reversals import POSTINGS  # noqa: E402
 from erp_sync.kinds import KIND_NAMES  # noqa: E402
 from plant_app.defaults.catalogue import CATALOGUE  # noqa: E402
 from plant_app.defaults.functions import FUNCTIONS  # noqa: E402
@@ -43,10 +44,12 @@ KEYWORDS: dict[str, Any] = {
 SHIPPED = {"decisions_app/defaults/*.toml": {"label", "title", "words", "unit_words", "when", "root_causes"}}
 #: Stored states whose words pages show as they are: file, and the choices in it.
 CHOICES = {
-    "plant_app/models/people.py": {"Duty"},
+    "plant_app/models/people.py": {"Duty", "AbsenceKind"},
+    "plant_app/models/roster.py": {"PresenceKind"},
+    "notify_app/models/notices.py": {"NoticeStatus"},
     "exceptions_app/models/records.py": {"EventKind"},
     "exceptions_app/models/edi.py": {"EdiState"},
-    "exceptions_app/models/responses.py": {"TellingReason"},
+    "exceptions_app/models/responses.py": {"ResponseStatus", "TellingReason"},
     "decisions_app/models/approvals.py": {"ApprovalWhy", "ApprovalStatus"},
     "decisions_app/models/decisions.py": {"CheckResult"},
     "sequence_app/models.py": {"OverrideReason"},
@@ -165,6 +168,7 @@ def _page_sources() -> Iterator[tuple[str, str, bytes]]:
     yield _words_of(
         "boards_app/wording.py", [one.words for looks in LOOKS.values() for one in looks.values()]
     )
+    yield _words_of("decisions_app/reversals.py", [one.words for one in POSTINGS.values()])
     yield _words_of("erp_sync/kinds.py", KIND_NAMES.values())
     yield _words_of("plant_app/defaults/functions.py", [name for _code, name, _short in FUNCTIONS])
     yield _words_of(

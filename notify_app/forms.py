@@ -3,22 +3,25 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from notify_app.manners import OUTWARD, URGENCIES, Manner
 from notify_app.services.wishes import FEWEST, MOST
 
-WORDS = {"push": "Push", "phone": "Text message", "chat": "Chat", "email": "E-mail"}
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-OVERRIDES = [("critical", "only what is critical"), ("high", "critical and high"), ("normal", "all but low")]
+WORDS = {"push": _("Push"), "phone": _("Text message"), "chat": _("Chat"), "email": _("E-mail")}
+DAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+OVERRIDES = [
+    ("critical", _("only what is critical")), ("high", _("critical and high")), ("normal", _("all but low")),
+]  # fmt: skip
 
 
 class WaysForm(forms.Form):
     """Channels by urgency, their order, what disturbs, and how many come one by one."""
 
-    override = forms.ChoiceField(choices=OVERRIDES, label="Disturb me all the same for", required=False)
+    override = forms.ChoiceField(choices=OVERRIDES, label=_("Disturb me all the same for"), required=False)
     most = forms.IntegerField(
-        min_value=FEWEST, max_value=MOST, required=False, label="New records in ten minutes, one by one",
-        help_text="What comes beyond that and may wait arrives as one message.",
+        min_value=FEWEST, max_value=MOST, required=False, label=_("New records in ten minutes, one by one"),
+        help_text=_("What comes beyond that and may wait arrives as one message."),
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,13 +52,13 @@ class WishesForm(WaysForm):
     """A person's own, with do-not-disturb hours."""
 
     quiet_from = forms.TimeField(
-        required=False, label="From", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+        required=False, label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     quiet_until = forms.TimeField(
-        required=False, label="Until", widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+        required=False, label=_("Until"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
     )
     quiet_days = forms.TypedMultipleChoiceField(
-        choices=list(enumerate(DAYS)), coerce=int, required=False, label="On the days it begins",
+        choices=list(enumerate(DAYS)), coerce=int, required=False, label=_("On the days it begins"),
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
 
@@ -67,15 +70,15 @@ class WishesForm(WaysForm):
 class AddressForm(forms.Form):
     """A new address. Its URL is typed like a password and never comes back."""
 
-    label = forms.CharField(max_length=60, required=False, label="What you call it")
+    label = forms.CharField(max_length=60, required=False, label=_("What you call it"))
     url = forms.CharField(
-        max_length=1000, label="Apprise address", strip=True,
+        max_length=1000, label=_("Apprise address"), strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="For example twilio://…, slack://…, tgram://…; one receiver each. It is kept secret.",
+        help_text=_("For example twilio://…, slack://…, tgram://…; one receiver each. It is kept secret."),
     )  # fmt: skip
     channel = forms.ChoiceField(
-        choices=[("", "as the service is"), ("chat", "Chat"), ("phone", "Text message or call")], required=False,
-        label="Counts as",
+        choices=[("", _("as the service is")), ("chat", _("Chat")), ("phone", _("Text message or call"))],
+        required=False, label=_("Counts as"),
     )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ class FunctionDefaultAdmin(ModelAdmin):
 
     def _words(self, row: FunctionDefault, urgency: str) -> str:
         manner = manners.merged({"channels": row.channels})
-        return ", ".join(WORDS[code] for code in manner.channels[urgency]) or "portal only"
+        return ", ".join(str(WORDS[code]) for code in manner.channels[urgency]) or "portal only"
 
     @admin.display(description="critical")
     def critical(self, row: FunctionDefault) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core import clock
 from decisions_app.models import HandoverSheet
 from decisions_app.selectors import open_tasks_for
@@ -76,7 +78,7 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
         proposed = Recommendation.objects.filter(site=frame.site, status=RecommendationStatus.PROPOSED)
         places["sequence"] = proposed.count() or None
     return {
-        "site": home.name if frame.site and home else "All sites" if frame.sites else "Execution layer",
+        "site": home.name if frame.site and home else _("All sites") if frame.sites else "Execution layer",
         "company": home.enterprise.name if home else "",
         "shift": _shift(home, frame.now),
         "counts": places,

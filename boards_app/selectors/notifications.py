@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop
+
 from notify_app.forms import WORDS, AddressForm, WishesForm, initial_of
 from notify_app.manners import OUTWARD, URGENCIES
 from notify_app.models import Preference
@@ -12,10 +14,10 @@ from plant_app.models import User
 
 _GLYPHS = {"push": "tablet-smartphone", "phone": "phone", "chat": "message-square", "email": "mail"}
 _NONE = {
-    "push": "no device yet",
-    "phone": "no number yet",
-    "chat": "no address yet",
-    "email": "no address yet",
+    "push": gettext_noop("no device yet"),
+    "phone": gettext_noop("no number yet"),
+    "chat": gettext_noop("no address yet"),
+    "email": gettext_noop("no address yet"),
 }
 
 
@@ -38,7 +40,9 @@ def notifications_page(
     form = form or WishesForm(initial=initial_of(ways.manner(user)))
     available = ways.available(user)
     columns = [
-        Column(code, WORDS[code], _GLYPHS[code], code in available, "" if code in available else _NONE[code])
+        Column(
+            code, str(WORDS[code]), _GLYPHS[code], code in available, "" if code in available else _NONE[code]
+        )
         for code in OUTWARD
     ]
     chosen = {urgency: form[urgency].value() or [] for urgency in URGENCIES}

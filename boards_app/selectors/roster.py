@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
+
 from boards_app.selectors.frame import Frame
 from core.errors import NotFound
 from plant_app.models import (
@@ -38,7 +41,6 @@ from plant_app.selectors import (
 
 AHEAD: Final = timedelta(days=14)
 MOST_CHANGES: Final = 12
-_LEVELS: Final = "the ladder's next level is asked at once"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def who_page(frame: Frame, *, shift: str = "", day: date | None = None, function
     """What the page shows for the running shift, or the one of code `shift` that begins on `day`. Some 25 queries."""
     site = frame.home
     if site is None:
-        raise NotFound("roster.no_site", "You work at no site yet.")
+        raise NotFound("roster.no_site", _("You work at no site yet."))
     book = ShiftBook.of(site)
     turns = _turns(book, frame.now, shift, day)
     turn = next((one for one in turns if one.here), None)
@@ -143,10 +145,11 @@ def _nobody(post: Post, duties: DutyBook, book: ShiftBook, at: datetime) -> str:
         opens = duties.calendar(post.duty, book).opens(at)
         if opens is not None and opens > at:
             local = opens.astimezone(book.zone)
-            return f"Not in its hours: told from {local:%a %H:%M}; critical cases go to the next level"
+            words = _("Not in its hours: told from {time}; critical cases go to the next level")
+            return words.format(time=format_date(local, "D H:i"))
     if post.area is not None and duties.holders(post.duty, function_id=post.function.pk):
-        return "Nobody for this area; those of the whole site are asked"
-    return f"Nobody: {_LEVELS}"
+        return _("Nobody for this area; those of the whole site are asked")
+    return _("Nobody: the ladder's next level is asked at once")
 
 
 def _mine(frame: Frame, site: Site) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from boards_app.selectors.frame import Frame, frame_for, nav_for
@@ -141,5 +142,5 @@ def typed_moment(raw: str, zone: str) -> datetime | None:
     except ValueError:
         found = None
     if found is None:
-        raise InvalidInput("request.moment", "That is not a date and time.")
+        raise InvalidInput("request.moment", _("That is not a date and time."))
     return found.replace(tzinfo=ZoneInfo(zone)) if found.tzinfo is None else found

@@ -4,6 +4,7 @@ import json
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from boards_app.selectors.frame import Frame
@@ -25,7 +26,7 @@ def notifications(request: HttpRequest, frame: Frame) -> HttpResponse:
         return show(request, TEMPLATE, frame, notifications_page(frame.user))
     if "default" in request.POST:
         services.forget_wishes(user=frame.user)
-        messages.success(request, "You are told as your function's default says.")
+        messages.success(request, _("You are told as your function's default says."))
         return HttpResponseRedirect(PAGE)
     form = WishesForm(request.POST)
     if form.is_valid():
@@ -34,7 +35,7 @@ def notifications(request: HttpRequest, frame: Frame) -> HttpResponse:
         except InvalidInput as error:
             _explain(form, error)
         else:
-            messages.success(request, "Kept: from now on you are told this way.")
+            messages.success(request, _("Kept: from now on you are told this way."))
             return HttpResponseRedirect(PAGE)
     return show(request, TEMPLATE, frame, notifications_page(frame.user, form), status=422)
 
@@ -54,7 +55,7 @@ def add_address(request: HttpRequest, frame: Frame) -> HttpResponse:
         except InvalidInput as error:
             form.add_error("url", f"{error.message} {error.hint}")
         else:
-            messages.success(request, "Added. Send yourself a test to be sure.")
+            messages.success(request, _("Added. Send yourself a test to be sure."))
             return HttpResponseRedirect(PAGE)
     return show(
         request, TEMPLATE, frame, notifications_page(frame.user, address_form=form), status=422
@@ -66,7 +67,7 @@ def add_address(request: HttpRequest, frame: Frame) -> HttpResponse:
 def remove_address(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
     """Take one of the person's addresses out of use."""
     services.remove_address(address_id=pk, user=frame.user)
-    messages.success(request, "Removed.")
+    messages.success(request, _("Removed."))
     return HttpResponseRedirect(PAGE)
 
 
@@ -76,9 +77,9 @@ def send_test(request: HttpRequest, frame: Frame, pk: int | None = None) -> Http
     """Send a test by one address, by mail without one, and show the provider's answer."""
     taken, answer = services.send_test_notice(user=frame.user, address_id=pk)
     if taken:
-        messages.success(request, f"Sent. The answer: {answer}")
+        messages.success(request, _("Sent. The answer: {answer}").format(answer=answer))
     else:
-        messages.error(request, f"Not sent. The answer: {answer}")
+        messages.error(request, _("Not sent. The answer: {answer}").format(answer=answer))
     return HttpResponseRedirect(PAGE)
 
 
@@ -92,7 +93,7 @@ def device(request: HttpRequest, frame: Frame) -> HttpResponse:
             user=frame.user, subscription=told["subscription"], label=str(told.get("label", ""))
         )
     except (ValueError, KeyError, TypeError):
-        return JsonResponse({"title": "This is no push subscription."}, status=400)
+        return JsonResponse({"title": _("This is no push subscription.")}, status=400)
     except DomainError as error:
         return JsonResponse({"title": error.message, "detail": error.hint}, status=error.status)
     return JsonResponse({"id": kept.pk}, status=201)

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors.frame import Frame
@@ -41,13 +43,13 @@ def act(request: HttpRequest, frame: Frame, verb: str) -> HttpResponse:
     """One change of the calendar; who may make it is the services' word."""
     site = frame.home
     if site is None:
-        raise NotFound("roster.no_site", "You work at no site yet.")
+        raise NotFound("roster.no_site", _("You work at no site yet."))
     require(frame.user, "people.view", site)
     return done(request, _VERBS[verb](request, frame, site) if verb in _VERBS else _unknown())
 
 
 def _unknown() -> str:
-    raise NotFound("request.verb", "There is no such button.")
+    raise NotFound("request.verb", _("There is no such button."))
 
 
 def _away(request: HttpRequest, frame: Frame, site: Site) -> str:
@@ -58,18 +60,19 @@ def _away(request: HttpRequest, frame: Frame, site: Site) -> str:
         end=_moment(request, "end", frame), cover=cover,
     )  # fmt: skip
     until = absence.end.astimezone(ZoneInfo(frame.zone))
-    return f"{person} is away until {until:%a %H:%M}. Open work passes on."
+    words = _("{person} is away until {time}. Open work passes on.")
+    return words.format(person=person, time=format_date(until, "D H:i"))
 
 
 def _back(request: HttpRequest, frame: Frame, site: Site) -> str:
     services.say_back(absence_id=_number(request, "absence"), site=site, actor=frame.user)
-    return "Back."
+    return _("Back.")
 
 
 def _cover(request: HttpRequest, frame: Frame, site: Site) -> str:
     cover = _person(request, "cover") if request.POST.get("cover") else None
     services.set_cover(absence_id=_number(request, "absence"), site=site, cover=cover, actor=frame.user)
-    return f"{cover} stands in." if cover else "Nobody stands in."
+    return _("{person} stands in.").format(person=cover) if cover else _("Nobody stands in.")
 
 
 def _take(request: HttpRequest, frame: Frame, site: Site) -> str:
@@ -77,7 +80,7 @@ def _take(request: HttpRequest, frame: Frame, site: Site) -> str:
     taker = _person(request, "taker") if request.POST.get("taker") else frame.user
     person = _person(request, "person")
     services.take_shift(taker=taker, person=person, site=site, shift=shift, day=day, actor=frame.user)
-    return f"{taker} takes the shift of {person}."
+    return _("{taker} takes the shift of {person}.").format(taker=taker, person=person)
 
 
 def _ask(request: HttpRequest, frame: Frame, site: Site) -> str:
@@ -88,22 +91,22 @@ def _ask(request: HttpRequest, frame: Frame, site: Site) -> str:
         asker=frame.user, partner=partner, site=site, shift=shift, day=day, return_shift=back[0],
         return_day=back[1], actor=frame.user,
     )  # fmt: skip
-    return f"{partner} is asked."
+    return _("{person} is asked.").format(person=partner)
 
 
 def _accept(request: HttpRequest, frame: Frame, site: Site) -> str:
     services.answer_swap(swap_id=_number(request, "swap"), actor=frame.user, accept=True)
-    return "Swapped."
+    return _("Swapped.")
 
 
 def _refuse(request: HttpRequest, frame: Frame, site: Site) -> str:
     services.answer_swap(swap_id=_number(request, "swap"), actor=frame.user, accept=False)
-    return "Refused."
+    return _("Refused.")
 
 
 def _withdraw(request: HttpRequest, frame: Frame, site: Site) -> str:
     services.withdraw_swap(swap_id=_number(request, "swap"), actor=frame.user)
-    return "Taken back."
+    return _("Taken back.")
 
 
 _VERBS = {
@@ -122,7 +125,7 @@ def _number(request: HttpRequest, name: str) -> int:
 def _person(request: HttpRequest, name: str) -> User:
     found = User.objects.filter(pk=_number(request, name), is_active=True).first()
     if found is None:
-        raise InvalidInput("roster.unknown_person", "There is no such person.")
+        raise InvalidInput("roster.unknown_person", _("There is no such person."))
     return found
 
 
@@ -134,7 +137,7 @@ def _stint(request: HttpRequest, name: str, site: Site) -> tuple[Shift, date]:
     except ValueError:
         when = None
     if shift is None or when is None:
-        raise InvalidInput("roster.no_such_shift", "Say which shift.")
+        raise InvalidInput("roster.no_such_shift", _("Say which shift."))
     return shift, when
 
 
@@ -145,4 +148,4 @@ def _moment(request: HttpRequest, name: str, frame: Frame) -> datetime | None:
     try:
         return datetime.fromisoformat(raw).replace(tzinfo=ZoneInfo(frame.zone))
     except ValueError:
-        raise InvalidInput("roster.no_moment", "That is no date and time.") from None
+        raise InvalidInput("roster.no_moment", _("That is no date and time.")) from None
