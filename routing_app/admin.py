@@ -90,7 +90,7 @@ class RuleAdmin(ConfigAdmin):
 
     class Media:
         css = {"all": ("routing_app/rules.css",)}
-        js = ("routing_app/picks.js", "routing_app/rules.js", "routing_app/order.js")
+        js = ("routing_app/picks.js", "routing_app/rules.js", "routing_app/order.js", "routing_app/checks.js")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
         found: QuerySet[Rule] = super().get_queryset(request)
@@ -110,6 +110,7 @@ class RuleAdmin(ConfigAdmin):
         pages: list[tuple[str, str, Any]] = [
             ("try/", "try", admin_pages.try_page),
             ("publish/", "publish", admin_pages.publish_page),
+            ("checks/", "checks", admin_pages.checks_view),
             ("publish/ask/", "ask", admin_pages.ask_view),
             ("publish/<int:pk>/<slug:answer>/", "answer", admin_pages.answer_view),
             ("matrix/", "matrix", admin_matrix.matrix_page),

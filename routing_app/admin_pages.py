@@ -28,8 +28,8 @@ from routing_app.selectors import (
     draft_spec,
     latest_version,
     may_edit_rules,
-    problems_of,
     second_person_wanted,
+    spec_digest,
     waiting_approval,
 )
 from routing_app.sentences import explain_line, sentence
@@ -55,14 +55,29 @@ def administrator(request: HttpRequest) -> User:
 
 
 def draft_state() -> dict[str, Any]:
-    """What the head of the rule list says about draft and version."""
+    """What the head of the rule list says about draft and version; the checks as they are kept, never made here."""
     spec = draft_spec()
     return {
         "version": latest_version(),
         "changes": draft_changes(spec),
-        "problems": problems_of(spec),
-        "count": len(spec.rules),
+        "checked": services.kept_checks(spec),
+        "digest": spec_digest(spec),
     }
+
+
+@require_GET
+def checks_view(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The line about the checks of the draft as it is now, made where none are kept or they are old: a page fetches it
+    once it is shown. `digest` names the state the page shows, so that it hears of an edit made meanwhile.
+    """
+    administrator(request)
+    spec = draft_spec()
+    checked = services.kept_checks(spec)
+    if checked is None or not checked.fresh:
+        checked = services.check_draft(spec)
+    shown = request.GET.get("digest", "")
+    context = {"checked": checked, "moved": bool(shown) and shown != checked.digest}
+    return TemplateResponse(request, "admin/routing_app/_checked.html", context)
 
 
 @require_GET
@@ -130,11 +145,16 @@ def publish_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         messages.success(request, f"Version {version.number} routes from now on.")
         return redirect(CHANGELIST)
     waiting = waiting_approval()
+    spec = draft_spec()
+    checked = services.check_draft(spec)
     context = {
         **site.each_context(request),
         "title": "Publish the draft",
         "opts": Rule._meta,
-        **draft_state(),
+        "version": latest_version(),
+        "changes": draft_changes(spec),
+        "checked": checked,
+        "problems": checked.problems,
         "second_person": second_person_wanted(),
         "waiting": waiting,
         "stale": waiting is not None and services.approval_is_stale(waiting),
@@ -142,7 +162,7 @@ def publish_page(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "author": actor.pk in draft_authors(),
         "answered": RuleApproval.objects.filter(status="refused").select_related("decided_by").first(),
     }
-    context["blocked"] = any(problem.level == "error" for problem in context["problems"])
+    context["blocked"] = checked.errors > 0
     return TemplateResponse(request, "admin/routing_app/publish.html", context)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import F, Func
+from django.db.models import Exists
 
 from core import clock
 from plant_app.models import Area, DutyAssignment, Shift, Site
@@ -50,29 +50,28 @@ def problems(spec: RulesetSpec, choices_of: Choices) -> list[Problem]:
 # --- facts ----------------------------------------------------------------------------------------------------
 def unseen_facts(spec: RulesetSpec) -> list[Problem]:
     """Rules that ask about a fact no stored case of the last 90 days had; silent where no case is stored. One query."""
-    since = clock.now() - timedelta(days=SEEN_DAYS)
-    rows = RoutingCase.objects.filter(created_at__gte=since).order_by()
-    seen = set(
-        rows.annotate(key=Func(F("facts"), function="jsonb_object_keys"))
-        .values_list("key", flat=True)
-        .distinct()
-    )
-    if not seen:
-        return []
     asked: dict[str, list[RuleSpec]] = {}
     for rule in _speaking(spec):
         for fact in dict.fromkeys(condition.fact for condition in rule.conditions):
-            if fact not in seen and fact in catalogue.CATALOGUE:
+            if fact in catalogue.CATALOGUE:
                 asked.setdefault(fact, []).append(rule)
+    rows = RoutingCase.objects.filter(created_at__gte=clock.now() - timedelta(days=SEEN_DAYS)).order_by()
+    # Each answer ends at the first case that has the fact; listing every key of every case takes seconds.
+    probes = {f"had_{fact}": Exists(rows.filter(facts__has_key=fact)) for fact in asked}
+    found = RoutingCase.objects.order_by("pk").annotate(**probes, stored=Exists(rows))
+    had = found.values("stored", *probes).first()
+    if had is None or not had["stored"]:
+        return []
     return [
         Problem(
             WARNING,
             "fact_unseen",
             f"No case of the last {SEEN_DAYS} days had “{catalogue.CATALOGUE[fact].label}”, which {_names(rules)} "
-            f"ask{'s' if len(rules) == 1 else ''} about.",
+            f"ask{_s(rules)} about.",
             rules[0].code,
         )
         for fact, rules in asked.items()
+        if not had[f"had_{fact}"]
     ]  # fmt: skip
 
 
@@ -127,13 +126,14 @@ def unstaffed(spec: RulesetSpec) -> list[Problem]:
     for role, rules in roles.items():
         gone = _without({role}, rules, shifts, held, places)
         if gone:
-            text = f"Nobody is {words.label_of(words.ROLES, role)} in {', '.join(gone)}; {_names(rules)} need one."
+            name = words.label_of(words.ROLES, role)
+            text = f"Nobody is {name} in {', '.join(gone)}; {_names(rules)} need{_s(rules)} one."
             found.append(Problem(WARNING, "role_off_shift", text, rules[0].code))
     for code, rules in ladders.items():
         ladder = by_code.get(code)
         gone = _without(_climbed(ladder), rules, shifts, held, places) if ladder else []
         if gone:
-            text = f"Ladder {code} wakes no one in {', '.join(gone)}; {_names(rules)} climb it."
+            text = f"Ladder {code} wakes no one in {', '.join(gone)}; {_names(rules)} climb{_s(rules)} it."
             found.append(Problem(WARNING, "ladder_off_shift", text, rules[0].code))
     return found
 
@@ -223,6 +223,10 @@ def _case_words(type_code: str, site: str) -> str:
 
 def _speaking(spec: RulesetSpec) -> list[RuleSpec]:
     return [rule for rule in spec.rules if rule.enabled]
+
+
+def _s(rules: list[RuleSpec]) -> str:
+    return "s" if len(rules) == 1 else ""
 
 
 def _names(rules: list[RuleSpec]) -> str:

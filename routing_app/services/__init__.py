@@ -2,6 +2,7 @@
 
 from routing_app.services.approving import approval_is_stale, approve, ask_approval, send_back, withdraw
 from routing_app.services.backtesting import Backtest, backtest
+from routing_app.services.checking import Checked, check_draft, kept_checks
 from routing_app.services.drafting import (
     apply_ruleset,
     clone_rule,
@@ -27,6 +28,7 @@ __all__ = [
     "CONTENT_TYPES",
     "FORMATS",
     "Backtest",
+    "Checked",
     "FileFaults",
     "Routed",
     "Tried",
@@ -36,8 +38,10 @@ __all__ = [
     "approve",
     "ask_approval",
     "backtest",
+    "check_draft",
     "clone_rule",
     "export_file",
+    "kept_checks",
     "load_default_rules",
     "move_rule",
     "next_order",

@@ -1,15 +1,20 @@
 """The rule editor as an administrator uses it, and that nobody else can."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from core import clock
 from plant_app.models import User
-from routing_app import services
+from routing_app import selectors, services
 from routing_app.models import ClockLimit, Ladder, RoutingCase, Rule, RuleVersion
-from routing_app.selectors import draft_spec
+from routing_app.ruleset import RulesetSpec
+from routing_app.selectors import draft_spec, spec_digest
+from routing_app.services import checking
 
 LIST = "admin:routing_app_rule_changelist"
 
@@ -50,7 +55,7 @@ def test_the_list_reads_as_sentences_in_order(admin_pages: Client, published: Ru
 def test_the_list_costs_a_bounded_number_of_queries(
     admin_pages: Client, published: RuleVersion, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(24):
         admin_pages.get(reverse(LIST))
 
 
@@ -325,3 +330,70 @@ def test_versions_and_cases_are_read_only(admin_pages: Client, published: RuleVe
         admin_pages.post(reverse("admin:routing_app_ruleversion_delete", args=[published.pk])).status_code
         == 403
     )
+
+
+def test_the_list_shows_kept_checks_and_never_makes_them(
+    admin_pages: Client,
+    published: RuleVersion,
+    django_assert_max_num_queries: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(checking, "problems_of", lambda spec: made.append(1) or selectors.problems_of(spec))
+    forget(draft_spec())
+
+    with django_assert_max_num_queries(24):
+        first = admin_pages.get(reverse(LIST))
+
+    assert "Not checked since the last edit" in first.content.decode()
+    assert made == []
+    with clock.travel(datetime(2026, 11, 17, 9, 14, tzinfo=UTC)):
+        line = admin_pages.get(reverse("admin:routing_app_rule_checks"), {"digest": first.context["digest"]})
+        with django_assert_max_num_queries(24):
+            shown = admin_pages.get(reverse(LIST)).content.decode()
+        again = admin_pages.get(reverse("admin:routing_app_rule_checks"))
+    state = spec_digest(draft_spec())[:7]
+    findings = f"{len(selectors.problems_of(draft_spec()))} findings"
+    for text in (line.content.decode(), shown, again.content.decode()):
+        assert findings in text
+        assert f"draft as shown (state {state}), checked 17 Nov, 09:14 UTC" in text
+    assert "data-fresh" in shown
+    assert made == [1]
+
+
+def test_an_edit_shows_no_findings_of_the_draft_before_it(
+    admin_pages: Client, published: RuleVersion, planner: User
+) -> None:
+    before = spec_digest(draft_spec())
+    services.check_draft()
+    Rule.objects.filter(code="downtime").update(name="Machine stands")
+    forget(draft_spec())
+
+    listed = admin_pages.get(reverse(LIST)).content.decode()
+    line = admin_pages.get(reverse("admin:routing_app_rule_checks"), {"digest": before}).content.decode()
+    other = Client()
+    other.force_login(planner)
+
+    assert "Not checked since the last edit" in listed
+    assert "data-fresh" not in listed
+    assert "The draft was changed meanwhile" in line
+    assert other.get(reverse("admin:routing_app_rule_checks")).status_code == 403
+
+
+def test_old_checks_are_shown_with_their_age_and_made_anew(
+    admin_pages: Client, published: RuleVersion
+) -> None:
+    with clock.travel(datetime(2026, 11, 17, 9, 14, tzinfo=UTC)):
+        services.check_draft()
+    with clock.travel(datetime(2026, 11, 17, 9, 30, tzinfo=UTC)):
+        listed = admin_pages.get(reverse(LIST)).content.decode()
+        line = admin_pages.get(reverse("admin:routing_app_rule_checks")).content.decode()
+
+    assert "checked 17 Nov, 09:14 UTC" in listed
+    assert "data-fresh" not in listed
+    assert "checked 17 Nov, 09:30 UTC" in line
+
+
+def forget(spec: RulesetSpec) -> None:
+    """Nothing is kept of this draft state, whatever tests ran before."""
+    cache.delete(f"rule-checks:{spec_digest(spec)}")

@@ -98,7 +98,7 @@ def test_a_role_nobody_holds_on_a_shift_is_named_with_the_shift(shifts: Site) ->
     found = coverage.unstaffed(_spec(_rule()))
 
     assert _codes(found) == [("role_off_shift", "mine")]
-    assert found[0].text == "Nobody is technician in Night at RHF; rule 1 “Mine” need one."
+    assert found[0].text == "Nobody is technician in Night at RHF; rule 1 “Mine” needs one."
     _hold(shifts, "technician", "N")
     assert coverage.unstaffed(_spec(_rule())) == []
 
@@ -134,7 +134,9 @@ def test_a_ladder_that_wakes_no_one_on_a_shift_is_named(shifts: Site) -> None:
         if one.code == "ladder_off_shift"
     ]
 
-    assert [one.text for one in found] == ["Ladder MNT wakes no one in Night at RHF; rule 1 “Mine” climb it."]
+    assert [one.text for one in found] == [
+        "Ladder MNT wakes no one in Night at RHF; rule 1 “Mine” climbs it."
+    ]
     _hold(shifts, "engineer", "N")
     assert "ladder_off_shift" not in dict(_codes(coverage.unstaffed(_spec(_rule(ladder="MNT"), ladder))))
 
