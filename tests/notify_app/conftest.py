@@ -1,5 +1,6 @@
-"""A real mail server that keeps what it is given, and can be told to refuse or to be away."""
+"""A real mail server that keeps what it is given, and can be told to refuse, to stall, to hang up, to be away."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +16,18 @@ from tests.decisions_app.conftest import plant, report  # noqa: F401  (the same 
 
 @dataclass
 class Mailbox:
-    """What has arrived; `refuse` holds addresses the server does not know."""
+    """What has arrived; `refuse` holds addresses the server does not know.
+
+    `later`: mails it asks to be sent later; `stall`: it takes the words and never says so; `hang_up`: mails it takes
+    and drops the line after.
+    """
 
     mails: list[EmailMessage] = field(default_factory=list)
     refuse: set[str] = field(default_factory=set)
     controller: Controller | None = None
+    later: int = 0
+    stall: bool = False
+    hang_up: int = 0
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refuse:
@@ -28,7 +36,15 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.later:
+            self.later -= 1
+            return "451 too busy, come again"
+        while self.stall:
+            await asyncio.sleep(0.05)
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        if self.hang_up:
+            self.hang_up -= 1
+            server.transport.abort()
         return "250 kept"
 
     def to(self, address: str) -> list[EmailMessage]:

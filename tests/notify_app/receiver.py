@@ -29,12 +29,15 @@ class Arrived:
 
 @dataclass
 class Receiver:
-    """`answers`: path -> (status, headers) in turn, the last one for good; `stall`: paths that never answer."""
+    """`answers`: path -> (status, headers) in turn, the last one for good; `stall`: paths that never answer;
+    `hang_up`: path -> how often what was taken is left without an answer.
+    """
 
     url: str = ""
     arrived: list[Arrived] = field(default_factory=list)
     answers: dict[str, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
     stall: set[str] = field(default_factory=set)
+    hang_up: dict[str, int] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
 
     def at(self, path: str) -> list[Arrived]:
@@ -56,6 +59,9 @@ def receiver() -> Iterator[Receiver]:
             book.arrived.append(Arrived(path, {k.lower(): v for k, v in self.headers.items()}, body))
             if path in book.stall:
                 book.over.wait(60)
+            if book.hang_up.get(path):
+                book.hang_up[path] -= 1
+                return
             queue = book.answers.get(path, [])
             status, headers = (queue.pop(0) if len(queue) > 1 else queue[0]) if queue else (201, {})
             self.send_response(status)

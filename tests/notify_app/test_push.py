@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from tests.decisions_app.conftest import Report, response_of
 from tests.notify_app.conftest import Mailbox
 from tests.notify_app.receiver import Device, Receiver, receiver
 from tests.plant_fixtures import KolbeMini
+from tests.tls_front import TlsFront
 
 DOWN = "press 4 down, hydraulic leak"
 
@@ -210,3 +212,68 @@ def test_who_may_not_open_the_record_gets_its_number_only(
     assert note["title"] == f"{exception.ref}: sign in to read it"
     assert exception.title not in json.dumps(note)
     assert note["actions"] == []
+
+
+def test_each_answer_of_a_push_service_is_taken_as_the_standard_means_it(
+    keller: User, plant: KolbeMini, service: Receiver, report: Report
+) -> None:
+    """RFC 8030: 201 with the message's address, 404 for a subscription that is over, 413 for too much."""
+    vogel = plant.people["ingrid.vogel"]
+    phone, tablet, desk = (device_of(keller, service, name) for name in ("phone", "tablet", "desk"))
+    kiosk = device_of(vogel, service, "kiosk")
+    service.answers[phone.path] = [(404, {})]
+    service.answers[tablet.path] = service.answers[kiosk.path] = [(413, {})]
+    service.answers[desk.path] = [(201, {"Location": f"{service.url}/message/1"})]
+    report(DOWN)
+    services.send_push()
+    notice, other = pushed(keller), pushed(vogel)
+    assert notice.status == "sent"
+    detail = notice.deliveries.get().detail
+    for words in (
+        "1 of 3 devices",
+        "knows this device no more (404)",
+        "refused it (413)",
+        "accepted it (201)",
+    ):
+        assert words in detail
+    # only the one that is over is given up
+    assert set(Address.objects.live().values_list("label", flat=True)) == {"tablet", "desk", "kiosk"}
+    assert Address.objects.get(label="phone").secret == ""
+    # what was too much is never sent again as it is
+    assert (other.status, other.deliveries.get().permanent) == ("failed", True)
+    with time_machine.travel(clock.now() + timedelta(hours=1), tick=True):
+        services.send_push()
+    assert len(service.arrived) == 4
+    assert all(len(one.body) <= 4096 for one in service.arrived)  # what a service must take
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("120", 120.0), ("Tue, 03 Mar 2026 09:01:30 GMT", 90.0), ("Tue, 03 Mar 2026 08:00:00 GMT", 0.0),
+     ("soon", None), ("-1", None), ("99999999", None), ("", None)],
+)  # fmt: skip
+def test_how_long_a_service_asks_to_wait(said: str, seconds: float | None) -> None:
+    now = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+    assert push.retry_after({"retry-after": said}, now) == seconds
+
+
+def test_over_tls_nothing_leaves_for_a_service_nobody_vouches_for(
+    keller: User, service: Receiver, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TlsFront(service.url, tmp_path) as front:
+        settings.PUSH_SERVICES = [front.url]
+        device = Device(service, "phone")
+        subscription = {**device.subscription, "endpoint": f"{front.url}{device.path}"}
+        address = services.subscribe(user=keller, subscription=subscription)
+        taken, said = services.send_test_notice(user=keller, address_id=address.pk)
+        assert (taken, service.arrived) == (False, [])
+        assert "did not answer" in said
+        # with an authority this machine trusts it arrives, signed for exactly this service
+        monkeypatch.setattr("certifi.where", lambda: str(front.authority))
+        with clock.travel(clock.now() + timedelta(minutes=1)):
+            assert services.send_test_notice(user=keller, address_id=address.pk)[0] is True
+    (came,) = service.at(device.path)
+    assert device.read(came.body)["title"] == "A test of the execution layer"
+    assert Vapid02.verify(came.headers["authorization"])
+    token = dict(part.strip().split("=", 1) for part in came.headers["authorization"][6:].split(","))["t"]
+    assert json.loads(b64urldecode(token.split(".")[1].encode()))["aud"] == front.url

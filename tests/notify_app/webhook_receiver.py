@@ -9,6 +9,8 @@ from typing import Any
 #: status, headers, body; None: say nothing until the receiver is closed
 Reply = tuple[int, dict[str, str], bytes] | None
 OK: Reply = (200, {}, b"thanks")
+#: Take it and hang up without a word.
+HANG_UP: Reply = (0, {}, b"")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Receiver:
                 reply = receiver.answer(got)
                 if reply is None:
                     receiver.released.wait(60)
+                    return
+                if reply is HANG_UP:
                     return
                 status, headers, text = reply
                 self.send_response(status)
