@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from core.errors import DomainError
 from notify_app import services
 from notify_app.models import Notice
+from plant_app.languages import speak
 
 
 @require_safe
@@ -29,6 +30,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         notice = services.notice_of(token)
     except DomainError as error:
         return render(request, "notify_app/answer.html", {"error": error}, status=error.status)
+    speak(notice.person)
     if request.method != "POST":
         return _page(request, notice)
     try:

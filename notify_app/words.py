@@ -1,4 +1,4 @@
-"""The words of a notice: what happened, what is asked of whom by when. Pure.
+"""The words of a notice: what happened, what is asked of whom by when. Pure, but for the catalogue of labels.
 
 Short, in the plant's words, the reference first so that it can be said aloud; never more than a phone's lock screen
 shows in the subject.
@@ -7,6 +7,8 @@ shows in the subject.
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext
 
 
 @dataclass(frozen=True)
@@ -35,25 +37,28 @@ def local(moment: datetime, zone: str) -> str:
 
 def subject(story: Story) -> str:
     """One line: urgency where it matters, reference, title, what is asked."""
-    prefix = {"critical": "Critical: ", "high": "Urgent: "}.get(story.urgency, "")
+    prefix = {"critical": gettext("Critical: "), "high": gettext("Urgent: ")}.get(story.urgency, "")
     return f"{prefix}{story.ref} {story.title}{_asked(story)}"[:200]
 
 
 def _asked(story: Story) -> str:
     if story.reason == "inform":
-        return " (for information)"
+        return gettext(" (for information)")
     if story.reason == "change":
         return ""
     if story.reason == "mention":
-        return ", you are named"
+        return gettext(", you are named")
     if story.acknowledge_by is None:
         return ""
-    return f", acknowledge by {local(story.acknowledge_by, story.zone)}"
+    return gettext(", acknowledge by {at}").format(at=local(story.acknowledge_by, story.zone))
 
 
 def body(story: Story) -> str:
     """The paragraph above the buttons."""
-    lines = [f"{story.type_name} at {story.place}, since {local(story.occurred_at, story.zone)}."]
+    what = gettext("{type} at {place}, since {at}.").format(
+        type=story.type_name, place=story.place, at=local(story.occurred_at, story.zone)
+    )
+    lines = [what]
     if story.note:
         lines.append(story.note)
     lines.append(_part(story))
@@ -61,23 +66,28 @@ def body(story: Story) -> str:
 
 
 def _part(story: Story) -> str:
-    owner = f"{story.owner} owns it." if story.owner else ""
+    owner = gettext("{who} owns it.").format(who=story.owner) if story.owner else ""
     if story.reason == "inform":
-        return f"For your information. {owner}".strip()
+        return _joined(gettext("For your information."), owner)
     if story.reason == "escalation":
-        return f"A limit has passed without an answer, so it comes to you. {owner}".strip()
+        return _joined(gettext("A limit has passed without an answer, so it comes to you."), owner)
     if story.reason == "undecided":
-        return f"It is still undecided at its limit, so it comes to you. {owner}".strip()
+        return _joined(gettext("It is still undecided at its limit, so it comes to you."), owner)
     if story.reason == "reroute":
-        return f"It was passed on to you. {owner}".strip()
+        return _joined(gettext("It was passed on to you."), owner)
     if story.reason == "shift":
-        return f"At the shift change it comes to you. {owner}".strip()
+        return _joined(gettext("At the shift change it comes to you."), owner)
     if story.reason == "reminder":
-        return f"A reminder: your answer is still missing. {owner}".strip()
+        return _joined(gettext("A reminder: your answer is still missing."), owner)
     if story.reason == "change":
         return owner
     if story.reason == "mention":
-        return "You were named in the talk on its page."
+        return gettext("You were named in the talk on its page.")
     if story.is_owner:
-        return "You own it: acknowledge, then decide."
-    return f"{story.function} is affected: please acknowledge. {owner}".strip()
+        return gettext("You own it: acknowledge, then decide.")
+    asked = gettext("{function} is affected: please acknowledge.").format(function=story.function)
+    return _joined(asked, owner)
+
+
+def _joined(said: str, owner: str) -> str:
+    return f"{said} {owner}".strip()

@@ -92,7 +92,7 @@ def _change(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> Di
         (
             str(row.pk),
             f"{label(row.function.name)}, "
-            f"{gettext('must acknowledge') if row.required else gettext('informed')}",
+            + (gettext("must acknowledge") if row.required else gettext("informed")),
         )
         for row in rows
     )

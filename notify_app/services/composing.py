@@ -9,15 +9,19 @@ from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext, gettext_noop, ngettext
 
+from core.languages import SOURCE, label
 from exceptions_app import services as exceptions
 from exceptions_app.selectors import visible_to
 from notify_app.channels.port import Letter, Target
 from notify_app.manners import urgency_of
 from notify_app.models import Address, Notice, NoticeChannel
 from notify_app.services.links import answer_url
+from plant_app.languages import own_language
 
-ANSWERS = (("acknowledge", "Acknowledge"), ("on_my_way", "On my way"))
+ANSWERS = (("acknowledge", gettext_noop("Acknowledge")), ("on_my_way", gettext_noop("On my way")))
 
 
 def letters_for(parcels: Sequence[Sequence[Notice]]) -> list[Letter]:
@@ -27,7 +31,12 @@ def letters_for(parcels: Sequence[Sequence[Notice]]) -> list[Letter]:
     notices = [notice for parcel in parcels for notice in parcel]
     devices = _devices(notices)
     closed = _closed(notices)
-    return [_letter(parcel, devices, closed) for parcel in parcels]
+    letters = []
+    for parcel in parcels:
+        reader = None if is_team(parcel[0]) else parcel[0].person
+        with translation.override(own_language(reader) or SOURCE):
+            letters.append(_letter(parcel, devices, closed))
+    return letters
 
 
 def _devices(notices: Iterable[Notice]) -> dict[int, list[Target]]:
@@ -74,16 +83,18 @@ def _letter(parcel: Sequence[Notice], devices: dict[int, list[Target]], closed: 
         return _digest(parcel, targets, closed)
     exception = first.exception
     url = page_of(first)
+    answers = tuple((code, gettext(said)) for code, said in ANSWERS)
     asks = first.response is not None and not is_team(first) and not first.response.answered
     if first.pk in closed:
-        subject, body, asks = f"{exception.ref}: sign in to read it", "You were told of this record.", False
+        subject = gettext("{ref}: sign in to read it").format(ref=exception.ref)
+        body, asks = gettext("You were told of this record."), False
         shown: dict[str, Any] = {"text": f"{subject}\n\n{url}\n", "html": ""}
     else:
         subject, body = first.subject, first.body
         shown = _mail(first, url) if first.channel == NoticeChannel.EMAIL else {}
     return Letter(
         mark=f"notice-{first.pk}", targets=targets, subject=subject, body=body, url=url,
-        urgency=urgency_of(first.urgency_rank), answers=ANSWERS if asks else (), **shown,
+        urgency=urgency_of(first.urgency_rank), answers=answers if asks else (), **shown,
     )  # fmt: skip
 
 
@@ -111,14 +122,16 @@ def _digest(parcel: Sequence[Notice], targets: tuple[Target, ...], closed: set[i
         place = found.work_centre or found.area or found.site
         hidden = notice.pk in closed
         line = {"notice": notice, "exception": found, "answer_url": page_of(notice), "hidden": hidden}
-        group = "Sign in to read" if hidden else f"{found.type.name}, {place}"
+        group = gettext("Sign in to read") if hidden else f"{label(found.type.name)}, {place}"
         groups.setdefault(group, []).append(line)
     first = parcel[0]
     urgent = any(notice.urgency_rank < 2 for notice in parcel)
     context = {
         "groups": groups, "count": len(parcel), "person": first.person, "urgent": urgent, "because": first.held_for
     }  # fmt: skip
-    subject = f"{len(parcel)} further exceptions" + ("" if urgent else ", none of them urgent")
+    subject = ngettext("{number} further exception", "{number} further exceptions", len(parcel)).format(
+        number=len(parcel)
+    ) + ("" if urgent else gettext(", none of them urgent"))
     lines = [
         f"{group}: {', '.join(line['exception'].ref for line in found)}" for group, found in groups.items()
     ]

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.http import base36_to_int, int_to_base36
+from django.utils.translation import gettext_noop
 
 from core import clock
 from core.errors import NotFound
@@ -58,7 +59,7 @@ def notice_of(token: str) -> Notice:
         raise NotFound(
             "notices.link_revoked",
             f"This is no longer yours to answer{now_with}.",
-            "Nothing is left to do here.",
+            gettext_noop("Nothing is left to do here."),
         )
     return notice
 
@@ -78,7 +79,9 @@ def reassigned(notice: Notice) -> str | None:
 
 def _refuse() -> NoReturn:
     raise NotFound(
-        "notices.link", "This link is not valid any more.", "Open the exception in the portal instead."
+        "notices.link",
+        gettext_noop("This link is not valid any more."),
+        gettext_noop("Open the exception in the portal instead."),
     ) from None
 
 

@@ -9,9 +9,11 @@ from typing import Final, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import translation
 
 from core import clock, due
 from core.hints import hint
+from core.languages import SOURCE, label
 from core.wake import wake
 from exceptions_app import services as exceptions
 from exceptions_app.models import Telling
@@ -21,6 +23,7 @@ from notify_app.manners import urgency_of
 from notify_app.models import Notice, NoticeChannel, NoticeStatus
 from notify_app.services.floods import NEEDED_ANYWAY, Floods, Hold
 from notify_app.services.ways import TeamWays, Ways, patience_until
+from plant_app.languages import own_language
 
 Row = TypeVar("Row")
 
@@ -109,29 +112,17 @@ def _notices_of(telling: Telling, ways: Ways, teams: TeamWays, hold: Hold | None
     if person is None:
         return []
     exception, response = telling.exception, telling.response
-    story = words.Story(
-        ref=exception.ref,
-        title=exception.title,
-        type_name=exception.type.name,
-        place=str(exception.work_unit or exception.work_centre or exception.area or exception.site),
-        urgency=exception.urgency,
-        occurred_at=exception.occurred_at,
-        zone=exception.site.timezone,
-        function=response.function.name if response else "",
-        reason=telling.reason,
-        acknowledge_by=response.acknowledge_due_at if response else None,
-        note=telling.text,
-        owner=str(exception.owner) if exception.owner else "",
-        is_owner=bool(response and response.is_owner),
-    )
+    with translation.override(own_language(person) or SOURCE):
+        story = _story(telling)
+        subject, body = words.subject(story), words.body(story)
     common = {
         "telling": telling,
         "exception": exception,
         "response": response,
         "person": person,
         "asked": response.person if response else None,
-        "subject": words.subject(story),
-        "body": words.body(story),
+        "subject": subject,
+        "body": body,
         "urgency_rank": telling.urgency_rank,
         "created_at": clock.now(),
     }
@@ -162,10 +153,37 @@ def _notices_of(telling: Telling, ways: Ways, teams: TeamWays, hold: Hold | None
                 )
             )  # fmt: skip
     notices += [
-        Notice(channel=address.channel, address=address, due_at=now, **common)
+        Notice(channel=address.channel, address=address, due_at=now, **(common | _for_many(telling)))
         for address in teams.of(telling)
     ]
     return notices
+
+
+def _story(telling: Telling) -> words.Story:
+    """What the notice may say, names of the plant in the language that is active."""
+    exception, response = telling.exception, telling.response
+    return words.Story(
+        ref=exception.ref,
+        title=exception.title,
+        type_name=label(exception.type.name),
+        place=str(exception.work_unit or exception.work_centre or exception.area or exception.site),
+        urgency=exception.urgency,
+        occurred_at=exception.occurred_at,
+        zone=exception.site.timezone,
+        function=label(response.function.name) if response else "",
+        reason=telling.reason,
+        acknowledge_by=response.acknowledge_due_at if response else None,
+        note=telling.text,
+        owner=str(exception.owner) if exception.owner else "",
+        is_owner=bool(response and response.is_owner),
+    )
+
+
+def _for_many(telling: Telling) -> dict[str, str]:
+    """The words for a team's channel, which people of several languages read: the source's."""
+    with translation.override(SOURCE):
+        story = _story(telling)
+        return {"subject": words.subject(story), "body": words.body(story)}
 
 
 def record_told(*, limit: int = 500) -> int:

@@ -12,6 +12,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 
 from boards_app import wording
+from boards_app.selectors.record.head import weighed
 from boards_app.selectors.risk import Risk
 from core.clock import minutes_between
 from core.languages import label, small
@@ -155,12 +156,10 @@ def route_of(exception: ExceptionRecord, user: User) -> dict[str, Any] | None:
         "version_url": "/admin/routing_app/ruleversion/" if can(user, "rule.view") and user.is_staff else "",
         "urgency": [
             gettext("{input}: {points} of {weight}").format(
-                input=label(one.get("label")),
-                points=round(float(one.get("points") or 0)),
-                weight=one.get("weight"),
+                input=label(one.label), points=round(one.points), weight=one.weight
             )
-            for one in outcome.get("urgency_inputs", ())
-            if float(one.get("points") or 0) > 0
+            for one in weighed(exception)[1]
+            if one.points > 0
         ],
         "foot": "" if not outcome.get("errors") else gettext("Some conditions could not be read."),
     }

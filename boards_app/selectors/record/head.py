@@ -1,22 +1,29 @@
 """The top of the exception page: where it stands, whose it is, how long is left, and what the reader does next.
 
-Reads what the record's row already loaded; no query of its own but the reader's roles.
+Reads what the record's row already loaded; of its own only the reader's roles and the newest weighing of its urgency.
 """
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 
-from boards_app import wording
+from boards_app import spoken, wording
 from boards_app.selectors.panel import clock_of
+from core import clock
+from core.clock import minutes_between
 from core.languages import label
 from decisions_app.models import Task
 from decisions_app.selectors import OptionView
 from decisions_app.services.causes import cause_wanted
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord, Response
-from plant_app.models import User
+from plant_app.models import Site, User
 from plant_app.selectors import can
+from routing_app.selectors import latest_evaluation
+from routing_app.urgency import Input, live_inputs
 
 UNDECIDED = (Status.OPEN, Status.ACKNOWLEDGED)
 _ORDER = (Status.OPEN, Status.ACKNOWLEDGED, Status.DECIDED, Status.RESOLVED, Status.CLOSED)
@@ -69,24 +76,53 @@ def condition_of(exception: ExceptionRecord) -> dict[str, Any] | None:
 
 
 def urgency_reason(exception: ExceptionRecord) -> str:
-    """What weighs most in its urgency, in words."""
-    outcome = exception.route.outcome if exception.route else {}
-    floors = [str(one["because"]) for one in outcome.get("urgency_floors", ())]
+    """What weighs most in its urgency, in words: as weighed last, with the response window as it is now. One query."""
+    floors, inputs = weighed(exception)
     if floors:
         return floors[0]
-    inputs = sorted(outcome.get("urgency_inputs", ()), key=lambda one: -float(one.get("points") or 0))
-    said = [_input_words(one) for one in inputs[:2] if float(one.get("points") or 0) > 0]
+    said = [
+        _input_words(one, exception)
+        for one in sorted(inputs, key=lambda one: -one.points)[:2]
+        if one.points > 0
+    ]
     return ", ".join(word for word in said if word)
 
 
-def _input_words(one: dict[str, Any]) -> str:
-    value = str(one.get("value") or "")
-    number, _, unit = value.partition(" ")
+def weighed(exception: ExceptionRecord) -> tuple[list[str], list[Input]]:
+    """Why its band is no lower, and the inputs of its urgency: of the newest evaluation, not of the opening; while it
+    is live with the response window as it stands. One query.
+    """
+    if exception.route is None:
+        return [], []
+    outcome = latest_evaluation(exception.route).outcome
+    floors = [str(one["because"]) for one in outcome.get("urgency_floors", ())]
+    stored = outcome.get("urgency_inputs", ())
+    if not exception.is_live:
+        return floors, [Input.from_dict(one) for one in stored]
+    until = exception.window_until
+    left = None if until is None else minutes_between(clock.now(), until)
+    return floors, live_inputs(stored, left)
+
+
+def _input_words(one: Input, exception: ExceptionRecord) -> str:
+    if one.code == "window" and exception.is_live and exception.window_until is not None:
+        return f"{label(one.label)} {_until(exception.window_until, exception.site)}"
+    number, _, unit = one.value.partition(" ")
     try:
         value = f"{float(number):.0f} {unit}".strip()
     except ValueError:
-        value = value.replace("_", " ")
-    return f"{one.get('label', '')} {value}".strip()
+        value = one.value.replace("_", " ")
+    return f"{one.label} {value}".strip()
+
+
+def _until(moment: datetime, site: Site) -> str:
+    """A moment: unlike minutes left it stays true on an open page. How far it is over once it has passed."""
+    now = clock.now()
+    if moment <= now:
+        return spoken.left_words(minutes_between(now, moment))
+    local = moment.astimezone(ZoneInfo(site.timezone))
+    far = local.date() != now.astimezone(local.tzinfo).date()
+    return label("until %(at)s") % {"at": format_date(local, "D j M H:i" if far else "H:i")}
 
 
 def head_of(exception: Any) -> dict[str, Any]:
