@@ -37,7 +37,7 @@ class Shown:
 
 
 PLACES: Final = (
-    Place("desk", "/", "inbox", gettext_noop("Desk"), also=("/exceptions/",)),
+    Place("desk", "/", "inbox", gettext_noop("Desk"), also=("/exceptions/", "/follow-ups/")),
     Place("triage", "/triage/", "list-checks", gettext_noop("Triage")),
     Place("inbox", "/inbox/", "user", gettext_noop("My inbox")),
     Place("boards", "/boards/", "layout-grid", gettext_noop("Boards"), also=("/stations/",)),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.filters import DeskFilter
 from boards_app.selectors import desk as rows_of
+from boards_app.selectors.follow_ups import follow_ups_link
 from boards_app.selectors.frame import Frame, nav_for, site_groups
 from boards_app.selectors.panel import my_response, panel_of
 from boards_app.selectors.shelves import standing_shelves
@@ -56,7 +57,7 @@ def desk(request: HttpRequest, frame: Frame) -> HttpResponse:
     context |= {
         "facets": rows_of.facets(frame, params, listing.total),
         "strip": strip_of(frame),
-        "views": rows_of.views_of(frame, params),
+        "views": [*rows_of.views_of(frame, params), follow_ups_link(frame)],
         "shelved": standing_shelves(frame),
     }
     if listing.first is not None:
