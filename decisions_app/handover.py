@@ -19,6 +19,7 @@ from plant_app.models import (
     Constraint,
     ConstraintKind,
     PlannedOperation,
+    PlanOverride,
     ProgressReport,
     UnitState,
     WorkUnit,
@@ -78,6 +79,11 @@ def contents(sheet: HandoverSheet, now: datetime) -> tuple[list[dict[str, Any]],
         .select_related("area", "work_centre", "work_unit", "operation__work_order", "item", "lot")
     )  # fmt: skip
     units = list(WorkUnit.objects.filter(work_centre__area=sheet.area).order_by("work_centre", "position"))
+    overrides = list(
+        PlanOverride.objects.filter(
+            work_centre__area=sheet.area, at__gte=sheet.starts_at, at__lt=sheet.ends_at
+        ).select_related("work_centre", "by")
+    )
     sections = [
         _section("safety", "Safety", _safety(records, constraints)),
         _section("changed", "Changed from normal", _limits(constraints, _TEMPORARY)),
@@ -85,6 +91,7 @@ def contents(sheet: HandoverSheet, now: datetime) -> tuple[list[dict[str, Any]],
         _section("open", "Open exceptions, worst first", [_open(one) for one in records[:MOST]]),
         _section("take", "Acknowledgements to take over", _to_take(sheet, records)),
         _section("decisions", "Decided this shift", _decisions(sheet)),
+        _section("overrides", "Own order of work kept", [_override(one) for one in overrides[:MOST]]),
         _section("tasks", "Pending tasks", _tasks(records)),
         _section("quantities", "Quantities by order", _quantities(sheet)),
         _section("material", "Material and holds", _material(constraints, records)),
@@ -92,7 +99,8 @@ def contents(sheet: HandoverSheet, now: datetime) -> tuple[list[dict[str, Any]],
         _section("crew", "Crew of the next shift", _crew(sheet)),
         _section("postings", "ERP postings rejected or unclear", _postings(records)),
     ]
-    return sections, _figures(sheet, records, units, min(now, sheet.ends_at))
+    figures = _figures(sheet, records, units, min(now, sheet.ends_at))
+    return sections, {**figures, "overrides": len(overrides)}
 
 
 def _section(key: str, title: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -203,6 +211,11 @@ def _decisions(sheet: HandoverSheet) -> list[dict[str, Any]]:
         )
         for one in taken[:MOST]
     ]  # fmt: skip
+
+
+def _override(one: PlanOverride) -> dict[str, Any]:
+    why = f"{one.reason}: {one.note}" if one.note else one.reason
+    return row(f"{one.work_centre.code}: {one.title}", detail=why, who=str(one.by))
 
 
 def _tasks(records: list[ExceptionRecord]) -> list[dict[str, Any]]:

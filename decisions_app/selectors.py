@@ -191,7 +191,11 @@ def _yes_words(need: Need, option: Option, exception: ExceptionRecord, limits: M
     """Which role says yes, what it may spend, and why it is asked."""
     limit = limit_of(frozenset({need.role}), option, limits)
     shown = f"limit {limit:,.0f} {exception.site.currency}" if limit.is_finite() else "no limit"
-    return f"{role_words(need.role).capitalize()} ({shown}): approve within {need.minutes} min, {need.words}"
+    return f"{role_words(need.role).capitalize()} ({shown}): approve within {_within(need.minutes)}, {need.words}"
+
+
+def _within(minutes: int) -> str:
+    return f"{minutes} min" if minutes <= 120 else f"{round(minutes / 60)} h"
 
 
 def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any], at: datetime) -> list[str]:

@@ -24,6 +24,8 @@ SIGNED_WITHIN: Final = timedelta(minutes=30)
 SIGNED_BEFORE: Final = timedelta(minutes=60)
 # An outage longer than this leaves its shifts without a sheet: nobody could say any more what they left.
 LOOKS_BACK: Final = timedelta(hours=12)
+# The first sheets of a site are of a shift that goes on for longer than this.
+FIRST_LASTS: Final = SIGNED_BEFORE
 SIGNERS: Final = frozenset(
     {Duty.LINE_LEAD, Duty.SHIFT_SUPERVISOR, Duty.AREA_MANAGER, Duty.PLANT_MANAGER, Duty.MAINTENANCE_LEAD}
 )
@@ -35,17 +37,20 @@ REMARKS_LONGEST: Final = 2000
 def prepare_sheets() -> int:
     """Begin a sheet for every area and shift that runs, or ended in the last twelve hours; returns how many are new.
 
-    Harmless when run twice or by two at once: a shift has one sheet. No lock.
+    A site's first sheets are those of the shift that runs when it begins, unless that one is nearly over: of what was
+    before nobody could sign. Harmless when run twice or by two at once: a shift has one sheet. No lock.
     """
     now = clock.now()
     rows = []
+    begun = set(HandoverSheet.objects.order_by().values_list("site_id", flat=True).distinct())
     for site in Site.objects.prefetch_related("areas"):
+        earliest = now - LOOKS_BACK if site.pk in begun else now + FIRST_LASTS
         book = ShiftBook.of(site)
         today = now.astimezone(book.zone).date()
         for shift in book.shifts:
             for day in (today - timedelta(days=1), today):
                 span = None if shift.office else book.on(shift, day)
-                if span is None or not now - LOOKS_BACK < span.end or span.start > now:
+                if span is None or not earliest < span.end or span.start > now:
                     continue
                 rows += [
                     HandoverSheet(

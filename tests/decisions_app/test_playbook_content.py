@@ -184,9 +184,10 @@ def test_who_must_act_names_whose_yes_it_needs(plant: KolbeMini, erp: Books, rep
         views = options_for(held, plant.people[name])
         return next(view.who for view in views if view.option.code == code)
 
-    limit = held.limits["decide"]
+    assert held.limits["decide"] > 120
+    limit = f"{round(held.limits['decide'] / 60)} h"
     assert who("stefan.roth", "scrap")[0] == (
-        f"Plant manager (limit 25,000 EUR): approve within {limit} min, 5112.00 EUR is over your limit of 2500"
+        f"Plant manager (limit 25,000 EUR): approve within {limit}, 5112.00 EUR is over your limit of 2500"
     )
     assert who("stefan.roth", "use_as_is")[0] == (
         "Engineering lead (limit 2,500 EUR): approve within 120 min, a second person signs it"

@@ -52,7 +52,8 @@ def test_what_is_written_by_keyboard_stands_on_the_other_page_at_once(
     page.keyboard.press("Tab")
     expect(ready).to_be_focused()
     page.keyboard.press("Enter")
-    words = f"@jonas.keller Which parts does {exception.work_unit} need?"
+    place = aside(lambda: str(exception.work_unit))
+    words = f"@jonas.keller Which parts does {place} need?"
     expect(mine).to_have_value(words)
     expect(mine).to_be_focused()
     # a photo goes along

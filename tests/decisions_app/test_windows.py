@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from boards_app.selectors.record.head import urgency_reason, weighed
 from core import clock
 from decisions_app import services as decisions
 from decisions_app.lapses import lapse_of, outlook_of
 from decisions_app.models import Option, WindowRequest
 from exceptions_app import services as exceptions
 from exceptions_app.models import EventKind, ExceptionRecord
+from exceptions_app.services.records.around import look_around
 from notify_app import services as notices
 from plant_app.models import (
     DeliveryLine,
@@ -273,6 +275,40 @@ def test_urgency_rises_as_the_window_nears_though_nothing_else_happens(plant: Ko
     assert missing.events.filter(kind=EventKind.URGENCY_CHANGED).latest("pk").data["to"] == missing.urgency
     assert missing.decide_due_at <= decide_by
     assert missing.window_check_at == at(20, 50)
+
+
+def test_the_page_says_why_it_is_urgent_with_the_window_as_it_is_now(plant: KolbeMini) -> None:
+    stop = report(plant, type="machine_downtime", work_unit="CNC-04", state="stopped")
+    assert stop.route is not None
+    opened_with = {one["code"]: one["value"] for one in stop.route.outcome["urgency_inputs"]}["window"]
+    exceptions.set_window(exception=exceptions.locked(stop.pk), until=at(15), reason="plan moved")
+    stop = ExceptionRecord.objects.get(pk=stop.pk)
+
+    floors, inputs = weighed(stop)
+    window = next(one for one in inputs if one.code == "window")
+    # seven hours are left: level 0.4 of 30, whatever it was at the opening
+    assert opened_with != window.value
+    assert (window.value, window.points, floors) == ("420 min", Decimal(12), [])
+    assert "response window until 16:00" in urgency_reason(stop)
+    with clock.travel(at(15, 30)):
+        assert "response window 30 min over" in urgency_reason(stop)
+        assert next(one for one in weighed(stop)[1] if one.code == "window").points == 30
+    stop.status = "closed"  # what ended keeps what it was weighed with last
+    assert next(one for one in weighed(stop)[1] if one.code == "window").value != "420 min"
+
+
+def test_the_frozen_horizon_is_two_workdays_not_a_weekend(plant: KolbeMini) -> None:
+    order = plant.orders["WO-118226"]
+    order.planned_start = datetime(2026, 11, 30, 9, tzinfo=UTC)  # Monday
+    order.save()
+    friday = datetime(2026, 11, 27, 8, tzinfo=UTC)
+    change = ExceptionRecord(
+        site=plant.rhf, type=plant.types["order_change"], sales_line=plant.sales_lines["40017791"],
+        details={"kind": "DATE-EARLIER"}, captured_at=friday, occurred_at=friday,
+    )  # fmt: skip
+
+    assert look_around(change, friday).seen["frozen_horizon"] is True
+    assert look_around(change, friday - timedelta(days=2)).seen["frozen_horizon"] is False
 
 
 def test_a_running_limit_is_never_lengthened_and_ended_records_are_left_alone(plant: KolbeMini) -> None:
