@@ -4,7 +4,7 @@ Pure arithmetic on prepared facts. Inputs that had to be guessed say so. Must no
 floors and caps in) nor clocks (they follow from the band).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -114,6 +114,15 @@ def _window(values: Mapping[str, Any]) -> Input:
         return Input("window", "response window", WEIGHTS["window"], _WINDOW_UNKNOWN, "unknown", guessed=True)
     level = _stepped(minutes, _WINDOW_STEPS)
     return Input("window", "response window", WEIGHTS["window"], level, f"{minutes:f} min")
+
+
+def live_inputs(stored: Iterable[Mapping[str, Any]], window_min: float | None) -> list[Input]:
+    """The inputs an outcome stored, with the response window as it is now (minutes left, None unknown): the one input
+    that time moves between two evaluations. In the order stored.
+    """
+    inputs = (Input.from_dict(dict(one)) for one in stored)
+    left = {} if window_min is None else {"window_min": Decimal(round(max(0.0, window_min)))}
+    return [_window(left) if one.code == "window" else one for one in inputs]
 
 
 def _severity(values: Mapping[str, Any]) -> Input:

@@ -4,6 +4,7 @@ Pure table. N none, I information, W warning, E error; states run from 0 (quoted
 state was read.
 """
 
+from datetime import datetime, timedelta
 from typing import Final
 
 #: Easiest first.
@@ -34,6 +35,16 @@ _TABLE: Final = (
 RELEASED: Final = 3
 ORDER_STATES: Final = {"planned": 2, "released": 3, "running": 5, "finished": 6, "cancelled": 9}
 LAST: Final = 9
+#: Workdays in which nothing is easily changed any more.
+FROZEN_DAYS: Final = 2
+
+
+def workdays_after(moment: datetime, days: int) -> datetime:
+    """The moment that many workdays (Monday to Friday) later."""
+    while days > 0:
+        moment += timedelta(days=1)
+        days -= moment.weekday() < 5
+    return moment
 
 
 def grade_of(kind: str, state: int | None) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 
-from boards_app import wording
+from boards_app import spoken, wording
 from boards_app.selectors.record.head import weighed
 from boards_app.selectors.risk import Risk
 from core.clock import minutes_between
@@ -93,7 +93,7 @@ def _place(exception: ExceptionRecord, now: datetime) -> list[dict[str, Any]]:
     if state is not None:
         look = wording.look("andon", state.state)
         note = gettext("{state} for {time}").format(
-            state=small(label(look.words)), time=wording.gone(minutes_between(state.since, now))
+            state=small(label(look.words)), time=spoken.gone(minutes_between(state.since, now))
         )
     return [
         {"icon": "cog", "words": unit.code, "more": centre.name if centre else unit.name,
@@ -178,7 +178,7 @@ def seen_before(exception: ExceptionRecord, now: datetime, user: User) -> list[d
     found = []
     for one in similar_to(exception, user, now, limit=4):
         day = format_date(one.record.captured_at.astimezone(zone), "j M")
-        took = gettext(" in {time}").format(time=wording.span(one.minutes)) if one.minutes is not None else ""
+        took = gettext(" in {time}").format(time=spoken.span(one.minutes)) if one.minutes is not None else ""
         done = gettext(", then ").join(label(name) for name in one.options)
         done = done or gettext("Resolved without a decision")
         parts = [label(one.cause), f"{done}{took}", gettext("came back") if one.reopened else ""]

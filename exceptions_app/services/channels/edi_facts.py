@@ -15,7 +15,7 @@ from django.db.models import Avg, F, Sum
 from exceptions_app.channels.edi.grading import CLOSED, RELEASED, SHIPPED, STAGED, Held
 from exceptions_app.channels.edi.orders import OrderLine
 from exceptions_app.channels.edi.partners import Partner, codes_of
-from exceptions_app.rules.grading import ORDER_STATES
+from exceptions_app.rules.grading import ORDER_STATES, workdays_after
 from plant_app.models import (
     Constraint,
     Customer,
@@ -158,14 +158,6 @@ def crude_state(line: SalesOrderLine) -> int:
     statuses = WorkOrder.objects.filter(sales_line=line).values_list("status", flat=True)
     state = max((ORDER_STATES.get(status, 1) for status in statuses), default=1)
     return 9 if line.cancelled else 8 if line.delivered >= line.quantity else state
-
-
-def workdays_after(moment: datetime, days: int) -> datetime:
-    """The moment that many workdays (Monday to Friday) later."""
-    while days > 0:
-        moment += timedelta(days=1)
-        days -= moment.weekday() < 5
-    return moment
 
 
 def _made(orders: Sequence[WorkOrder], operations: Sequence[Operation]) -> Decimal:

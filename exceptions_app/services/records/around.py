@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
 from exceptions_app.models import ExceptionRecord
-from exceptions_app.rules.grading import GRADES, ORDER_STATES, grade_of
+from exceptions_app.rules.grading import FROZEN_DAYS, GRADES, ORDER_STATES, grade_of, workdays_after
 from exceptions_app.rules.severity import Circumstances
 from exceptions_app.services.records import scarce
 from plant_app.models import (
@@ -43,7 +43,6 @@ from plant_app.selectors.floor import TO_COME
 SAME_BUILDING_MINUTES = 15
 STOP_GUESS_MINUTES = 60  # a stop nobody has dated yet
 STORM_MINUTES = 5
-FROZEN_HORIZON = timedelta(days=2)
 
 
 @dataclass
@@ -283,7 +282,7 @@ def _order_change(exception: ExceptionRecord, around: Around) -> None:
     around.seen["customer_tier"] = line.order.customer.tier
     starts = [start for _, status, start in orders if status in ("planned", "released")]
     soonest = min(starts, default=None)
-    around.seen["frozen_horizon"] = soonest is not None and soonest <= around.at + FROZEN_HORIZON
+    around.seen["frozen_horizon"] = soonest is not None and soonest <= workdays_after(around.at, FROZEN_DAYS)
     _window(around, soonest, "the first operation of the order starts")
     _window(around, answer_by, "the answer is due")
 
