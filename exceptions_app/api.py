@@ -253,7 +253,7 @@ class RerouteView(APIView):
                 raise InvalidInput("exceptions.unknown_person", f"There is nobody called {data['person']}.")
             fresh = services.reroute(
                 exception_id=exception.pk, actor=user, function_code=data["function"], role=data["role"] or None,
-                person=person, reason=data["reason"], via=VIA, expected_version=data["version"],
+                person=person, reason=data["reason"], via=VIA, expected_version=data["version"], tell=data["tell"],
             )  # fmt: skip
             return HttpResponse(ResponseOut(fresh).data)
 

@@ -25,6 +25,7 @@ _KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeat gets the first answer."
 )
 VIA = "api"
+TELL = "Where response was capture only when the record opened, nobody is told; true: they are."
 
 
 class FunctionIn(serializers.Serializer[Any]):
@@ -35,6 +36,7 @@ class FunctionIn(serializers.Serializer[Any]):
         default=True, help_text="Must acknowledge; false: is only informed."
     )
     reason = serializers.CharField(max_length=120)
+    tell = serializers.BooleanField(default=False, help_text=TELL)
 
 
 class RequireIn(serializers.Serializer[Any]):
@@ -45,6 +47,7 @@ class RequireIn(serializers.Serializer[Any]):
     )
     reason = serializers.CharField(max_length=120)
     version = serializers.IntegerField(required=False, allow_null=True, default=None)
+    tell = serializers.BooleanField(default=False, help_text=TELL)
 
 
 class RemoveIn(serializers.Serializer[Any]):
@@ -79,7 +82,7 @@ class FunctionsView(APIView):
             exception = selectors.exception_by_ref(user, ref)
             fresh = services.add_function(
                 exception_id=exception.pk, function_code=data["function"], required=data["required"], actor=user,
-                why=data["reason"], via=VIA,
+                why=data["reason"], via=VIA, tell=data["tell"],
             )  # fmt: skip
             return HttpResponse(ResponseOut(fresh).data)
 
@@ -112,7 +115,7 @@ class RequireView(_OneFunction):
             request, pk,
             lambda user: services.set_required(
                 response_id=pk, required=data["required"], actor=user, why=data["reason"], via=VIA,
-                expected_version=data["version"],
+                expected_version=data["version"], tell=data["tell"],
             ),
         )  # fmt: skip
 

@@ -199,3 +199,7 @@ class RerouteIn(serializers.Serializer[Any]):
     person = serializers.CharField(required=False, allow_blank=True, default="", help_text="A username.")
     reason = serializers.CharField(max_length=160)
     version = serializers.IntegerField(required=False, allow_null=True, default=None)
+    tell = serializers.BooleanField(
+        default=False,
+        help_text="Where response was capture only when the record opened, nobody is told; true: they are.",
+    )

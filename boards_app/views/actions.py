@@ -187,17 +187,22 @@ def _reroute(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
         raise InvalidInput("exceptions.unknown_person", f"There is nobody called {name}.")
     fresh = exceptions.reroute(
         exception_id=exception.pk, actor=user, function_code=posted.get("function", ""), person=person,
-        reason=posted.get("reason", ""), via=DESK, expected_version=_version(posted),
+        reason=posted.get("reason", ""), via=DESK, expected_version=_version(posted), tell="tell" in posted,
     )  # fmt: skip
-    return f"{exception.ref} is with {fresh.person or 'whoever comes on duty'}, {fresh.function} now."
+    return f"{exception.ref} is with {fresh.person or 'whoever comes on duty'}, {fresh.function} now.{_untold(fresh)}"
 
 
 def _add(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
     fresh = exceptions.add_function(
         exception_id=exception.pk, function_code=posted.get("function", ""), required="required" in posted,
-        actor=user, why=posted.get("reason", "").strip() or "asked on the page", via=DESK,
+        actor=user, why=posted.get("reason", "").strip() or "asked on the page", via=DESK, tell="tell" in posted,
     )  # fmt: skip
-    return f"{fresh.function} is asked."
+    return f"{fresh.function} is asked.{_untold(fresh)}"
+
+
+def _untold(response: Response) -> str:
+    """What is added where response is capture only and nobody said that they be told."""
+    return " Capture only here: nobody is told." if exceptions.stays_quiet(response) else ""
 
 
 def _change(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
@@ -214,7 +219,7 @@ def _change(exception: ExceptionRecord, posted: QueryDict, user: User) -> str:
         raise InvalidInput("request.choice", "Choose what is asked of them.", field="what")
     kept = exceptions.set_required(
         response_id=row.pk, required=what == "must", actor=user, why=reason, via=DESK,
-        expected_version=_version(posted),
+        expected_version=_version(posted), tell="tell" in posted,
     )  # fmt: skip
     return f"{kept.function} {'must acknowledge' if kept.required else 'is only informed'}."
 

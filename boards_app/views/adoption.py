@@ -5,13 +5,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors.adoption import adoption_page
+from boards_app.selectors.asking import Dialog
+from boards_app.selectors.controls import Control
 from boards_app.selectors.frame import Frame
+from boards_app.views.exception import ask
 from boards_app.views.frame import done, is_htmx, page, show
-from core.errors import InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound, TransitionRefused
+from exceptions_app.services import take_step
 from plant_app.models import Capability, ExceptionType, Level, Site
 from plant_app.permissions import require
 from plant_app.selectors import can
-from plant_app.services import set_level
 
 
 def _site(frame: Frame) -> Site:
@@ -37,6 +40,24 @@ def adoption(request: HttpRequest, frame: Frame) -> HttpResponse:
     return show(request, "boards_app/adoption.html", frame, context)
 
 
+def _confirm(request: HttpRequest, refused: TransitionRefused) -> HttpResponse:
+    """What the step brings about, and the same step again with its confirmation: in the page's dialog, or as a page."""
+    asked = ("site", "capability", "level", "type")
+    question = Dialog(
+        title="Take this step?",
+        url="/adoption/set/",
+        submit="Take it all the same",
+        lead=refused.message,
+        controls=[Control("note", "Why, for the record", "text", "", required=False)],
+        hidden={**{name: request.POST.get(name, "") for name in asked}, "confirm": refused.extra["confirm"]},
+    )
+    answer = ask(request, question)
+    if is_htmx(request):
+        answer["HX-Retarget"], answer["HX-Reswap"] = "#dialog-body", "innerHTML"
+        answer["HX-Trigger"] = '{"changed": {}}'  # a choice not taken shows again what holds
+    return answer
+
+
 @require_POST
 @page
 def switch(request: HttpRequest, frame: Frame) -> HttpResponse:
@@ -51,10 +72,15 @@ def switch(request: HttpRequest, frame: Frame) -> HttpResponse:
     if type_code and type_ is None:
         raise InvalidInput("adoption.type", "There is no such exception type.")
     capability, level = request.POST.get("capability", ""), request.POST.get("level", "")
-    step = set_level(
-        site=site, capability=capability, level=level, type_=type_, actor=frame.user,
-        note=request.POST.get("note", ""),
-    )  # fmt: skip
+    try:
+        step = take_step(
+            site=site, capability=capability, level=level, type_=type_, actor=frame.user,
+            note=request.POST.get("note", ""), confirm=request.POST.get("confirm", ""),
+        )  # fmt: skip
+    except TransitionRefused as refused:
+        if refused.code != "adoption.confirm":
+            raise
+        return _confirm(request, refused)
     if step is None:
         return done(request, "It stands like this already.", level="info")
     what = f"{type_.name}, {Capability(capability).label.lower()}" if type_ else Capability(capability).label

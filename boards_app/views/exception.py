@@ -13,6 +13,7 @@ from boards_app.selectors import dialogs, dialogs_after
 from boards_app.selectors.asking import Dialog
 from boards_app.selectors.controls import inputs_from
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.quiet import with_warning
 from boards_app.selectors.record.deciding import intended_of
 from boards_app.selectors.record.page import record_page
 from boards_app.selectors.reported import reported
@@ -74,7 +75,8 @@ def erp_preview(request: HttpRequest, frame: Frame, found: Any) -> HttpResponse:
 @in_its_time
 def dialog(request: HttpRequest, frame: Frame, found: Any, name: str) -> HttpResponse:
     """One of the page's questions."""
-    return ask(request, dialogs.dialog_of(name, found, frame.user, request.GET.dict()))
+    question = dialogs.dialog_of(name, found, frame.user, request.GET.dict())
+    return ask(request, with_warning(name, question, found))
 
 
 @require_GET

@@ -5,6 +5,7 @@ people and takes their answers. Higher apps compose their verbs of `locked`, `mo
 primitives, holding the exception's lock.
 """
 
+from exceptions_app.services.adoption import take_step
 from exceptions_app.services.census import (
     add_census_file,
     begin_census,
@@ -83,6 +84,7 @@ from exceptions_app.services.records.urgency import (
     set_urgency,
     set_window,
 )
+from exceptions_app.services.responses.adopted import opened_quietly, response_level, stays_quiet
 from exceptions_app.services.responses.answers import (
     acknowledge,
     acknowledge_by_deciding,
@@ -178,6 +180,7 @@ __all__ = [
     "on_my_way",
     "open_from_signals",
     "open_or_join",
+    "opened_quietly",
     "poll_mailboxes",
     "promote_reader",
     "read_due_censuses",
@@ -197,6 +200,7 @@ __all__ = [
     "reopen_record",
     "reroute",
     "resend_edi",
+    "response_level",
     "restore_name",
     "send_edi",
     "set_acceptance",
@@ -217,12 +221,14 @@ __all__ = [
     "staff_held",
     "start_census",
     "start_training",
+    "stays_quiet",
     "stop_ladders",
     "take_back",
     "take_edi_files",
     "take_interchange",
     "take_messages",
     "take_over",
+    "take_step",
     "tell",
     "tell_change",
     "try_message",

@@ -1,5 +1,6 @@
 """The adoption page takes the steps; the list to key by hand takes the numbers."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,9 +9,12 @@ import pytest
 from core import clock
 from erp_sync.models import Posting
 from erp_sync.services import queue_posting
+from exceptions_app.models import Telling
 from plant_app.models import AdoptionStep
+from plant_app.services import set_level
 from tests.boards_app.conftest import As
 from tests.boards_app.pages import htmx
+from tests.decisions_app.conftest import Report
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = pytest.mark.django_db
@@ -28,8 +32,64 @@ def queue(plant: KolbeMini, key: str = "a") -> Posting:
 
 
 def step(client: object, plant: KolbeMini, **given: str) -> int:
+    """Take a step, confirmed where it warns."""
     data = {"site": plant.rhf.code, **given}
-    return client.post("/adoption/set/", data, headers=htmx()).status_code  # type: ignore[attr-defined]
+    answer = client.post("/adoption/set/", data, headers=htmx())  # type: ignore[attr-defined]
+    if answer.status_code != 200:
+        return int(answer.status_code)
+    code = re.search(r'name="confirm" value="([^"]+)"', answer.content.decode())
+    assert code is not None
+    again = client.post("/adoption/set/", {**data, "confirm": code[1]}, headers=htmx())  # type: ignore[attr-defined]
+    return int(again.status_code)
+
+
+def test_a_step_that_lessens_safety_asks_first_and_takes_nothing_until_confirmed(
+    kolbe_mini: KolbeMini, as_: As
+) -> None:
+    admin = as_("sofia.brandt")
+    data = {"site": kolbe_mini.rhf.code, "capability": "response", "level": "capture"}
+    asked = admin.post("/adoption/set/", data, headers=htmx())
+    assert (asked.status_code, asked["HX-Retarget"]) == (200, "#dialog-body")
+    text = asked.content.decode()
+    assert "Safety is about people&#x27;s safety: from then on nobody is told of it" in text
+    assert "Take it all the same" in text
+    assert not AdoptionStep.objects.exists()
+    # without scripts the question is a page
+    assert b"Take it all the same" in admin.post("/adoption/set/", data).content
+    assert step(admin, kolbe_mini, capability="response", level="capture") == 204
+    assert AdoptionStep.objects.get().level == "capture"
+
+
+def test_questions_of_a_quiet_record_say_that_nobody_is_told_and_offer_a_switch(
+    plant: KolbeMini, report: Report, as_: As
+) -> None:
+    loud = report("press 4 down, hydraulic leak")
+    set_level(site=plant.rhf, capability="response", level="capture", actor=None)
+    quiet = report("grinder 2 down, hydraulic leak")
+    planner = as_("ingrid.vogel")
+    for name in ("add", "reroute", "change"):
+        page = planner.get(f"/exceptions/{quiet.ref}/dialogs/{name}/", headers=htmx()).content.decode()
+        assert "is capture only here: nobody is told unless you switch it on." in page
+        assert 'name="tell"' in page
+        assert (
+            'name="tell"'
+            not in planner.get(f"/exceptions/{loud.ref}/dialogs/{name}/", headers=htmx()).content.decode()
+        )
+
+    said = planner.post(
+        f"/exceptions/{quiet.ref}/add/",
+        {"function": "quality", "required": "on", "reason": "x"},
+        headers=htmx(),
+    )
+    assert "Capture only here: nobody is told." in said["HX-Trigger"]
+    told = Telling.objects.filter(exception=quiet).exclude(dropped="capture only here")
+    assert not told.exists()
+    planner.post(
+        f"/exceptions/{quiet.ref}/reroute/",
+        {"function": "quality", "reason": "x", "tell": "on"},
+        headers=htmx(),
+    )
+    assert told.exists()
 
 
 def test_an_administrator_takes_the_steps_and_the_page_says_what_the_next_adds(

@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 
 from core import clock
-from core.errors import InvalidInput
+from core.errors import InvalidInput, TransitionRefused
 from exceptions_app import services
-from exceptions_app.models import ExceptionRecord, Telling
+from exceptions_app.models import ExceptionRecord, Response, Telling
+from exceptions_app.services.adoption import confirmation, warnings_of
 from exceptions_app.services.responses.tell import begin_again
-from plant_app.models import AdoptionStep, Capability, ExceptionType, Level
+from plant_app.models import Absence, AdoptionStep, Capability, ExceptionType, Level
 from plant_app.selectors import level_of, standing_of
 from plant_app.services import set_level
 from routing_app.models import RoutingCase
@@ -135,3 +136,186 @@ def test_what_makes_no_sense_is_refused(
         set_level(site=plant.rhf, capability=capability, level=level, type_=type_, actor=None)
     assert refused.value.code == code
     assert not AdoptionStep.objects.exists()
+
+
+# --- a quiet record, and what people do to it -----------------------------------------------------------------------
+def heard(exception: ExceptionRecord) -> list[tuple[str, str]]:
+    """Who would be told of it, or was: function and person."""
+    rows = Telling.objects.filter(exception=exception).exclude(dropped="capture only here").order_by("pk")
+    return [(row.response.function.code, str(row.person)) for row in rows if row.response is not None]
+
+
+def live(exception: ExceptionRecord, function: str) -> Response:
+    return exception.responses.exclude(status="declined").get(function__code=function)
+
+
+def test_who_is_added_to_a_quiet_record_is_written_down_and_not_told(plant: KolbeMini) -> None:
+    switch(plant, Level.CAPTURE)
+    exception = say(plant)
+    ask = {
+        "exception_id": exception.pk,
+        "required": True,
+        "actor": plant.people["ingrid.vogel"],
+        "why": "looks bad",
+    }
+
+    added = services.add_function(function_code="quality", **ask)
+    assert heard(exception) == []
+    assert (added.required, added.next_level_at, added.remind_at) == (True, None, None)
+    assert exception.events.get(kind="function_added").text.endswith("(capture only here: nobody was told)")
+    # nobody hears of it later either
+    with clock.travel(clock.now() + timedelta(days=1)):
+        services.escalate_due()
+        services.watch()
+    assert heard(exception) == []
+
+    # with the word that they be told, they are, and only they
+    services.add_function(function_code="planning", tell=True, **ask)
+    assert {function for function, _ in heard(exception)} == {"planning"}
+    planning = live(exception, "planning")
+    assert planning.next_level_at is not None
+    services.set_required(
+        response_id=live(exception, "quality").pk,
+        required=False,
+        actor=plant.people["ingrid.vogel"],
+        why="fyi",
+    )
+    services.set_required(
+        response_id=live(exception, "quality").pk,
+        required=True,
+        actor=plant.people["ingrid.vogel"],
+        why="no, asked",
+    )
+    assert {function for function, _ in heard(exception)} == {"planning"}
+    services.set_required(
+        response_id=live(exception, "quality").pk,
+        required=False,
+        actor=plant.people["ingrid.vogel"],
+        why="fyi",
+    )
+    services.set_required(
+        response_id=live(exception, "quality").pk, required=True, actor=plant.people["ingrid.vogel"], why="asked",
+        tell=True,
+    )  # fmt: skip
+    assert {function for function, _ in heard(exception)} == {"planning", "quality"}
+
+
+@pytest.mark.parametrize("function", ["maintenance", "quality"])
+def test_a_quiet_record_changes_hands_quietly_unless_somebody_wants_it_told(
+    plant: KolbeMini, function: str
+) -> None:
+    switch(plant, Level.CAPTURE)
+    exception = say(plant)
+    planner = plant.people["ingrid.vogel"]
+    give = {"exception_id": exception.pk, "actor": planner, "function_code": function}
+
+    services.reroute(reason="theirs", **give)
+    assert heard(exception) == []
+    exception.refresh_from_db()
+    assert exception.owner_function.code == function
+    assert exception.next_escalation_at is None
+    # a no of the new owner is as quiet, and so is a change of shift
+    owner = exception.responses.get(is_owner=True)
+    services.decline(response_id=owner.pk, actor=owner.person or planner, via="inbox", reason="not here")
+    later = clock.now() + timedelta(hours=12)
+    Absence.objects.create(
+        person=exception.responses.get(is_owner=True).person or planner, start=clock.now(), end=later
+    )
+    with clock.travel(clock.now() + timedelta(minutes=1)):
+        services.change_shifts()
+    with clock.travel(later):
+        services.change_shifts()
+        services.escalate_due()
+    assert heard(exception) == []
+
+    services.reroute(reason="now really", tell=True, **give)
+    assert heard(exception)[0][0] == function
+    exception.refresh_from_db()
+    # its decision has a clock again, its ladder climbs
+    assert exception.next_escalation_at is not None
+    fresh = exception.responses.get(is_owner=True)
+    before = len(heard(exception))
+    with clock.travel(clock.now() + timedelta(days=1)):
+        services.escalate_due()
+    assert len(heard(exception)) > before
+    # from then on it stays told: another owner hears of it without a further word
+    services.reroute(exception_id=exception.pk, actor=planner, function_code="planning", reason="plans")
+    assert "planning" in {name for name, _ in heard(exception)}
+    assert fresh.pk != exception.responses.get(is_owner=True).pk
+
+
+def test_a_loud_record_needs_no_word(plant: KolbeMini) -> None:
+    exception = say(plant)
+    switch(plant, Level.CAPTURE)
+    services.reroute(
+        exception_id=exception.pk,
+        actor=plant.people["ingrid.vogel"],
+        function_code="quality",
+        reason="theirs",
+    )
+    assert "quality" in {name for name, _ in heard(exception)}
+
+
+def test_a_quiet_acknowledgement_is_never_asked_again(plant: KolbeMini) -> None:
+    switch(plant, Level.CAPTURE)
+    exception = say(plant)
+    services.acknowledge(response_id=exception.responses.get().pk, actor=exception.owner, via="desk")
+    for days in (1, 2, 3):
+        with clock.travel(clock.now() + timedelta(days=days)):
+            services.escalate_due()
+    assert heard(exception) == []
+    assert exception.responses.get().status == "acknowledged"
+
+
+# --- steps that have to be wanted -----------------------------------------------------------------------------------
+def step(
+    plant: KolbeMini, level: str, confirm: str = "", type_: str = "", capability: str = "response"
+) -> list[str]:
+    """Take a step; the codes it warned of, empty when it was taken."""
+    asked = {
+        "site": plant.rhf, "capability": capability, "level": level,
+        "type_": ExceptionType.objects.get(code=type_) if type_ else None,
+    }  # fmt: skip
+    found = warnings_of(**asked)
+    if found and confirm != confirmation(capability, level, found):
+        with pytest.raises(TransitionRefused) as refused:
+            services.take_step(actor=plant.people["helena.kraus"], confirm=confirm, **asked)
+        assert refused.value.code == "adoption.confirm"
+        assert refused.value.extra["confirm"] == confirmation(capability, level, found)
+        return [one["code"] for one in refused.value.extra["warnings"]]
+    services.take_step(actor=plant.people["helena.kraus"], confirm=confirm, **asked)
+    return []
+
+
+def test_less_for_a_safety_type_has_to_be_confirmed(plant: KolbeMini) -> None:
+    assert step(plant, "capture", type_="safety_stop") == ["safety"]
+    assert not AdoptionStep.objects.exists()
+    # a yes to something else is none
+    assert step(plant, "capture", "response:routed:safety", type_="safety_stop") == ["safety"]
+    assert step(plant, "capture", "response:capture:safety", type_="safety_stop") == []
+    # back to everything needs no word
+    assert step(plant, "coordinated", type_="safety_stop") == []
+    # the site's step does not reach a type with a level of its own
+    assert step(plant, "routed", type_="machine_downtime") == []
+    assert step(plant, "capture") == []
+    assert AdoptionStep.objects.count() == 4
+
+
+def test_a_sites_step_takes_the_safety_types_along(plant: KolbeMini) -> None:
+    assert step(plant, "capture") == ["safety"]
+    assert step(plant, "off", capability="write_back") == ["safety"]
+    assert step(plant, "off", capability="sequence") == []
+
+
+def test_less_while_records_are_open_has_to_be_confirmed(plant: KolbeMini) -> None:
+    exception = say(plant)
+    kind = exception.type.code
+    assert step(plant, "routed", type_="quality_hold") == []
+    assert step(plant, "routed", type_=kind) == ["lower"]
+    assert step(plant, "capture") == ["safety", "lower"]
+    assert step(plant, "routed", "response:routed:lower", type_=kind) == []
+    # more than before is no warning
+    assert step(plant, "coordinated", type_=kind) == []
+    # nor is one more of the same
+    assert step(plant, "coordinated", type_=kind) == []
+    assert level_of(plant.rhf, Capability.RESPONSE, exception.type_id) == Level.COORDINATED

@@ -47,5 +47,25 @@ def keep_quiet(response: Response, tellings: Iterable[Telling]) -> None:
 
 
 def opened_quietly(exception: ExceptionRecord) -> bool:
-    """Whether a record opened where response was capture only; it stays quiet as long as it lives. One query."""
+    """Whether a record opened where response was capture only. It stays quiet as long as it lives, but for those whom
+    somebody asks with the word that they be told. One query.
+    """
     return exception.tellings.filter(dropped=CAPTURE_ONLY).exists()
+
+
+def stays_quiet(response: Response) -> bool:
+    """Whether nobody is told of this response: its record opened quietly and nobody has been told of it since.
+
+    At most two queries.
+    """
+    if not opened_quietly(response.exception):
+        return False
+    return response.pk is None or not response.tellings.exclude(dropped=CAPTURE_ONLY).exists()
+
+
+def awaken(exception: ExceptionRecord) -> set[str]:
+    """The owner of a quiet record is told from now on, so its decision has a clock again, in memory; the fields."""
+    if exception.next_escalation_at is not None or exception.decide_due_at is None:
+        return set()
+    exception.next_escalation_at = max(exception.decide_due_at, clock.now())
+    return {"next_escalation_at"}

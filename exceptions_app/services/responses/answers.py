@@ -24,6 +24,7 @@ from exceptions_app.models import (
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep, locked, move, watch_answer
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.adopted import CAPTURE_ONLY, awaken, keep_quiet, stays_quiet
 from exceptions_app.services.responses.layout import first_tellings, fresh_response, role_words
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import AccessRole, DutyAssignment, User
@@ -261,7 +262,7 @@ def decline(*, response_id: int, actor: User, via: str, reason: str) -> Response
     )  # fmt: skip
     pass_on(
         exception=exception, old=response, fresh=fresh, presence=presence, actor=actor, via=via, reason=reason,
-        kind=EventKind.DECLINED, without=without,
+        kind=EventKind.DECLINED, without=without, tell=not stays_quiet(response),
     )  # fmt: skip
     return fresh
 
@@ -287,11 +288,12 @@ def _next_in_line(response: Response, presence: Presence, without: set[int]) -> 
 
 def pass_on(
     *, exception: ExceptionRecord, old: Response | None, fresh: Response, presence: Presence, actor: User, via: str,
-    reason: str, kind: str, without: Collection[int] = (), owned: bool = False,
+    reason: str, kind: str, without: Collection[int] = (), owned: bool = False, tell: bool = True,
 ) -> None:  # fmt: skip
     """Replace a response by a fresh one: tellings, owner, clocks, status, counters and event. Caller holds the lock.
 
-    `owned` says that ownership changes although `old` did not own (or there was none of that function).
+    `owned` says that ownership changes although `old` did not own (or there was none of that function); without `tell`
+    nobody hears of it, as where response is capture only.
     """
     now = presence.at
     if old is not None:
@@ -301,6 +303,8 @@ def pass_on(
         old.save()
         drop_tellings(exception, because="passed on", response=old)
     rows = first_tellings(fresh, presence=presence, reason=TellingReason.REROUTE, without=without)
+    if not tell:
+        keep_quiet(fresh, rows)
     fresh.save()
     Telling.objects.bulk_create(rows)
     wake("notices")
@@ -310,8 +314,10 @@ def pass_on(
         "owner": owned, "presence": presence.seen,
     }  # fmt: skip
     to = str(fresh.person) if fresh.person else f"nobody on duty as {role_words(fresh.role)}"
-    text = f"{reason}; now with {to}"
+    text = f"{reason}; now with {to}" + ("" if tell else f" ({CAPTURE_ONLY}: nobody was told)")
     changed = _unalign(exception, fresh)
+    if tell and owned and exception.status != Status.DECIDED:
+        changed |= awaken(exception)
     if owned:
         exception.reroute_count += 1
         changed |= own(exception, fresh)

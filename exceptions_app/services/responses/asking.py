@@ -13,7 +13,14 @@ from exceptions_app.lifecycle import CORRELATES
 from exceptions_app.models import EventKind, ExceptionRecord, Response, ResponseStatus, Telling, TellingReason
 from exceptions_app.services.records.moves import drop_tellings, keep, locked, watch_answer
 from exceptions_app.services.records.story import announce, record_event
-from exceptions_app.services.responses.adopted import as_adopted, response_level
+from exceptions_app.services.responses.adopted import (
+    CAPTURE_ONLY,
+    as_adopted,
+    keep_quiet,
+    opened_quietly,
+    response_level,
+    stays_quiet,
+)
 from exceptions_app.services.responses.answers import align
 from exceptions_app.services.responses.layout import affected_response, first_tellings, telling
 from exceptions_app.services.responses.presence import Presence
@@ -65,9 +72,12 @@ def _other_limit(exception: ExceptionRecord) -> int:
 
 @transaction.atomic
 def add_function(
-    *, exception_id: int, function_code: str, required: bool, actor: User, why: str, via: str = "desk"
-) -> Response:
+    *, exception_id: int, function_code: str, required: bool, actor: User, why: str, via: str = "desk",
+    tell: bool = False,
+) -> Response:  # fmt: skip
     """Ask one more function, whose clock begins now. A required one makes an aligned exception unaligned.
+
+    Where the record opened as capture only, it is written down and nobody is told, unless `tell` says so.
 
     One that is there already is returned, made required where it was only informed. NotAllowed `exceptions.not_allowed`
     unless the actor owns it or may re-route here; InvalidInput `exceptions.unknown_function`, TransitionRefused
@@ -86,10 +96,12 @@ def add_function(
     if known is not None and (known.required or not required):
         return known
     if known is None:
-        response = _ask(exception, function, presence, required=required, why=f"{actor}: {why}", by=actor)
+        response = _ask(
+            exception, function, presence, required=required, why=f"{actor}: {why}", by=actor, tell=tell
+        )
     else:
         known.exception = exception
-        response = _require(exception, known, presence, why=f"{actor}: {why}", by=actor)
+        response = _require(exception, known, presence, why=f"{actor}: {why}", by=actor, tell=tell)
     _asked(
         exception, response, kind=EventKind.FUNCTION_ADDED, actor=actor, via=via,
         text=f"{function.name} {'must acknowledge' if required else 'is informed'}: {why}",
@@ -99,7 +111,7 @@ def add_function(
 
 def _ask(
     exception: ExceptionRecord, function: Function, presence: Presence, *, required: bool, why: str,
-    by: User | None = None, role: str = "", limit: int | None = None,
+    by: User | None = None, role: str = "", limit: int | None = None, tell: bool = False,
 ) -> Response:  # fmt: skip
     """A new response with its tellings, whose clock begins now."""
     response = affected_response(
@@ -109,13 +121,15 @@ def _ask(
     response.added_by = by
     response.person = presence.choose(response.role, function=function) or presence.choose(response.role)
     rows = first_tellings(response, presence=presence)
+    if not tell and stays_quiet(response):
+        keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)
     return response
 
 
 def _require(
-    exception: ExceptionRecord, known: Response, presence: Presence, *, why: str, by: User | None
+    exception: ExceptionRecord, known: Response, presence: Presence, *, why: str, by: User | None, tell: bool
 ) -> Response:
     """One that was only informed has to acknowledge now, and is told so unless it has."""
     fresh = affected_response(
@@ -127,7 +141,10 @@ def _require(
     rows: list[Telling] = []
     if not known.answered:
         known.due_at, known.acknowledge_due_at = fresh.due_at, fresh.acknowledge_due_at
+        quiet = not tell and stays_quiet(known)
         rows = first_tellings(known, presence=presence)
+        if quiet:
+            keep_quiet(known, rows)
     elif known.status == ResponseStatus.ACKNOWLEDGED:
         watch_answer(known, exception, presence.at)
     known.save()
@@ -140,6 +157,8 @@ def _asked(
     actor_text: str = "",
 ) -> None:  # fmt: skip
     """What every change of who is asked ends with: alignment, event, hints."""
+    if not response.answered and response.removed_at is None and stays_quiet(response):
+        text = f"{text} ({CAPTURE_ONLY}: nobody was told)"
     record_event(
         exception=exception, kind=kind, actor=actor, actor_text=actor_text, via=via, text=text[:300],
         data={"response": response.pk, "function": response.function.code, "required": response.required,
@@ -157,20 +176,20 @@ def _asked(
 @transaction.atomic
 def set_required(
     *, response_id: int, required: bool, actor: User, why: str, via: str = "desk",
-    expected_version: int | None = None,
+    expected_version: int | None = None, tell: bool = False,
 ) -> Response:  # fmt: skip
     """Have a function acknowledge (its clock begins now, it is told) or only inform it (its clock and ladder stop).
 
-    Repeating it changes nothing. InvalidInput `exceptions.reason_missing`; TransitionRefused `exceptions.owner_stays`
-    for the owner's own, `exceptions.response_declined`, `exceptions.over`; NotAllowed and StaleVersion as
-    `add_function`. Locks the exception.
+    `tell` as `add_function`. Repeating it changes nothing. InvalidInput `exceptions.reason_missing`; TransitionRefused
+    `exceptions.owner_stays` for the owner's own, `exceptions.response_declined`, `exceptions.over`; NotAllowed and
+    StaleVersion as `add_function`. Locks the exception.
     """
     exception, response = _of_others(response_id, actor, why, expected_version)
     if response.required == required:
         return response
     presence = Presence.of(exception, clock.now())
     if required:
-        _require(exception, response, presence, why=f"{actor}: {why}", by=actor)
+        _require(exception, response, presence, why=f"{actor}: {why}", by=actor, tell=tell)
     else:
         response.required, response.why, response.added_by = False, f"{actor}: {why}"[:160], actor
         response.acknowledge_due_at = response.next_level_at = response.remind_at = None
@@ -200,7 +219,8 @@ def remove_function(
     response.declined_at = response.removed_at = now
     response.next_level_at = response.remind_at = response.lapses_at = None
     response.save()
-    if response.person is not None and response.told_at is not None and response.person_id != actor.pk:
+    told = response.told_at is not None and not stays_quiet(response)
+    if response.person is not None and told and response.person_id != actor.pk:
         telling(
             exception=exception, reason=TellingReason.CHANGE, role=response.role, person=response.person, at=now,
             text=f"{response.function.name} is no longer needed here: {reason.strip()}",
@@ -241,9 +261,11 @@ def _of_others(
 def ask_newly_affected(*, exception: ExceptionRecord, outcome: Outcome) -> list[Response]:
     """Ask the functions a new evaluation of a locked, sorted exception names and nobody has been asked for.
 
-    One a person took off or that declined stays off; where the site has not adopted coordination, none is asked.
-    Returns the new responses, whose clocks begin now.
+    One a person took off or that declined stays off; where the site has not adopted coordination, or the record opened
+    as capture only, none is asked. Returns the new responses, whose clocks begin now.
     """
+    if opened_quietly(exception):
+        return []
     outcome = as_adopted(outcome, response_level(exception))
     known = set(exception.responses.filter(site=exception.site).values_list("function__code", flat=True))
     named = [one for one in outcome.functions if one.function not in known]

@@ -11,6 +11,7 @@ from exceptions_app.models import EventKind, ExceptionRecord, Response, Response
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.adopted import stays_quiet
 from exceptions_app.services.responses.answers import may_answer, pass_on
 from exceptions_app.services.responses.asking import function_called, open_record
 from exceptions_app.services.responses.layout import fresh_response
@@ -23,9 +24,11 @@ from routing_app.words import DUTY_OF, LEAD_OF
 @transaction.atomic
 def reroute(
     *, exception_id: int, actor: User, function_code: str, role: str | None = None, person: User | None = None,
-    reason: str, via: str = "desk", expected_version: int | None = None,
+    reason: str, via: str = "desk", expected_version: int | None = None, tell: bool = False,
 ) -> Response:  # fmt: skip
     """Give the exception to another owner, for a reason; counts against first pass. Returns the owner's fresh response.
+
+    Where the record opened as capture only, the new owner is written down and not told, unless `tell` says so.
 
     `role` is the duty asked (the function's own first duty when not given), `person` somebody in particular. A former
     owner of another function stays affected. NotAllowed `exceptions.not_allowed` unless the actor owns it, answers for
@@ -47,6 +50,7 @@ def reroute(
     if person is not None and not _belongs(person, exception):
         raise InvalidInput("exceptions.unknown_person", f"{person} has no duty at this site.")
     presence = Presence.of(exception, clock.now())
+    tell = tell or not stays_quiet(old)
     limit = old.limit_minutes
     chosen = person or presence.choose(role, function=function) or presence.choose(role)
     same = old.ladder if old.ladder and function.pk == old.function_id else []
@@ -64,10 +68,10 @@ def reroute(
     if function.pk == old.function_id and old.site_id == exception.site_id:
         pass_on(
             exception=exception, old=old, fresh=fresh, presence=presence, actor=actor, via=via, reason=reason,
-            kind=EventKind.REROUTED,
+            kind=EventKind.REROUTED, tell=tell,
         )  # fmt: skip
         return fresh
-    return _change_function(exception, old, fresh, presence, actor=actor, via=via, reason=reason)
+    return _change_function(exception, old, fresh, presence, actor=actor, via=via, reason=reason, tell=tell)
 
 
 def _belongs(person: User, exception: ExceptionRecord) -> bool:
@@ -76,7 +80,7 @@ def _belongs(person: User, exception: ExceptionRecord) -> bool:
 
 def _change_function(
     exception: ExceptionRecord, old: Response, fresh: Response, presence: Presence, *, actor: User, via: str,
-    reason: str,
+    reason: str, tell: bool,
 ) -> Response:  # fmt: skip
     """Another function owns from now on; the former one stays affected with what it has answered."""
     old.is_owner = False
@@ -91,7 +95,7 @@ def _change_function(
         standing.exception = exception
     pass_on(
         exception=exception, old=standing, fresh=fresh, presence=presence, actor=actor, via=via, reason=reason,
-        kind=EventKind.REROUTED, owned=True,
+        kind=EventKind.REROUTED, owned=True, tell=tell,
     )  # fmt: skip
     return fresh
 

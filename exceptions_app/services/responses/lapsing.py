@@ -15,6 +15,7 @@ from exceptions_app.rules import ladder as ladders
 from exceptions_app.rules.steps import clock_text
 from exceptions_app.services.records.moves import keep, move
 from exceptions_app.services.records.story import record_event
+from exceptions_app.services.responses.adopted import stays_quiet
 from exceptions_app.services.responses.layout import telling
 from exceptions_app.services.responses.reminding import minutes_since
 from exceptions_app.services.responses.tell import begin_again
@@ -39,7 +40,7 @@ def lapse(exception: ExceptionRecord, response: Response, now: datetime) -> list
     since = _last_action(exception, response)
     response.remind_at, response.lapses_at = ladders.lapse(minutes, since)
     running = response.status == ResponseStatus.ACKNOWLEDGED and exception.status in _UNDECIDED
-    if not running or response.lapses_at is None or response.remind_at is None:
+    if not running or response.lapses_at is None or response.remind_at is None or stays_quiet(response):
         response.remind_at = response.lapses_at = None
         return _kept(response)
     notice = response.lapses_at - response.remind_at

@@ -19,6 +19,7 @@ from exceptions_app.models import EventKind, ExceptionRecord, Response, Response
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep, move
 from exceptions_app.services.records.story import announce, record_event
+from exceptions_app.services.responses.adopted import keep_quiet, stays_quiet
 from exceptions_app.services.responses.calendar import hours_of
 from exceptions_app.services.responses.layout import first_tellings, role_words, telling
 from exceptions_app.services.responses.presence import Presence
@@ -130,6 +131,7 @@ def _hand_on(
     the ladder's next level that finds somebody is told now, and the delivery is held for the role.
     """
     drop_tellings(exception, because="shift change", response=response)
+    quiet = stays_quiet(response)
     response.person = _incoming(response, presence)
     age = ladders.waited(int((now - response.due_at) / timedelta(minutes=1)))
     text = f"Shift change: {before} has gone, it waits for {age}"
@@ -145,6 +147,8 @@ def _hand_on(
         rows = first_tellings(response, presence=presence, reason=TellingReason.SHIFT, text=text)
         if response.level < reached:
             response.level, response.next_level_at = reached, due_at
+    if quiet:
+        keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)
     if response.is_owner:
@@ -172,6 +176,8 @@ def _lapse(
     rows = first_tellings(
         response, presence=presence, reason=TellingReason.SHIFT, text=f"{text}; please take it over"
     )
+    if stays_quiet(response):
+        keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)
     changed = set()

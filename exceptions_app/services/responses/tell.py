@@ -16,7 +16,7 @@ from exceptions_app.models.records import CORRELATES
 from exceptions_app.rules import ladder as ladders
 from exceptions_app.services.records.moves import drop_tellings, keep, locked
 from exceptions_app.services.records.story import announce
-from exceptions_app.services.responses.adopted import keep_quiet, opened_quietly
+from exceptions_app.services.responses.adopted import CAPTURE_ONLY, keep_quiet, opened_quietly, stays_quiet
 from exceptions_app.services.responses.layout import first_tellings, start_climbing, telling
 from exceptions_app.services.responses.presence import Presence
 from plant_app.models import Duty, Function, User
@@ -30,12 +30,17 @@ NOBODY = "nobody on duty"
 def tell_change(*, exception: ExceptionRecord, text: str, without: Collection[int] = ()) -> int:
     """Tell the person of every response of an exception that something changed; returns how many.
 
-    `without` are ids of people who know already (whoever did it). Wakes the notifying layer.
+    `without` are ids of people who know already (whoever did it). Where response is capture only nobody is told but
+    those somebody asked with that word. Wakes the notifying layer.
     """
     now = clock.now()
     rows = []
     told = set(without)
-    for response in exception.responses.exclude(status=ResponseStatus.DECLINED).select_related("person"):
+    responses = exception.responses.exclude(status=ResponseStatus.DECLINED).select_related("person")
+    if opened_quietly(exception):
+        loud = exception.tellings.exclude(dropped=CAPTURE_ONLY).filter(response__isnull=False)
+        responses = responses.filter(pk__in=loud.values("response"))
+    for response in responses:
         if response.person is None or response.person.pk in told:
             continue
         told.add(response.person.pk)
@@ -102,7 +107,7 @@ def begin_again(
         None
     )
     rows = first_tellings(response, presence=presence, reason=reason, text=text)
-    if opened_quietly(exception):
+    if stays_quiet(response):
         keep_quiet(response, rows)
     response.save()
     Telling.objects.bulk_create(rows)

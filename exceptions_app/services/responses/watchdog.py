@@ -92,9 +92,13 @@ def forgotten(now: datetime) -> QuerySet[ExceptionRecord]:
     return overdue(now).filter(~Exists(recent), ~Exists(climbing), ~Exists(held), ~_hushed()).exclude(planned)
 
 
-def _hushed() -> Exists:
-    """The site only captures: its records are kept, and nobody is told of them."""
-    return Exists(Telling.objects.filter(exception=OuterRef("pk"), dropped=CAPTURE_ONLY))
+def _hushed() -> Q:
+    """The site only captures: its records are kept, and nobody is told of them, unless somebody said they be told."""
+    kept = Telling.objects.filter(exception=OuterRef("pk"), dropped=CAPTURE_ONLY)
+    told = Telling.objects.filter(exception=OuterRef("pk"), response__is_owner=True).exclude(
+        dropped=CAPTURE_ONLY
+    )
+    return Q(Exists(kept)) & ~Q(Exists(told))
 
 
 @dataclass(frozen=True)
