@@ -6,6 +6,7 @@ from datetime import timedelta
 from core import clock
 from core.doctor import Finding, Level, check
 from decisions_app.models import Approval, ApprovalStatus, Playbook, Task, TaskStatus
+from decisions_app.services.loading import offers_of, shipped
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import ExceptionType
 
@@ -68,4 +69,23 @@ def approvals() -> Iterable[Finding]:
             f"{late} requests for a yes have gone unanswered through two reminders",
             "Answer them from the inbox, or decide at the level above.",
             count=late,
+        )
+
+
+@check
+def newer_playbooks() -> Iterable[Finding]:
+    """Newer shipped content is looked at where the site has edited its own."""
+    packs = shipped()
+    waiting = [
+        playbook.type.name
+        for playbook in Playbook.objects.select_related("type")
+        if offers_of(playbook, packs.get(playbook.type.code, {"options": []}))
+    ]
+    if waiting:
+        yield Finding(
+            "XL-D005",
+            Level.INFO,
+            f"Newer shipped content waits beside edited playbooks: {', '.join(waiting)}",
+            "Open the playbook in the admin, compare, and take it or keep yours.",
+            count=len(waiting),
         )

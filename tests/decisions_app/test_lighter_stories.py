@@ -142,6 +142,11 @@ def test_safety_and_the_supervisor_release_together(plant: KolbeMini, locked: Ex
     decisions.complete_task(task_id=floor.pk, actor=plant.people["katrin.weber"])
     assert not limits("place_locked").exists()
     assert WorkUnitState.objects.get(work_unit=plant.units["CNC-05"], until=None).state == "free"
+    # released, and it closes once somebody has said why it happened
+    assert standing(locked) == "resolved"
+    decisions.state_cause(
+        exception_id=locked.pk, category="guard_or_interlock", text="", actor=plant.people["henrik.larsen"]
+    )
     assert standing(locked) == "closed"
 
 
@@ -173,6 +178,11 @@ def test_a_complaint_blocks_what_is_left_of_the_lot(plant: KolbeMini, erp: Books
     assert not limits("hold").exists()
     assert posted(exception, "movement.unblock").payload["quantity"] == "20"
     drain()
+    # the customer is answered and ERP has it all; without its root cause a complaint is not closed
+    assert standing(exception) == "resolved"
+    decisions.state_cause(
+        exception_id=exception.pk, category="process_drifted", text="", actor=plant.people["stefan.roth"]
+    )
     assert standing(exception) == "closed"
     assert effective_stock(plant.items["VB-220"], site=plant.rhf).free == 20
 
