@@ -14,7 +14,7 @@ from boards_app.selectors.asking import Dialog
 from boards_app.selectors.controls import inputs_from
 from boards_app.selectors.frame import Frame
 from boards_app.selectors.quiet import with_warning
-from boards_app.selectors.record.deciding import intended_of
+from boards_app.selectors.record.deciding import intended_of, told_of
 from boards_app.selectors.record.page import record_page
 from boards_app.selectors.reported import reported
 from boards_app.views.frame import is_htmx, page, show
@@ -66,7 +66,8 @@ def erp_preview(request: HttpRequest, frame: Frame, found: Any) -> HttpResponse:
     if option is None:
         raise NotFound("decisions.option", "Choose an option first.")
     rows = intended_of(found, option, inputs_from(option.inputs, request.POST), frame.now)
-    context = {"option": option, "rows": rows, "exception": found}
+    told = told_of(found, option, inputs_from(option.inputs, request.POST))
+    context = {"option": option, "rows": rows, "exception": found, "told": told}
     return render(request, "boards_app/erp_preview.html", context)
 
 

@@ -20,6 +20,7 @@ from decisions_app.inputs import read_inputs
 from decisions_app.models import Decision, Option, Trigger
 from decisions_app.posting_templates import BUILDERS, Situation
 from decisions_app.selectors import OptionView, PromiseMove, options_for, sentence
+from decisions_app.wording import message_of
 from exceptions_app.lifecycle import Status
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
@@ -183,6 +184,11 @@ def form_of_task(
 ) -> list[Control]:
     """The controls of a task's questions."""
     return controls_of(asks, values, Choices(exception))
+
+
+def told_of(exception: ExceptionRecord, option: Option, raw: Mapping[str, Any]) -> str:
+    """What the customer would be told if this option were taken with these inputs; empty where nothing is."""
+    return message_of(option, exception, read_inputs(option.inputs, raw, zone=exception.site.timezone))
 
 
 def intended_of(
