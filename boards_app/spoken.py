@@ -15,6 +15,8 @@ from core.languages import label, small
 
 _DAYS: Final = gettext_noop("days")
 _NOW: Final = gettext_noop("now")
+#: What plants commonly call their shifts; any other name is shown as the site has it.
+SHIFTS: Final = (gettext_noop("Early"), gettext_noop("Late"), gettext_noop("Night"), gettext_noop("Day"))
 
 
 def inside(words: object) -> str:

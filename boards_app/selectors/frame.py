@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from core import clock
+from core.languages import label
 from decisions_app.models import HandoverSheet
 from decisions_app.selectors import open_tasks_for
 from erp_sync.models import Posting
@@ -119,7 +120,7 @@ def _shift(site: Site | None, now: datetime) -> dict[str, Any] | None:
     share = (now - running.start) / (running.end - running.start)
     name = running.shift.name
     return {
-        "name": name if "shift" in name.lower() else f"{name} shift",
+        "name": label(name) if "shift" in name.lower() else _("{shift} shift").format(shift=label(name)),
         "starts_at": running.start,
         "ends_at": running.end,
         "share": round(100 * share),

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from boards_app import places
 from core import clock
+from core.languages import LANGUAGES
 
 register = template.Library()
 
@@ -37,6 +38,12 @@ def _path(context: Any) -> str:
         shown = request.headers.get("HX-Current-URL", "")
         return "/" + shown.split("://", 1)[-1].partition("/")[2].partition("?")[0]
     return str(request.path)
+
+
+@register.simple_tag
+def languages_here() -> tuple[tuple[str, str], ...]:
+    """Code and name of every language there are labels in, each in its own words."""
+    return LANGUAGES
 
 
 @register.simple_tag(takes_context=True)
