@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 
-from boards_app import wording
+from boards_app import spoken
 from core.languages import label
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import (
@@ -85,7 +85,7 @@ class Choices:
                 (
                     one.work_unit.code,
                     gettext("{unit}, set-up {time}").format(
-                        unit=one.work_unit, time=wording.span(float(one.setup_minutes))
+                        unit=one.work_unit, time=spoken.span(float(one.setup_minutes))
                     ),
                 )
                 for one in operation.alternates.filter(approved=True).select_related("work_unit")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext
 
-from boards_app import wording
+from boards_app import spoken, wording
 from boards_app.selectors.controls import Choices, Control, controls_of
 from core.clock import minutes_between
 from core.languages import label
@@ -143,7 +143,7 @@ def _lapse_words(view: OptionView, now: datetime, zone: ZoneInfo) -> tuple[str, 
         return f"{late}: {view.lapse_why}".rstrip(": "), True
     words = gettext("possible until {at}").format(at=at)
     if left < 600:
-        words = gettext("possible for {time}, until {at}").format(time=wording.left(left), at=at)
+        words = gettext("possible for {time}, until {at}").format(time=spoken.left(left), at=at)
     words = f"{words}, {view.lapse_why}" if view.lapse_why else words
     return words, left < wording.SOON_MINUTES
 
