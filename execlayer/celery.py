@@ -78,6 +78,7 @@ SWEEPS: dict[str, Job] = {
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
     "handover": Job("decisions_app.tasks.prepare_sheets", WORK, 60),
+    "handover_late": Job("notify_app.tasks.tell_late_sheets", WORK, 60),
     "training": Job("exceptions_app.tasks.retrain_readers", WORK, 1800),
     "webhook_log": Job("notify_app.tasks.prune_webhooks", WORK, 3600),
 }

@@ -45,3 +45,9 @@ def send_webhooks() -> int:
 def prune_webhooks() -> int:
     """Let old webhook messages go."""
     return services.prune_webhooks()
+
+
+@shared_task(name="notify_app.tasks.tell_late_sheets")
+def tell_late_sheets() -> int:
+    """Tell leads, then the next level, of handover sheets nobody has signed."""
+    return services.tell_late_sheets()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
@@ -10,6 +11,8 @@ from boards_app.selectors.frame import Frame
 from core.errors import NotFound
 from decisions_app.models import HandoverSheet
 from decisions_app.services.handover import SIGNED_BEFORE, as_it_stands, may_sign
+from exceptions_app.services.responses.layout import role_words
+from notify_app.models import NoticeChannel
 from plant_app.models import Duty
 from plant_app.selectors import duty_holders, visible_site_ids
 
@@ -19,7 +22,7 @@ MOST: Final = 60
 FIGURES: Final = (
     ("opened", "opened", False), ("closed", "closed", False), ("open", "open now", False),
     ("unacknowledged", "not acknowledged", True), ("good", "good pieces", False), ("scrap", "scrap", True),
-    ("stops", "stops", False), ("down_minutes", "min down", True),
+    ("stops", "stops", False), ("down_minutes", "min down", True), ("overrides", "overrides", False),
 )  # fmt: skip
 
 
@@ -31,6 +34,7 @@ class SheetRow:
     state: str
     level: str
     next_action: str
+    told: str = ""
 
 
 def sheets_page(frame: Frame, *, area: str = "", everything: bool = False) -> dict[str, Any]:
@@ -60,6 +64,7 @@ def sheet_page(frame: Frame, pk: int) -> dict[str, Any]:
         "figures": [
             {"value": figures[name], "words": words, "look": look and figures[name] not in (0, "0")}
             for name, words, look in FIGURES
+            if name in figures  # a sheet signed before a figure was counted does not have it
         ],
         "may_sign": may_sign(frame.user, sheet), "early": frame.now < sheet.ends_at - SIGNED_BEFORE,
         "points": [*sheet.look_first, "", "", ""][:3],
@@ -89,8 +94,10 @@ def _sites(frame: Frame) -> frozenset[int]:
 
 
 def _visible(frame: Frame) -> QuerySet[HandoverSheet]:
-    return HandoverSheet.objects.filter(site__in=_sites(frame)).select_related(
-        "site", "area", "shift", "outgoing", "incoming"
+    return (
+        HandoverSheet.objects.filter(site__in=_sites(frame))
+        .select_related("site", "area", "shift", "outgoing", "incoming")
+        .prefetch_related("notices__person")
     )
 
 
@@ -101,9 +108,21 @@ def _row(sheet: HandoverSheet, now: datetime) -> SheetRow:
         managers = duty_holders(site=sheet.site, duty=Duty.AREA_MANAGER, at=now, area=sheet.area)
         whose = ", ".join(str(one) for one in managers[:2]) or "the area manager, nobody on duty"
         what = "the incoming lead's signature" if sheet.frozen else "both signatures"
-        return SheetRow(sheet, "Overdue", "crit", f"{whose} sees to {what}")
+        return SheetRow(sheet, "Overdue", "crit", f"{whose} sees to {what}", _told(sheet))
     if sheet.frozen:
-        return SheetRow(sheet, "Waits for the incoming lead", "warn", "The incoming lead reads it and signs")
+        words = "The incoming lead reads it and signs"
+        return SheetRow(sheet, "Waits for the incoming lead", "warn", words, _told(sheet))
     if now < sheet.ends_at - SIGNED_BEFORE:
         return SheetRow(sheet, "Shift runs", "soon", "Notes can be written")
-    return SheetRow(sheet, "Waits for the outgoing lead", "warn", "The outgoing lead signs")
+    return SheetRow(sheet, "Waits for the outgoing lead", "warn", "The outgoing lead signs", _told(sheet))
+
+
+def _told(sheet: HandoverSheet) -> str:
+    """Who has heard that it is not signed, and when; where nobody held the duty, that."""
+    zone = ZoneInfo(sheet.site.timezone)
+    rows = [one for one in sheet.notices.all() if one.channel == NoticeChannel.IN_APP]
+    said = [
+        f"{one.person or f'nobody as {role_words(one.role)}'} {one.created_at.astimezone(zone):%H:%M}"
+        for one in sorted(rows, key=lambda one: one.pk)
+    ]
+    return f"Told: {', '.join(said)}" if said else ""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Min
 
 from core import clock
 from core.errors import InvalidInput, NotAllowed, NotFound, StaleVersion, TransitionRefused
@@ -42,15 +43,18 @@ def prepare_sheets() -> int:
     """
     now = clock.now()
     rows = []
-    begun = set(HandoverSheet.objects.order_by().values_list("site_id", flat=True).distinct())
+    begun = dict(HandoverSheet.objects.order_by().values_list("site_id").annotate(Min("starts_at")))
     for site in Site.objects.prefetch_related("areas"):
-        earliest = now - LOOKS_BACK if site.pk in begun else now + FIRST_LASTS
+        first = begun.get(site.pk)
+        ends_after = now - LOOKS_BACK if first else now + FIRST_LASTS
         book = ShiftBook.of(site)
         today = now.astimezone(book.zone).date()
         for shift in book.shifts:
             for day in (today - timedelta(days=1), today):
                 span = None if shift.office else book.on(shift, day)
-                if span is None or not earliest < span.end or span.start > now:
+                if span is None or not ends_after < span.end or span.start > now:
+                    continue
+                if first and span.start < first:
                     continue
                 rows += [
                     HandoverSheet(

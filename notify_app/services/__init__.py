@@ -9,6 +9,7 @@ from notify_app.services.push_keys import push_key
 from notify_app.services.replies import plan_replies
 from notify_app.services.reply_sending import send_replies, take_receipts
 from notify_app.services.sending import send_due, send_outside, send_push
+from notify_app.services.sheet_notices import tell_late_sheets
 from notify_app.services.telling import record_told, take_tellings
 from notify_app.services.ways import Ways, ways_of
 from notify_app.services.webhook_pruning import prune_webhooks
@@ -57,6 +58,7 @@ __all__ = [
     "switch_on",
     "take_receipts",
     "take_tellings",
+    "tell_late_sheets",
     "ways_of",
     "write_messages",
 ]

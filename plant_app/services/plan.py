@@ -11,7 +11,7 @@ from django.db import transaction
 
 from core.errors import InvalidInput
 from core.hints import hint
-from plant_app.models import Operation, PlannedOperation, Site, WorkUnit
+from plant_app.models import Operation, PlannedOperation, PlanOverride, Site, User, WorkCentre, WorkUnit
 
 
 @dataclass(frozen=True)
@@ -82,3 +82,16 @@ def publish_plan(
     if centres:
         hint(f"site.{site.pk}", *(f"sequence.{pk}" for pk in sorted(centres)), kind="plan", origin=origin_ref)
     return len(added) + len(changed) + len(current)
+
+
+def note_override(
+    *, work_centre: WorkCentre, title: str, reason: str, note: str, by: User, origin_ref: str
+) -> PlanOverride:
+    """Write down that the floor kept its order against `title`, and why; once for what `origin_ref` names. No lock."""
+    row, _ = PlanOverride.objects.get_or_create(
+        origin_ref=origin_ref,
+        defaults={
+            "work_centre": work_centre, "title": title[:160], "reason": reason[:80], "note": note[:200], "by": by,
+        },
+    )  # fmt: skip
+    return row

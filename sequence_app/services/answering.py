@@ -12,6 +12,7 @@ from plant_app.models import AccessRole, Capability, ConstraintKind, Level, Plan
 from plant_app.selectors import level_of
 from plant_app.selectors.access import roles_of
 from plant_app.services import PlanRow, impose_constraint, publish_plan
+from plant_app.services.plan import note_override
 from sequence_app.models import OverrideReason, Recommendation, RecommendationStatus
 from sequence_app.services.numbering import numbered
 
@@ -51,6 +52,11 @@ def override(*, recommendation_id: int, actor: User, reason: str, note: str = ""
     recommendation.override_reason, recommendation.note = reason, note.strip()[:200]
     _hold(recommendation)
     _answer(recommendation, RecommendationStatus.OVERRIDDEN, actor)
+    note_override(
+        work_centre=recommendation.work_centre, title=recommendation.title, by=actor,
+        reason=recommendation.get_override_reason_display(), note=recommendation.note,
+        origin_ref=f"recommendation:{recommendation.pk}",
+    )  # fmt: skip
     return recommendation
 
 

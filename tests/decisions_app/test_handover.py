@@ -12,6 +12,7 @@ from decisions_app import services
 from decisions_app.models import HandoverSheet
 from exceptions_app import services as exceptions
 from plant_app import models
+from plant_app.services.plan import note_override
 from tests import factories as make
 from tests.decisions_app.conftest import Report
 from tests.plant_fixtures import KolbeMini
@@ -137,10 +138,52 @@ def test_the_sheet_names_the_acknowledgements_of_those_who_leave(
     exception = report("press 4 down, hydraulic leak")
     response = exception.responses.get(is_owner=True)
     exceptions.act(response_id=response.pk, actor=plant.people["jonas.keller"], via="station")
+    services.prepare_sheets()
     with clock.travel(SOON):
-        services.prepare_sheets()
         sheet = services.sign_outgoing(sheet_id=sheet_of(plant).pk, person=leads[0])
     take = next(one for one in sheet.content["sections"] if one["key"] == "take")["rows"]
     assert [(row["ref"], row["who"], row["detail"]) for row in take] == [
         (exception.ref, "Jonas Keller", "Acting")
     ]
+
+
+def test_a_sites_first_sheets_are_of_a_shift_somebody_can_still_hand_over(plant: KolbeMini) -> None:
+    early = HandoverSheet.objects.filter(shift=plant.shifts["E"])
+    # the night before and a shift that is nearly over are nobody's to sign
+    with clock.travel(SOON):
+        services.prepare_sheets()
+        assert not HandoverSheet.objects.filter(site=plant.rhf, ends_at__lte=END).exists()
+    with clock.travel(END + timedelta(minutes=1)):
+        services.prepare_sheets()
+        assert not early.exists()
+        late = HandoverSheet.objects.filter(shift=plant.shifts["L"])
+        assert late.count() == len([one for one in plant.areas.values() if one.site_id == plant.rhf.pk])
+        assert all(one.due_at > clock.now() for one in HandoverSheet.objects.all())
+    # from then on an outage makes up for the shifts of the last twelve hours
+    with clock.travel(END + timedelta(hours=17)):
+        services.prepare_sheets()
+        assert HandoverSheet.objects.filter(shift=plant.shifts["N"], day=date(2026, 11, 17)).exists()
+
+
+def test_orders_of_work_the_floor_kept_stand_on_the_sheet(
+    plant: KolbeMini, leads: tuple[models.User, models.User]
+) -> None:
+    centre = models.WorkCentre.objects.filter(area=plant.areas["FORM"])[0]
+    elsewhere = models.WorkCentre.objects.exclude(area=plant.areas["FORM"])[0]
+    lead = leads[0]
+    for ref, where, at in (
+        ("a", centre, SOON), ("b", centre, END - timedelta(hours=9)), ("c", elsewhere, SOON), ("a", centre, SOON),
+    ):  # fmt: skip
+        with clock.travel(at - timedelta(minutes=1)):
+            note_override(
+                work_centre=where, title="Order 4711 first", reason="Finish the running lot", note="40 left", by=lead,
+                origin_ref=ref,
+            )  # fmt: skip
+    services.prepare_sheets()
+    with clock.travel(SOON):
+        sheet = services.sign_outgoing(sheet_id=sheet_of(plant).pk, person=lead)
+    rows = next(one for one in sheet.content["sections"] if one["key"] == "overrides")["rows"]
+    assert [(row["what"], row["detail"], row["who"]) for row in rows] == [
+        (f"{centre.code}: Order 4711 first", "Finish the running lot: 40 left", str(lead))
+    ]
+    assert sheet.figures["overrides"] == 1

@@ -6,7 +6,7 @@ import pytest
 
 from core import clock
 from core.errors import InvalidInput, NotFound, TransitionRefused
-from plant_app.models import Constraint, PlannedOperation, ResequenceRequest
+from plant_app.models import Constraint, PlannedOperation, PlanOverride, ResequenceRequest
 from plant_app.services import impose_constraint, publish_plan
 from sequence_app import services
 from sequence_app.models import Recommendation, SequenceVersion
@@ -92,6 +92,9 @@ def test_overriding_keeps_the_plan_and_is_remembered(kolbe_mini: KolbeMini) -> N
     grind = kolbe_mini.operations["WO-118204/40"]
     assert PlannedOperation.objects.get(operation=grind).work_unit == kolbe_mini.units["GRD-01"]
     assert Constraint.objects.get(kind="pinned").operation == grind
+    # whoever hands over reads of it
+    kept = PlanOverride.objects.get()
+    assert (kept.work_centre, kept.by, kept.reason) == (found.work_centre, lead, "Tool or fixture not ready")
     services.propose(site=kolbe_mini.rhf)
     assert not Recommendation.objects.filter(status="proposed").exists()
 
