@@ -11,9 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from core import clock
 from core.errors import DomainError
+from core.languages import label
 from decisions_app.deciders import (
     Need,
     check_decider,
@@ -207,7 +209,9 @@ def _who(option: Option, exception: ExceptionRecord, values: dict[str, Any], at:
         if task.blocking and applies(task.only_if, values)
     ]
     return [
-        f"{task.function}: {fill(task.title, words)} by {_by(due, at, zone)}"
+        gettext("{function}: {task} by {time}").format(
+            function=label(task.function), task=fill(label(task.title), words), time=_by(due, at, zone)
+        )
         for due, task in sorted(tasks, key=lambda pair: pair[0])
     ]
 

@@ -67,6 +67,18 @@ TABLES = {
     "boards_app/selectors/reported.py": {"FIELDS", "METHODS", "_WHERE"},
     "boards_app/selectors/attached.py": {"_WAITS"},
 }
+#: Where refusals people meet most are raised: their sentences and cures.
+REFUSALS = (
+    "boards_app/views/actions.py", "boards_app/views/exception.py", "boards_app/selectors/dialogs.py",
+    "boards_app/selectors/dialogs_after.py", "decisions_app/deciders.py", "decisions_app/inputs.py",
+    "decisions_app/services/approvals.py", "decisions_app/services/asked.py", "decisions_app/services/causes.py",
+    "decisions_app/services/closing.py", "decisions_app/services/deciding.py", "decisions_app/services/finishing.py",
+    "decisions_app/services/merging.py", "decisions_app/services/talk.py", "decisions_app/services/tasks.py",
+    "decisions_app/services/undoing.py", "exceptions_app/selectors.py", "exceptions_app/services/records/moves.py",
+    "exceptions_app/services/records/suppression.py", "exceptions_app/services/records/triage.py",
+    "exceptions_app/services/responses/answers.py", "exceptions_app/services/responses/asking.py",
+)  # fmt: skip
+REFUSED = {"InvalidInput", "NotAllowed", "NotFound", "StaleVersion", "TransitionRefused"}
 HEADER = (
     "# Labels of the execution layer. deploy/labels.py update gathers them; translators edit msgstr lines.\n#"
 )
@@ -163,6 +175,8 @@ def _page_sources() -> Iterator[tuple[str, str, bytes]]:
             yield _words_of(path.relative_to(ROOT), [*_words_under(shipped, keys), *_options(shipped)])
     for file, classes in CHOICES.items():
         yield _words_of(file, _choices((ROOT / file).read_text(), classes))
+    for file in REFUSALS:
+        yield _words_of(file, _refusals((ROOT / file).read_text()))
     for file, names in TABLES.items():
         yield _words_of(file, _table((ROOT / file).read_text(), names))
     yield _words_of(
@@ -191,6 +205,15 @@ def _options(shipped: dict[str, Any]) -> Iterator[str]:
             yield option["name"]
             for asked in option.get("inputs", ()):
                 yield from (str(one).replace("_", " ").capitalize() for one in asked.get("choices", ()))
+
+
+def _refusals(source: str) -> Iterator[str]:
+    """The constant sentences of refusals: what is wrong, and the cure."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in REFUSED:
+            for said in node.args[1:3]:
+                if isinstance(said, ast.Constant) and isinstance(said.value, str):
+                    yield said.value
 
 
 def _table(source: str, names: set[str]) -> Iterator[str]:

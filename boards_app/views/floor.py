@@ -20,7 +20,7 @@ from boards_app.selectors.scanned import scanned
 from boards_app.views.frame import is_htmx, refusal
 from core.api import PROBLEM_TYPE
 from core.errors import DomainError, NotAllowed, NotFound
-from core.languages import known
+from core.languages import known, label
 from plant_app.authentication import current_device
 from plant_app.languages import speak
 from plant_app.models import Device, Site, User
@@ -86,8 +86,8 @@ def problem(error: DomainError) -> JsonResponse:
     body: dict[str, Any] = {
         **error.extra,
         "type": f"urn:execlayer:problem:{error.code}",
-        "title": error.message,
-        "detail": f"{error.message} {error.hint}".strip(),
+        "title": label(error.message),
+        "detail": f"{label(error.message)} {label(error.hint)}".strip(),
         "status": error.status,
         "code": error.code,
     }

@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from boards_app.selectors.frame import Frame, frame_for, nav_for
 from core.api import PROBLEM_TYPE
 from core.errors import DomainError, InvalidInput
+from core.languages import label
 from exceptions_app.selectors import Tally
 from plant_app.models import User
 
@@ -86,14 +87,14 @@ def refusal(request: HttpRequest, error: DomainError) -> HttpResponse:
         body = {
             **error.extra,
             "type": f"urn:execlayer:problem:{error.code}",
-            "title": error.message,
+            "title": label(error.message),
             "detail": _detail(error),
             "status": error.status,
             "code": error.code,
         }
         return JsonResponse(body, status=error.status, content_type=PROBLEM_TYPE)
     if request.method == "POST":
-        messages.error(request, f"{error.message} {_detail(error)}".strip())
+        messages.error(request, f"{label(error.message)} {_detail(error)}".strip())
         return HttpResponseRedirect(_back(request))
     template = "404.html" if error.status == 404 else "403.html"
     return render(
@@ -123,7 +124,7 @@ def _detail(error: DomainError) -> str:
     """The cure, and for forms every field that is wrong."""
     wrong = error.extra.get("errors")
     lines = [f"{words}." for words in wrong.values()] if isinstance(wrong, dict) else []
-    return " ".join([*lines, error.hint]).strip()
+    return " ".join([*lines, label(error.hint)]).strip()
 
 
 def _back(request: HttpRequest) -> str:

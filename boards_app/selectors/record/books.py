@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from core.clock import minutes_between
 from core.languages import label
@@ -65,8 +65,10 @@ def _row(posting: Posting, now: datetime, may_open: bool) -> dict[str, Any]:
 
 def _said(rows: list[Posting], waiting: int) -> str:
     words = (
-        ("confirmed", "confirmed"), ("local", "kept here"), ("unknown", "being looked up"),
-        ("rejected", "refused"), ("held", "held"), ("cancelled", "cancelled"),
+        ("confirmed", gettext_noop("confirmed")), ("local", gettext_noop("kept here")),
+        ("unknown", gettext_noop("being looked up")),
+        ("rejected", gettext_noop("refused")), ("held", gettext_noop("held")),
+        ("cancelled", gettext_noop("cancelled")),
     )  # fmt: skip
     parts = []
     for status, said in words:
