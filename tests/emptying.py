@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db import ProgrammingError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.test import TransactionTestCase
 
 _flush: Any = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
@@ -46,12 +46,14 @@ def delete_rows() -> bool:
     """Delete every row but content types and permissions; False, and nothing done, where that is not allowed."""
     kept = {ContentType._meta.db_table, Permission._meta.db_table}
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    deletes = [f'DELETE FROM "{table}"' for table in tables if table not in kept]  # noqa: S608
+    names = [f'"{table}"' for table in tables if table not in kept]
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
-            cursor.execute("; ".join(deletes))
+            # what a process of the test still writes is waited for, so that it does not come after
+            cursor.execute(f"LOCK TABLE {', '.join(names)} IN SHARE ROW EXCLUSIVE MODE")
+            cursor.execute("; ".join(f"DELETE FROM {name}" for name in names))  # noqa: S608
             cursor.execute("SET LOCAL session_replication_role = DEFAULT")
-    except ProgrammingError:
+    except (ProgrammingError, OperationalError):  # not allowed, or a deadlock with such a process
         return False
     return True
