@@ -1,10 +1,13 @@
 #!/bin/sh
-# What lint does not see: models without their migration, an OpenAPI file that lies, settings unfit for the open.
+# What lint does not see: models without their migration, labels nobody translated, an OpenAPI file that lies, settings
+# unfit for the open.
 cd "$(dirname "$0")/.." || exit 1
 python=.venv/bin/python
 failed=""
 printf '== migrations\n'
 $python -m execlayer.launcher.temporary $python manage.py makemigrations --check --dry-run || failed="$failed migrations"
+printf '== labels\n'
+$python deploy/labels.py check || failed="$failed labels"
 printf '== openapi\n'
 fresh=$(mktemp)
 trap 'rm -f "$fresh"' EXIT
