@@ -102,11 +102,13 @@ class PlaybookAdmin(Versioned):
         if not self.has_change_permission(request, playbook):
             raise PermissionDenied
         if request.method == "POST":
-            answer = take_offer if request.POST.get("do") == "take" else leave_offer
+            taken, part = request.POST.get("do") == "take", request.POST.get("part", "")
             try:
-                answer(playbook_id=pk, part=request.POST.get("part", ""))
+                (take_offer if taken else leave_offer)(playbook_id=pk, part=part)
             except NotFound as refusal:
                 messages.warning(request, refusal.message)
+            else:
+                self.log_change(request, playbook, f"{'Took' if taken else 'Left'} shipped content: {part}")
             return HttpResponseRedirect(request.path)
         return TemplateResponse(
             request,
@@ -207,8 +209,8 @@ class RootCauseCategoryAdmin(ModelAdmin):
 class ApprovalAdmin(ReadOnlyAdmin):
     """Yeses asked for and what came of them."""
 
-    list_display = ("exception", "option", "why", "role", "person", "cost", "due_at", "status", "answered_by")
-    list_filter = ("status", "why", "role")
+    list_display = ("exception", "option", "why", "role", "person", "cost", "due_at", "status", "end_code")
+    list_filter = ("status", "why", "role", "end_code")
     search_fields = ("exception__ref",)
 
 
