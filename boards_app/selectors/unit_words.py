@@ -196,8 +196,8 @@ def late_words(exception: ExceptionRecord, now: datetime) -> str:
         return ""
     worst = min(over, key=lambda row: row.acknowledge_due_at or now)
     minutes = ((worst.acknowledge_due_at or now) - now) / timedelta(minutes=1)
-    more = f", {len(over) - 1} more" if len(over) > 1 else ""
-    return f"{worst.function.name} {wording.left_words(minutes)}{more}"
+    said = f"{label(worst.function.name)} {spoken.left_words(minutes)}"
+    return _("{late}, {count} more").format(late=said, count=len(over) - 1) if len(over) > 1 else said
 
 
 def strip(
