@@ -1,13 +1,11 @@
 """What can be wrong with fire drills: a line whose last one failed, or is overdue. Reads only."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from core import clock
 from core.doctor import Finding, Level, check
 from notify_app.models import DrillPlan, DrillRun, DrillStatus
-
-LATE = timedelta(hours=1)
+from notify_app.services.drills import LATE
 
 
 @check
@@ -16,7 +14,15 @@ def drills() -> Iterable[Finding]:
     now = clock.now()
     for plan in DrillPlan.objects.filter(active=True).select_related("work_centre", "type"):
         runs = DrillRun.objects.filter(plan=plan)
-        last = runs.filter(finished_at__isnull=False).order_by("-started_at").first()
+        over = runs.filter(finished_at__isnull=False).order_by("-started_at", "-pk")
+        newest, last = over.first(), over.exclude(status=DrillStatus.MISSED).first()
+        if newest is not None and newest.status == DrillStatus.MISSED:
+            yield Finding(
+                "XL-N042",
+                Level.WARNING,
+                f"The last fire drill of {plan} was missed. {newest.failures[0]}",
+                "Nothing to do, it is made up by itself; see why the product did not run, or drill now on /drills/.",
+            )
         if last is not None and last.status == DrillStatus.FAILED:
             failures = [str(words) for words in last.failures]
             yield Finding(

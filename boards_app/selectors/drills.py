@@ -12,6 +12,7 @@ MOST = 50
 LOOKS = {
     DrillStatus.PASSED: ("circle-check", "t-ok"),
     DrillStatus.FAILED: ("octagon-x", "t-crit"),
+    DrillStatus.MISSED: ("circle-x", "t-warn"),
     DrillStatus.RUNNING: ("hourglass", ""),
     DrillStatus.STARTING: ("hourglass", ""),
 }

@@ -31,6 +31,8 @@ from plant_app.models import Site, User
 logger = logging.getLogger(__name__)
 
 OPEN = (DrillStatus.STARTING, DrillStatus.RUNNING)
+#: Later than this after its hour a drill is not begun any more: it would ring people at an hour nobody chose.
+LATE = timedelta(hours=1)
 PATIENCE = 10.0  # seconds for handing the signal in
 _MAPPING = {
     "text": "message",
@@ -88,7 +90,10 @@ def begin_drill(*, plan_id: int, actor: User | None = None) -> DrillRun:
 
 
 def run_drills(*, limit: int = 50) -> int:
-    """Begin what is due, hand in what has begun, end what is over; returns how many steps were taken."""
+    """Begin what is due, hand in what has begun, end what is over; returns how many steps were taken.
+
+    What is more than an hour late is not begun: it is recorded as missed, and made up once at its hour.
+    """
     return _begin_due(limit) + _hand_in_all(limit) + _end_all(limit)
 
 
@@ -106,12 +111,41 @@ def _begin_due(limit: int) -> int:
             if not rows:
                 return begun
             plan = rows[0]
-            if not plan.runs.filter(status__in=OPEN).exists():
+            if plan.next_at is not None and now - plan.next_at > LATE:
+                _miss(plan, now, "nothing ran here at its hour")
+            elif plan.runs.filter(status__in=OPEN).exists():
+                _miss(plan, now, "the last drill of this line was still running")
+            else:
                 begin_drill(plan_id=plan.pk)
-            plan.next_at = next_time(plan, now)
+                plan.next_at = next_time(plan, now)
             plan.save(update_fields=["next_at"])
         begun += 1
     return begun
+
+
+def _miss(plan: DrillPlan, now: datetime, because: str) -> None:
+    """Record a drill that was not held, with why, and make it up once: the next time it is its hour, in memory.
+
+    Several missed in one outage are one row that counts them.
+    """
+    due_at = plan.next_at or now
+    times = 1 + (now - due_at) // timedelta(days=plan.every_days)
+    plan.next_at = None  # the rhythm goes on from when it is made up
+    plan.next_at = next_time(plan, now)
+    zone = ZoneInfo(plan.work_centre.area.site.timezone)
+    again = plan.next_at.astimezone(zone)
+    often = f", {times} times in a row" if times > 1 else ""
+    words = (
+        f"Not held{often}: {because}. It is made up on {again:%a} {again.day} {again:%b} at {again:%H:%M}."
+    )
+    run, _ = DrillRun.objects.get_or_create(
+        key=f"missed-{plan.pk}-{due_at:%Y%m%d%H%M%S}",
+        defaults={
+            "plan": plan, "status": DrillStatus.MISSED, "started_at": due_at, "finished_at": now,
+            "ends_at": due_at + timedelta(minutes=plan.minutes), "failures": [words],
+        },
+    )  # fmt: skip
+    hint(f"site.{plan.work_centre.area.site_id}", kind="drill", run=run.pk)
 
 
 def _hand_in_all(limit: int) -> int:

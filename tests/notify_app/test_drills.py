@@ -1,6 +1,6 @@
 """A line is drilled: from its schedule through a real channel to everybody told, with a report and without a trace."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -280,3 +280,61 @@ def test_only_a_marked_source_makes_a_drill(plant: KolbeMini) -> None:
     assert found is not None
     assert found.drill is False
     assert Constraint.objects.exists()
+
+
+# --- missed ---------------------------------------------------------------------------------------------------------
+BACK = datetime(2026, 11, 17, 13, 30, tzinfo=UTC)  # Tuesday, 14:30 in Rheinfelden
+
+
+@pytest.mark.parametrize(
+    ("every", "due_days_ago", "said"),
+    [
+        (28, 0, "Not held: nothing"),
+        (7, 20, "Not held, 3 times in a row: nothing"),
+        (1, 0, "Not held: nothing"),
+    ],
+)
+def test_a_drill_missed_while_nothing_ran_is_recorded_with_why_and_made_up_once(
+    plant: KolbeMini, every: int, due_days_ago: int, said: str
+) -> None:
+    hour = BACK.replace(hour=9, minute=0)  # 10:00 in Rheinfelden
+    plan = plan_of(plant, every_days=every, next_at=hour - timedelta(days=due_days_ago))
+    # given the product comes back hours after its time
+    with clock.travel(BACK):
+        services.run_drills()
+        services.run_drills()
+        # then nobody is called at that hour, and it stands there with why and when instead
+        missed = DrillRun.objects.get()
+        assert (missed.status, missed.started_at) == ("missed", hour - timedelta(days=due_days_ago))
+        assert missed.failures == [f"{said} ran here at its hour. It is made up on Wed 18 Nov at 10:00."]
+        assert not ExceptionRecord.objects.filter(drill=True).exists()
+        plan.refresh_from_db()
+        assert plan.next_at == hour + timedelta(days=1)
+        finding = next(one for one in drills() if one.code == "XL-N042")
+        assert missed.failures[0] in finding.summary
+        page = Client()
+        page.force_login(plant.people["ingrid.vogel"])
+        assert "Missed" in page.get("/drills/").content.decode()
+        assert missed.failures[0] in page.get(f"/drills/{missed.pk}/").content.decode()
+    # when its hour comes it is held, once, and its rhythm goes on from there
+    with clock.travel(hour + timedelta(days=1, seconds=30)):
+        services.run_drills()
+        services.run_drills()
+        assert sorted(DrillRun.objects.values_list("status", flat=True)) == ["missed", "running"]
+        plan.refresh_from_db()
+        assert plan.next_at == hour + timedelta(days=1 + every)
+
+
+def test_a_little_late_is_held_at_once_and_one_that_still_runs_is_missed_visibly(plant: KolbeMini) -> None:
+    plan = plan_of(plant, next_at=clock.now() - timedelta(minutes=59))
+    services.run_drills()
+    assert DrillRun.objects.get().status == "running"
+    DrillPlan.objects.filter(pk=plan.pk).update(next_at=clock.now() - timedelta(seconds=1))
+    services.run_drills()
+    missed = DrillRun.objects.get(status="missed")
+    assert missed.failures[0].startswith(
+        "Not held: the last drill of this line was still running. It is made up on "
+    )
+    assert DrillRun.objects.filter(status="running").count() == 1
+    # the line's last result is still looked at
+    assert [one.code for one in drills()] == ["XL-N042"]
