@@ -279,7 +279,7 @@ class RuleVersionAdmin(ReadOnlyForAdministrators):
     @admin.display(description="Changes")
     def differs(self, version: RuleVersion) -> str:
         texts = [change["text"] for change in version.changes]
-        more = f" and {len(texts) - 2} more" if len(texts) > 2 else ""
+        more = f" And {len(texts) - 2} more." if len(texts) > 2 else ""
         return f"{' '.join(texts[:2])}{more}"
 
     @admin.display(description="Changes")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing_app import words
+from routing_app.clocks import Limits
 from routing_app.ruleset import LadderSpec, RulesetSpec, RuleSpec
 from routing_app.sentences import sentence
 
@@ -66,14 +67,19 @@ def _rule_changes(before: RulesetSpec, after: RulesetSpec) -> list[Change]:
                 )
             )
         if rule.code in moved:
-            text = f"Rule “{rule.name}” moves from place {was.number} to {rule.number}."
-            found.append(Change("moved", rule.code, text))
+            found.append(Change("moved", rule.code, f"Rule “{rule.name}” now stands {_place(rule, after)}."))
     found.extend(
         Change("removed", rule.code, f"Rule “{rule.name}” is gone.", before=sentence(rule))
         for rule in before.rules
         if rule.code not in new
     )
     return found
+
+
+def _place(rule: RuleSpec, rules: RulesetSpec) -> str:
+    """Where a rule stands, by its neighbour: numbers say nothing once rules came or went above it."""
+    place = next(place for place, one in enumerate(rules.rules) if one.code == rule.code)
+    return f"after “{rules.rules[place - 1].name}”" if place else "first"
 
 
 def _rule_text(was: RuleSpec, rule: RuleSpec) -> str:
@@ -148,11 +154,31 @@ def _limit_changes(before: RulesetSpec, after: RulesetSpec) -> list[Change]:
                 kind,
                 f"limits:{type_code}",
                 f"Limits of {name}, {band}, {kind}.",
-                str(was.as_dict()) if was else "",
-                str(now.as_dict()) if now else "",
+                _limits_text(was),
+                _limits_text(now),
             )
         )
     if dict(before.other_acknowledge) != dict(after.other_acknowledge):
         text = "The other functions' time to acknowledge changes."
-        found.append(Change("changed", "others", text))
+        found.append(
+            Change("changed", "others", text, _others_text(before), _others_text(after)),
+        )
     return found
+
+
+def _limits_text(limits: Limits | None) -> str:
+    """ "acknowledge 10, decide 30, resolve 240 min"; empty for none."""
+    given = (
+        (f"{name} {minutes}" for name, minutes in limits.as_dict().items() if minutes is not None)
+        if limits
+        else ()
+    )
+    said = ", ".join(given)
+    return f"{said} min" if said else ""
+
+
+def _others_text(spec: RulesetSpec) -> str:
+    said = ", ".join(
+        f"{band} {spec.other_acknowledge[band]}" for band in words.BANDS if band in spec.other_acknowledge
+    )
+    return f"{said} min" if said else ""

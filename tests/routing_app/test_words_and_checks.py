@@ -92,6 +92,35 @@ def test_changed_limits_and_ladders_are_named() -> None:
     ]
 
 
+def test_differences_are_said_in_words_people_use() -> None:
+    before = default_ruleset()
+    data = before.as_dict()
+    rules = data["rules"]
+    rules[1], rules[2] = rules[2], rules[1]
+    rules.insert(0, {**rules[5], "code": "new-one", "name": "New one"})
+    data["limits"]["machine_downtime"]["high"]["acknowledge"] = 7
+    data["other_acknowledge"]["high"] = 25
+    found = {
+        change.kind + " " + change.code: change
+        for change in diff.changes(before, RulesetSpec.from_dict(data))
+    }
+
+    moved = next(change for change in found.values() if change.kind == "moved")
+    # its number may be the same once a rule came above it: where it stands says more
+    assert moved.text in {
+        f"Rule “{rules[2]['name']}” now stands after “{rules[1]['name']}”.",
+        f"Rule “{rules[3]['name']}” now stands after “{rules[2]['name']}”.",
+    }
+    limits = found["changed limits:machine_downtime"]
+    assert (limits.before, limits.after) == (
+        "acknowledge 10, decide 30, resolve 240 min", "acknowledge 7, decide 30, resolve 240 min",
+    )  # fmt: skip
+    others = found["changed others"]
+    assert (others.before, others.after) == (
+        "critical 10, high 20, normal 60, low 480 min", "critical 10, high 25, normal 60, low 480 min",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("code", "fields", "level", "found"),
     [
