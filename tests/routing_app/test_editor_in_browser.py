@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from execlayer.asgi import application
 from plant_app.models import User
 from routing_app.models import Rule, RuleVersion
-from routing_app.selectors import draft_spec
+from routing_app.selectors import draft_spec, spec_digest
 from tests.chromium import running_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -100,7 +100,17 @@ def test_values_are_picked_and_rules_dragged(page: Page) -> None:
     )
     expect(page.locator(".rt-name").nth(0)).to_have_text("Bottleneck unit", timeout=PATIENCE)
 
+    # the list comes without waiting for the checks; what they say follows by itself, of this very state
     spec = aside(draft_spec)
+    expect(page.locator("#rt-checked")).to_contain_text(f"state {spec_digest(spec)[:7]}", timeout=PATIENCE)
+
+    # choosing a file to import stumbles over no script
+    page.goto("/admin/routing_app/rule/import/")
+    page.set_input_files(
+        "input[type=file]", {"name": "r.csv", "mimeType": "text/csv", "buffer": b"code,name"}
+    )
+    page.get_by_role("button", name="Show what it would change").click()
+    expect(page.locator("#rt-refused")).to_have_text("“r.csv” was not taken", timeout=PATIENCE)
     changed = next(one for one in spec.rules if one.code == "change-answer-soon")
     assert [condition.value for condition in changed.conditions][1:] == [
         "none, information, warning", "480", "10, 250",
