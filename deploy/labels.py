@@ -77,8 +77,11 @@ REFUSALS = (
     "decisions_app/services/undoing.py", "exceptions_app/selectors.py", "exceptions_app/services/records/moves.py",
     "exceptions_app/services/records/suppression.py", "exceptions_app/services/records/triage.py",
     "exceptions_app/services/responses/answers.py", "exceptions_app/services/responses/asking.py",
+    "plant_app/permissions.py", "plant_app/throttling.py", "plant_app/services/access.py",
+    "plant_app/services/codes.py", "plant_app/services/progress.py", "plant_app/services/roster.py",
+    "sequence_app/services/answering.py",
 )  # fmt: skip
-REFUSED = {"InvalidInput", "NotAllowed", "NotFound", "StaleVersion", "TransitionRefused"}
+REFUSED = {"InvalidInput", "NotAllowed", "NotFound", "StaleVersion", "TooMany", "TransitionRefused"}
 HEADER = (
     "# Labels of the execution layer. deploy/labels.py update gathers them; translators edit msgstr lines.\n#"
 )

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
 from core.errors import NotFound
 from plant_app.models import Item, Lot, Site, WorkCentre, WorkOrder, WorkUnit
 from plant_app.services import code_of_token
@@ -73,7 +75,7 @@ def _order(number: str, site: Site, operation: int | None = None) -> Scanned | N
     fields = {"work_order": order.number}
     words = f"{order.number}, {order.item.name}"
     if operation is not None and order.operations.filter(number=operation).exists():
-        words += f", op {operation}"
+        words += f", {_('op')} {operation}"
     return Scanned("work_order", order.number, words, fields)
 
 
@@ -94,7 +96,12 @@ def _unit(unit: WorkUnit) -> Scanned:
 def _goods(code: str) -> Scanned | None:
     lot = Lot.objects.select_related("item").filter(code__iexact=code).first()
     if lot is not None:
-        return Scanned("lot", lot.code, f"Lot {lot.code}, {lot.item.name}", {"lot": lot.code})
+        return Scanned(
+            "lot",
+            lot.code,
+            _("Lot {code}, {item}").format(code=lot.code, item=lot.item.name),
+            {"lot": lot.code},
+        )
     item = Item.objects.filter(code__iexact=code).first()
     return Scanned("item", item.code, item.name, {"item": item.code}) if item is not None else None
 
