@@ -39,8 +39,9 @@ class Mailbox:
         if self.later:
             self.later -= 1
             return "451 too busy, come again"
-        while self.stall:
-            await asyncio.sleep(0.05)
+        if self.stall:
+            await asyncio.sleep(600)  # until whoever waits hangs up, which ends this, too
+            return "451 too late"
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         if self.hang_up:
             self.hang_up -= 1

@@ -3,6 +3,7 @@
 Nothing is lost, nothing is sent again once a yes has arrived, and what is repeated is the same by its id.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,6 +35,14 @@ def after(minutes: float) -> Any:
     return time_machine.travel(START + timedelta(minutes=minutes), tick=False)
 
 
+def until(arrived: Callable[[], bool]) -> None:
+    """Wait for what a receiver of a busy machine has not read yet."""
+    for _ in range(400):
+        if arrived():
+            return
+        threading.Event().wait(0.05)
+
+
 def standing(channel: str) -> set[str]:
     return set(Notice.objects.filter(channel=channel).values_list("status", flat=True))
 
@@ -44,7 +53,6 @@ def test_a_mail_server_that_fails_stalls_and_hangs_up(
     for person in plant.people.values():
         person.email = f"{person.username}@kolbe.example"
     User.objects.bulk_update(plant.people.values(), ["email"])
-    settings.EMAIL_TIMEOUT = 1
     # it asks to come again
     mailbox.later = 99
     with after(0):
@@ -54,13 +62,12 @@ def test_a_mail_server_that_fails_stalls_and_hangs_up(
         assert (count > 1, standing("email"), mailbox.mails) == (True, {"queued"}, [])
         assert all("451" in row.error for row in mails)
     # it takes the words and never says so
-    mailbox.later, mailbox.stall = 0, True
+    mailbox.later, mailbox.stall, settings.EMAIL_TIMEOUT = 0, True, 1
     with after(2):
         services.send_due()
         assert (standing("email"), mailbox.mails) == ({"queued"}, [])
     # it has one of them, and drops the line before it could say so
-    mailbox.controller.loop.call_soon_threadsafe(setattr, mailbox, "stall", False)  # type: ignore[union-attr]
-    mailbox.hang_up = 1
+    mailbox.stall, mailbox.hang_up, settings.EMAIL_TIMEOUT = False, 1, 20
     with after(10):
         services.send_due()
         assert standing("email") == {"queued"}
@@ -78,16 +85,8 @@ def test_a_mail_server_that_fails_stalls_and_hangs_up(
         assert said == [False, False, False, True]
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second is enough for those who never answer."""
-    monkeypatch.setattr(push, "PATIENCE", httpx.Timeout(1.0))
-    monkeypatch.setattr(outside, "READ", 1.0)
-    monkeypatch.setattr(webhook_sending, "post", lambda url, **rest: posting.post(url, patience=1.0, **rest))
-
-
 def test_chats_and_push_services_that_fail_stall_and_hang_up(
-    plant: KolbeMini, report: Report, settings: Any, impatient: None
+    plant: KolbeMini, report: Report, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keller = plant.people["jonas.keller"]
     with receiver() as book:
@@ -101,7 +100,10 @@ def test_chats_and_push_services_that_fail_stall_and_hang_up(
             services.set_wishes(user=keller, channels=EVERY)
 
         def faulty(minutes: float, fault: Callable[[str], Any], *, seen: int) -> None:
-            """Both are tried once more, and fail this way."""
+            """Both are tried once more, and fail this way. Two seconds are enough for who never answers."""
+            patience = 2.0 if fault == book.stall.add else 20.0
+            monkeypatch.setattr(push, "PATIENCE", httpx.Timeout(patience))
+            monkeypatch.setattr(outside, "READ", patience)
             for path in paths:
                 fault(path)
             with after(minutes):
@@ -109,6 +111,7 @@ def test_chats_and_push_services_that_fail_stall_and_hang_up(
                     report(DOWN)
                 services.send_push()
                 services.send_outside()
+            until(lambda: all(len(book.at(path)) >= seen for path in paths))
             assert [len(book.at(path)) for path in paths] == [seen, seen]
 
         def fails(path: str) -> None:
@@ -148,7 +151,7 @@ def hook(settings: Any) -> Iterator[Hook]:
 
 
 def test_a_webhooks_receiver_that_fails_stalls_and_hangs_up(
-    plant: KolbeMini, hook: Hook, impatient: None
+    plant: KolbeMini, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with after(0):
         endpoint = WebhookEndpoint.objects.create(name="MES", url=hook.url)
@@ -156,8 +159,15 @@ def test_a_webhooks_receiver_that_fails_stalls_and_hangs_up(
         sent = services.send_test(endpoint_id=endpoint.pk)
     for minutes, reply in ((0, (500, {}, b"no")), (5, None), (20, HANG_UP), (60, OK), (120, OK)):
         hook.answer = lambda got, reply=reply: reply  # type: ignore[misc]
+        patience = 2.0 if reply is None else 20.0
+        monkeypatch.setattr(
+            webhook_sending,
+            "post",
+            lambda url, most=patience, **rest: posting.post(url, patience=most, **rest),
+        )
         with after(minutes):
             services.send_webhooks()
+        until(lambda: len(hook.got) >= sent.tries.count())
     sent.refresh_from_db()
     assert sent.status == WebhookStatus.DELIVERED
     # three tries without a yes, one with, none after it; all the same message
