@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.translation import gettext, gettext_noop
 from django.views.decorators.http import require_POST
 
 from boards_app.selectors.controls import inputs_from
@@ -297,7 +298,12 @@ def reading(request: HttpRequest, frame: Frame, ref: str, name: str, confirm: bo
         exception_id=exception.pk, fields={name: value}, actor=frame.user, via=DESK,
         expected_version=_version(request.POST),
     )  # fmt: skip
-    return done(request, f"{read['words']} {'confirmed' if confirm else 'corrected'}.")
+    return done(
+        request,
+        (gettext("{what} confirmed.") if confirm else gettext("{what} corrected.")).format(
+            what=read["words"]
+        ),
+    )
 
 
 # --- answers ------------------------------------------------------------------------------------------------
@@ -308,16 +314,19 @@ def _way(pk: int, user: User, posted: QueryDict) -> Response:
 
 
 ANSWERS: dict[str, tuple[str, Callable[[int, User, QueryDict], Response]]] = {
-    "acknowledge": (
-        "acknowledged", lambda pk, user, _: exceptions.acknowledge(response_id=pk, actor=user, via=INBOX)
-    ),
-    "on-my-way": ("you are on the way", _way),
-    "arrived": ("you are there", lambda pk, user, _: exceptions.arrived(response_id=pk, actor=user, via=INBOX)),
-    "act": ("you are on it", lambda pk, user, _: exceptions.act(response_id=pk, actor=user, via=INBOX)),
-    "finish": ("your part is done", lambda pk, user, _: exceptions.finish(response_id=pk, actor=user, via=INBOX)),
-    "take-over": ("it is yours now", lambda pk, user, _: exceptions.take_over(response_id=pk, actor=user, via=INBOX)),
+    "acknowledge": (gettext_noop("acknowledged"),
+        lambda pk, user, _: exceptions.acknowledge(response_id=pk, actor=user, via=INBOX)),
+    "on-my-way": (gettext_noop("you are on the way"), _way),
+    "arrived": (gettext_noop("you are there"),
+        lambda pk, user, _: exceptions.arrived(response_id=pk, actor=user, via=INBOX)),
+    "act": (gettext_noop("you are on it"),
+        lambda pk, user, _: exceptions.act(response_id=pk, actor=user, via=INBOX)),
+    "finish": (gettext_noop("your part is done"),
+        lambda pk, user, _: exceptions.finish(response_id=pk, actor=user, via=INBOX)),
+    "take-over": (gettext_noop("it is yours now"),
+        lambda pk, user, _: exceptions.take_over(response_id=pk, actor=user, via=INBOX)),
     "decline": (
-        "declined, the next one is asked",
+        gettext_noop("declined, the next one is asked"),
         lambda pk, user, posted: exceptions.decline(
             response_id=pk, actor=user, via=INBOX, reason=posted.get("reason", "")
         ),
@@ -339,7 +348,7 @@ def answer(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpRespon
     require(frame.user, "exception.respond")
     words, step = ANSWERS[verb]
     step(pk, frame.user, request.POST)
-    return done(request, f"{found.exception.short_ref}: {words}.")
+    return done(request, f"{found.exception.short_ref}: {gettext(words)}.")
 
 
 @require_POST
@@ -356,15 +365,15 @@ def task(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse
         decisions.call_off_task(
             task_id=pk, actor=frame.user, reason=request.POST.get("reason", ""), via=INBOX
         )
-        return done(request, f"Called off: {found.title}.")
+        return done(request, gettext("Called off: {task}.").format(task=found.title))
     if verb == "take":
         decisions.take_task(task_id=pk, actor=frame.user)
-        return done(request, f"Yours now: {found.title}.")
+        return done(request, gettext("Yours now: {task}.").format(task=found.title))
     decisions.complete_task(
         task_id=pk, actor=frame.user, result=inputs_from(found.asks, request.POST),
         note=request.POST.get("note", "").strip(), via=INBOX,
     )  # fmt: skip
-    return done(request, f"Done: {found.title}.")
+    return done(request, gettext("Done: {task}.").format(task=found.title))
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from boards_app.selectors.frame import Frame
@@ -24,7 +25,7 @@ def comment(request: HttpRequest, frame: Frame, found: Any) -> HttpResponse:
         exception_id=found.pk, author=frame.user, text=request.POST.get("text", ""), via="desk",
         photos=enclosures_of(request.FILES),
     )  # fmt: skip
-    return done(request, "Said to everyone here.")
+    return done(request, gettext("Said to everyone here."))
 
 
 @require_GET
