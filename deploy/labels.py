@@ -224,7 +224,7 @@ def _table(source: str, names: set[str]) -> Iterator[str]:
     for node in ast.parse(source).body:
         named = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         if any(getattr(one, "id", "") in names for one in named):
-            value = getattr(node, "value", None)
+            value: Any = getattr(node, "value", None)
             for part in value.values if isinstance(value, ast.Dict) else [value]:
                 words = ast.literal_eval(part)
                 yield from (words,) if isinstance(words, str) else words
@@ -234,9 +234,9 @@ def _choices(source: str, classes: set[str]) -> Iterator[str]:
     """The labels of TextChoices, read without loading any model."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and node.name in classes:
-            rows = [line.value for line in node.body if isinstance(line, ast.Assign)]
+            rows: list[Any] = [line.value for line in node.body if isinstance(line, ast.Assign)]
         elif isinstance(node, ast.Assign) and any(getattr(one, "id", "") in classes for one in node.targets):
-            rows = list(getattr(node.value, "elts", ()))
+            rows = list(getattr(node.value, "elts", []))
         else:
             continue
         for row in rows:
