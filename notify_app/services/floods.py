@@ -11,12 +11,13 @@ from datetime import datetime
 from django.db import transaction
 
 from core import clock, due
-from exceptions_app.models import Telling
+from exceptions_app.models import ExceptionRecord, Telling
 from exceptions_app.models.responses import ANSWERED, ResponseStatus
 from notify_app.manners import urgency_of
 from notify_app.models import Notice, NoticeStatus
 from notify_app.selectors import FLOOD_WINDOW, new_records
 from notify_app.services.ways import Ways
+from routing_app.models import Mark
 
 #: Urgency ranks from here on may wait: 2 normal, 3 low.
 MAY_WAIT = 2
@@ -25,6 +26,7 @@ NEEDED_ANYWAY = frozenset({"inform", "change", "undecided", "mention"})
 MOST_IN_ONE = 100
 QUIET = "do not disturb"
 FLOODED = "more than may come one by one"
+GROUPED = "a rule groups what may wait"
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,20 @@ class Hold:
 
 
 class Floods:
-    """Who is in a flood or not to be disturbed, counted on while a batch of tellings becomes notices. One query."""
+    """Who is in a flood or not to be disturbed, counted on while a batch of tellings becomes notices.
+
+    Two queries. A record whose route carries the mark is grouped for everybody, however few reach them otherwise.
+    """
 
     def __init__(self, tellings: Sequence[Telling], now: datetime, ways: Ways) -> None:
         self._now, self._ways = now, ways
         people = {telling.person_id for telling in tellings if telling.person_id is not None}
         self._records = new_records(people, now) if people else {}
+        waiting = {telling.exception_id for telling in tellings if telling.urgency_rank >= MAY_WAIT}
+        marked = ExceptionRecord.objects.filter(
+            pk__in=waiting, route__outcome__marks__contains=[Mark.GROUP_NOTICES.value]
+        )
+        self._grouped = set(marked.values_list("pk", flat=True)) if waiting else set()
 
     def holds(self, telling: Telling) -> Hold | None:
         """Until when outward notices of this telling wait; None when they go out now. Do-not-disturb lasts longest."""
@@ -53,11 +63,14 @@ class Floods:
             records.add(telling.exception_id)
         urgency, zone = urgency_of(telling.urgency_rank), telling.exception.site.timezone
         flooded = len(records) > self._ways.manner(person).most and telling.urgency_rank >= MAY_WAIT
-        until = self._now + FLOOD_WINDOW if flooded else self._now
+        grouped = telling.exception_id in self._grouped and telling.urgency_rank >= MAY_WAIT
+        until = self._now + FLOOD_WINDOW if flooded or grouped else self._now
         quiet = self._ways.quiet_until(person, urgency, until, zone)
         if quiet is not None:
             return Hold(quiet, QUIET)
-        return Hold(until, FLOODED) if flooded else None
+        if flooded:
+            return Hold(until, FLOODED)
+        return Hold(until, GROUPED) if grouped else None
 
 
 @transaction.atomic

@@ -14,6 +14,8 @@ from notify_app import services
 from notify_app.models import Notice
 from notify_app.selectors import flood_of
 from plant_app.models import User
+from routing_app.models import Mark, Rule, RuleCondition
+from routing_app.services import next_order, place_rule, publish
 from tests.notify_app.conftest import Mailbox
 from tests.plant_fixtures import KolbeMini
 
@@ -82,6 +84,28 @@ def test_in_a_flood_what_is_not_urgent_waits_and_comes_as_one_mail(
         assert services.send_due() == 0
     assert len(mailbox.to(person.email)) == 12
     assert list(mails_of(person).values_list("status", flat=True)[10:16]) == ["dropped", *["sent"] * 5]
+
+
+def test_what_a_rule_groups_waits_though_few_came(reach: Any, person: User, mailbox: Mailbox) -> None:
+    # given a published rule that groups what is of medium severity
+    rule = Rule.objects.create(
+        code="group", name="Group", order=next_order(), kind="add", mark=Mark.GROUP_NOTICES
+    )
+    RuleCondition.objects.create(rule=rule, fact="severity", operator="is", value="medium")
+    place_rule(rule=rule, before=Rule.objects.order_by("order").first())
+    publish(actor=None, note="grouped")
+    # when one that may wait and one that may not reach a person who has no others
+    (waits,) = reach(1, rank=2)
+    reach(1, rank=1)
+    # then only the urgent one went out, and the other says what it waits for
+    assert len(mailbox.to(person.email)) == 1
+    held = mails_of(person).get(status="held")
+    assert (held.exception_id, held.held_for) == (waits.pk, "a rule groups what may wait")
+    # and when the window is over it comes, once
+    with clock_at(minutes=11):
+        services.send_due()
+        services.send_due()
+    assert len(mailbox.to(person.email)) == 2
 
 
 def test_a_mail_server_away_keeps_them(reach: Any, person: User, mailbox: Mailbox) -> None:
