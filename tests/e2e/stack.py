@@ -25,7 +25,7 @@ from psycopg.rows import dict_row
 
 from execlayer.launcher.options import ROOT
 from execlayer.launcher.ports import free_port
-from tests.execlayer.processes import below, mentioning, until
+from tests.execlayer.processes import alive, below, mentioning, until
 
 # What a test run or a shell has set for itself and a fresh start must not inherit.
 FOREIGN = (
@@ -209,6 +209,20 @@ class Stack:
             except ProcessLookupError:
                 continue
         return victims
+
+    @contextmanager
+    def nothing_runs(self) -> Iterator[None]:
+        """Web, workers, beat and broker are killed, and stay dead within: whoever would start them again is halted."""
+        assert self._launcher is not None
+        os.kill(self._launcher.pid, signal.SIGSTOP)
+        try:
+            victims: dict[int, str] = {}
+            for words in (("celery",), ("valkey-server",), ("execlayer.web",)):
+                victims |= self.kill(*words)
+            until(lambda: not alive(victims) and not self.processes("celery"), 30, "everything to be dead")
+            yield
+        finally:
+            os.kill(self._launcher.pid, signal.SIGCONT)
 
     def answers(self, path: str) -> bool:
         """Whether a page answers with success now."""

@@ -1,9 +1,11 @@
 """Workers and broker are killed while the floor reports: what was accepted is there once, routed, owned and told."""
 
+import json
 import logging
 import threading
 import time
 from collections import Counter
+from datetime import datetime, timedelta
 from itertools import chain
 from queue import Empty, Queue
 
@@ -223,3 +225,111 @@ def everyone_told_once(stack: Stack) -> None:
         mine,
     )
     assert contained_twice == []
+
+
+# Level 3 is due when the outage is over, level 2 has been passed over, level 4 is far away on any machine.
+RUNGS = {1: 0, 2: 4, 3: 7, 4: 120}
+AWAY = timedelta(minutes=10)
+
+
+def test_after_ten_minutes_of_nothing_the_right_level_is_told_once_with_the_true_age(stack: Stack) -> None:
+    # given a stop whose owner has been told and has not answered
+    unit = bodies(stack)[0]["fields"]["work_unit"]
+    said = stack.person("sofia.brandt").tell(
+        "/signals/",
+        {
+            "channel": "api", "external_id": "away-1", "site": "RHF", "text": f"{unit} down, hydraulic leak",
+            "fields": {"type": "machine_downtime", "work_unit": unit},
+        },
+    )  # fmt: skip
+    read = "select exception_id from exceptions_app_signalreading where signal_id = %s and exception_id is not null"
+    stack.wait(lambda: stack.sql(read, said["signal"]["id"]), 60, "the report to be read")
+    record = stack.one(read, said["signal"]["id"])["exception_id"]
+    told = (
+        "select id from exceptions_app_response where exception_id = %s and is_owner and told_at is not null"
+    )
+    stack.wait(lambda: stack.sql(told, record), 60, "the owner to be told")
+    owner = stack.one(told, record)["id"]
+
+    # when everything is dead for ten minutes: its clock is set back instead of waiting
+    with stack.nothing_runs():
+        last = stack.one("select max(id) as id from exceptions_app_telling")["id"]
+        spoken = stack.one("select max(id) as id from exceptions_app_exceptionevent")["id"]
+        due_at = set_back(stack, owner)
+        assert stack.processes("celery") == {}
+    back = stack.one("select now() as at")["at"]
+
+    # then, once all is back and has looked around twice, its level was told once
+    new = (
+        "select * from exceptions_app_telling where response_id = %s and id > %s and reason = %s order by id"
+    )
+    stack.wait(lambda: stack.sql(new, owner, last, "escalation"), 120, "the ladder to go on")
+    stack.wait(lambda: stack.answers("/readyz"), 90, "the page to be back")
+    stack.wait(lambda: not unfinished(stack)["untold"], 90, "everybody to be told")
+    beats = "select 1 from core_heartbeat where name = 'worker' and at > %s"
+    stack.wait(lambda: stack.sql(beats, back + timedelta(seconds=5)), 90, "the next beats")
+    rows = stack.sql(new, owner, last, "escalation")
+    people = [row for row in rows if row["person_id"] is not None]
+    assert people, rows
+    # where nobody holds the duty at this hour, that stands there and the next level is asked at once
+    held = [row for row in rows if row["person_id"] is None]
+    assert min(row["level"] for row in rows) == 3
+    assert {row["level"] for row in people} == {max(row["level"] for row in rows)}
+    assert all(row["text"].startswith("Nobody on duty as ") for row in held)
+    assert len({(row["person_id"], row["role"], row["level"]) for row in rows}) == len(rows)
+    age = people[0]["created_at"] - due_at
+    assert age >= AWAY
+    ages = {
+        true_age(age),
+        true_age(max(AWAY, age - SLACK)),
+    }  # a minute may pass between two lines of one sweep
+    function = stack.one(
+        "select f.name from exceptions_app_response r join plant_app_function f on f.id = r.function_id"
+        " where r.id = %s",
+        owner,
+    )["name"]
+    assert {row["text"] for row in people} <= {
+        f"{function} has not acknowledged for {words}" for words in ages
+    }
+    # its person was reminded once
+    assert len(stack.sql(new, owner, last, "reminder")) <= 1
+    # and the story says once which level was passed over, and when it had been due
+    event = stack.one(
+        "select data from exceptions_app_exceptionevent where exception_id = %s and kind = 'escalated' and id > %s"
+        " and (data->>'response')::int = %s",
+        record, spoken, owner,
+    )["data"]  # fmt: skip
+    assert event["passed"] == [2]
+    assert datetime.fromisoformat(event["due_at"]) == due_at + timedelta(minutes=RUNGS[3], seconds=10)
+    # each of them has one notice in the portal, with that sentence
+    for row in people:
+        notice = stack.one(
+            "select subject, body from notify_app_notice where telling_id = %s and channel = 'in_app'",
+            row["id"],
+        )
+        assert row["text"] in notice["body"]
+
+
+SLACK = timedelta(seconds=5)
+
+
+def true_age(age: timedelta) -> str:
+    return f"{int(age / timedelta(minutes=1))} min"
+
+
+def set_back(stack: Stack, response: int) -> datetime:
+    """Let a response have begun ten minutes ago, on the first level of a ladder with known steps; returns when."""
+    row = stack.one("select ladder, now() as now from exceptions_app_response where id = %s", response)
+    ladder = [
+        {"level": level, "roles": rung["roles"], "after_minutes": RUNGS[level]}
+        for level, rung in enumerate(row["ladder"][:4], start=1)
+    ]
+    assert len(ladder) == 4
+    due_at: datetime = row["now"] - AWAY
+    stack.sql(
+        "update exceptions_app_response set ladder = %s, level = 1, due_at = %s, told_at = %s, acknowledge_due_at = %s,"
+        " next_level_at = %s, remind_at = %s, reminders = 0, repeats_told = 0 where id = %s returning id",
+        json.dumps(ladder), due_at, due_at, due_at + timedelta(minutes=4),
+        due_at + timedelta(minutes=4, seconds=10), due_at + timedelta(minutes=3), response,
+    )  # fmt: skip
+    return due_at
