@@ -13,6 +13,7 @@ STEPS_MINUTES: Final = (1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440, 2880,
 NOW_AT: Final = 0.7  # a lane leaves room to the right for limits that still run
 MOST_TICKS: Final = 6
 TICK_GAP: Final = 8.0  # percent two labels need between them
+NOW_WIDER: Final = 1.4  # the word "now" is wider than a time alone
 SHORTEST_AXIS: Final = timedelta(minutes=10)
 
 
@@ -48,13 +49,14 @@ class Axis:
         first = math.floor((local - midnight) / step) + 1
         fixed = [Tick(0.0, f"{local:%H:%M}")]
         if now is not None and self.covers(now):
-            fixed.append(Tick(self.at(now), f"{now.astimezone(zone):%H:%M} now", now=True))
+            here = Tick(self.at(now), f"{now.astimezone(zone):%H:%M} now", now=True)
+            # at the beginning "now" says it all
+            fixed = [here] if here.at < TICK_GAP * NOW_WIDER else [*fixed, here]
         found = list(fixed)
         moment = midnight + first * step
         while moment < self.end:
             place = self.at(moment)
-            # the word "now" is wider than a time alone
-            if all(abs(place - one.at) >= TICK_GAP * (1.4 if one.now else 1) for one in fixed):
+            if all(abs(place - one.at) >= TICK_GAP * (NOW_WIDER if one.now else 1) for one in fixed):
                 found.append(Tick(place, f"{moment.astimezone(zone):%H:%M}"))
             moment += step
         return sorted(found, key=lambda one: one.at)

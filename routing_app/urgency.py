@@ -142,7 +142,8 @@ def _slack(values: Mapping[str, Any]) -> Input:
         # A date of our own is no promise: nobody outside waits, whatever rules make of it.
         return Input("slack", "slack to the promise", weight, Decimal(0), "made for stock")
     if hours is not None:
-        return Input("slack", "slack to the promise", weight, _stepped(hours, _SLACK_STEPS), f"{hours:f} h")
+        said = f"{hours + 0:f} h"  # never "-0"
+        return Input("slack", "slack to the promise", weight, _stepped(hours, _SLACK_STEPS), said)
     # Without a linked demand there is nothing to be late for. A promise known to be missed is not "no demand".
     if values.get("commit_at_risk") is True:
         return Input("slack", "slack to the promise", weight, Decimal(1), "promise at risk", guessed=True)

@@ -66,6 +66,12 @@ def test_slack_levels_at_their_edges(hours: str, level: str) -> None:
     assert slack.level == Decimal(level)
 
 
+def test_a_hair_past_the_promise_is_no_minus_nought() -> None:
+    slack = next(one for one in score({"hours_to_due": Decimal("-0.0")}).inputs if one.code == "slack")
+
+    assert slack.value == "0.0 h"
+
+
 @pytest.mark.parametrize(
     ("total", "band"),
     [("100", "critical"), ("70", "critical"), ("69.9", "high"), ("50", "high"), ("49.9", "normal"),

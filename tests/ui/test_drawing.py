@@ -64,6 +64,17 @@ def test_ticks_never_touch():
         assert places[0] == 0.0
 
 
+def test_at_the_beginning_only_now_is_labelled():
+    axis = drawing.Axis(START, START + timedelta(minutes=30))
+    ticks = axis.ticks(ZONE, START + timedelta(minutes=1))
+    assert ticks[0].now
+    assert ticks[0].label.endswith(" now")
+    assert all(
+        later.at - earlier.at >= drawing.TICK_GAP * (drawing.NOW_WIDER if earlier.now else 1)
+        for earlier, later in pairwise(ticks)
+    )
+
+
 def test_a_line_keeps_within_its_box_and_leaves_gaps_open():
     line = drawing.line([4, None, 8, 6], width=84, height=26, pad=3)
     assert line.path == "M3 23 M55 3 L81 13"
