@@ -81,7 +81,7 @@ def _resolve(exception: ExceptionRecord, user: User, asked: dict[str, str]) -> D
         lead=gettext("The condition counts as gone and nothing blocks it any more."),
         controls=[reason(gettext("Why it is resolved")), *(cause if why else [])],
         hidden=versioned(exception),
-        note=f"It needs its root cause: {why}." if why else "",
+        note=gettext("It needs its root cause: {why}.").format(why=label(why)) if why else "",
     )
 
 

@@ -6,8 +6,11 @@ Knows no verb; what the answer does lies in the services.
 from dataclasses import replace
 from typing import Final
 
+from django.utils.translation import gettext
+
 from boards_app.selectors.asking import Dialog
 from boards_app.selectors.controls import Control
+from core.languages import label
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.services import opened_quietly, response_level
 from plant_app.models import Level
@@ -21,12 +24,12 @@ def with_warning(name: str, dialog: Dialog, exception: ExceptionRecord) -> Dialo
     if name not in TELLING or not opened_quietly(exception):
         return dialog
     now = response_level(exception) == Level.CAPTURE
-    where = (
-        f"{exception.type.name} is capture only here" if now else f"{exception.ref} opened as capture only"
-    )
-    switch = Control("tell", "Tell them all the same", "checkbox", "", required=False)
+    here = gettext("{what} is capture only here: nobody is told unless you switch it on.")
+    then = gettext("{what} opened as capture only: nobody is told unless you switch it on.")
+    lead = here.format(what=label(exception.type.name)) if now else then.format(what=exception.ref)
+    switch = Control("tell", gettext("Tell them all the same"), "checkbox", "", required=False)
     return replace(
         dialog,
-        lead=f"{where}: nobody is told unless you switch it on.",
+        lead=lead,
         controls=[*dialog.controls, switch],
     )

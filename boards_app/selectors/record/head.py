@@ -174,6 +174,6 @@ def next_of(
         and can(user, "exception.resolve", exception.site_id)
         and cause_wanted(exception)
     ):
-        step |= {"kind": "cause", "title": "State the root cause."}
+        step |= {"kind": "cause", "title": gettext("State the root cause.")}
     step["mine"] = mine if exception.is_live else None
     return step
