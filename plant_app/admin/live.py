@@ -50,6 +50,15 @@ class PlannedOperationAdmin(ReadOnlyAdmin):
     search_fields = ("operation__work_order__number", "work_unit__code")
 
 
+@admin.register(models.PlanOverride)
+class PlanOverrideAdmin(ReadOnlyAdmin):
+    list_display = ("work_centre", "title", "reason", "note", "by", "at")
+    list_filter = ("reason", "work_centre")
+    list_select_related = ("work_centre", "by")
+    search_fields = ("title", "note", "origin_ref")
+    date_hierarchy = "at"
+
+
 @admin.register(models.ResequenceRequest)
 class ResequenceRequestAdmin(ReadOnlyAdmin):
     list_display = ("site", "cause", "due_at", "created_at")
