@@ -14,6 +14,7 @@ from exceptions_app.channels.edi.envelope import read_interchange
 from exceptions_app.channels.edi.segments import Segment
 from exceptions_app.models import EdiDocument, EventKind, ExceptionRecord, Signal, Source
 from plant_app.selectors.effective import effective_value
+from tests import shared_data
 from tests.decisions_app.conftest import acknowledge_all, do, kinds, posted
 from tests.erp_sync.scripted import Books
 from tests.exceptions_app.edi_samples import change_860, edifact, ordchg, x12
@@ -202,9 +203,7 @@ def test_a_wish_that_did_not_come_by_edi_writes_no_edi(plant: KolbeMini, erp: Bo
 
 
 def test_our_ordrsp_has_the_segments_of_a_real_one_in_their_order(plant: KolbeMini, change: Change) -> None:
-    sample = Path("/work/shared/data/edi/edifact.ORDRSP.edi")
-    if not sample.exists():
-        pytest.skip("shared EDI samples are not here")
+    sample = shared_data.shared("edi", "edifact.ORDRSP.edi")
     theirs = [one.tag for one in next(read_interchange(sample.read_text()).messages())[1].segments]
     exception = change(ordchg("LIN+10+3+SP-12:SA|QTY+21:165:PCE"))
     decide(plant, exception, "accept", commit_at=exception.sales_line.commit_at.isoformat(), quantity="165")

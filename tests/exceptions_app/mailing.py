@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from email.message import EmailMessage
 from email.utils import format_datetime
-from pathlib import Path
-
-import pytest
 
 from tests.exceptions_app.conftest import MORNING
 
-SHARED = Path("/work/shared/data/capture/fixtures")
 AUTHSERV = "mx.kolbe.example"
 JONAS = "Jonas Keller <jonas.keller@kolbe.example>"
 PROVEN = f"{AUTHSERV}; dmarc=pass header.from=kolbe.example; spf=pass smtp.mailfrom=kolbe.example"
@@ -48,11 +44,3 @@ def mail(
         main, _, sub = kind.partition("/")
         message.add_attachment(data, maintype=main, subtype=sub, filename=name)
     return message.as_bytes()
-
-
-def shared(*parts: str) -> Path:
-    """A path in the shared fixtures; the test is skipped by name where they are absent."""
-    found = SHARED.joinpath(*parts)
-    if not found.exists():
-        pytest.skip(f"the shared fixtures are absent: {'/'.join(parts)}")
-    return found

@@ -5,19 +5,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from django.test import Client
 from twilio.request_validator import RequestValidator
 
 from core import clock
 from exceptions_app.models import Source
 from plant_app.models import Site
+from tests.shared_data import FIXTURES, shared
 
-FIXTURES = Path(__file__).resolve().parents[3] / "shared" / "data" / "capture" / "fixtures"
 APP_SECRET, VERIFY_TOKEN, ACCESS_TOKEN = "meta-app-secret", "a word we chose", "EAAG-token"
 AUTH_TOKEN, ACCOUNT = "0123456789abcdef0123456789abcdef", "AC00000000000000000000000000000001"
 SIGNING_SECRET, BOT_TOKEN = "8f742231b10e8888abcd99yyyzzz85a5", "xoxb-1-2-three"
@@ -27,9 +25,7 @@ OURS, PIOTR_PHONE, PIOTR_WA = "1122334455667", "+49 160 5550123", "491605550123"
 
 def pywa(name: str, case: str) -> dict[str, Any]:
     """A real delivery from the shared fixtures; skipped by name where they are absent."""
-    path = FIXTURES / "whatsapp_pywa_MIT" / name
-    if not path.exists():
-        pytest.skip(f"the shared fixture {name} is not here")
+    path = shared(*FIXTURES, "whatsapp_pywa_MIT", name)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))[case]
     return found
 

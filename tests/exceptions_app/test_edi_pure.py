@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,17 +24,14 @@ from exceptions_app.channels.edi.segments import Broken
 from exceptions_app.channels.edi.x12_orders import read_x12_order
 from exceptions_app.channels.edi.x12_out import code_of, write_997
 from tests.exceptions_app.edi_samples import change_860, edifact, ordchg, x12
+from tests.shared_data import shared
 
 ZONE = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 17, 9, 14, tzinfo=UTC)
-SHARED = Path("/work/shared/data/edi")
 
 
-def shared(name: str) -> str:
-    path = SHARED / name
-    if not path.exists():
-        pytest.skip(f"shared EDI sample {name} is not here")
-    return decode(path.read_bytes())
+def sample(name: str) -> str:
+    return decode(shared("edi", name).read_bytes())
 
 
 def document(text: str) -> OrderDocument:
@@ -162,14 +158,14 @@ def test_an_excerpt_reads_as_its_message() -> None:
 
 @pytest.mark.parametrize("name", ["x12.850.edi", "x12.850a.edi"])
 def test_samples_whose_control_numbers_differ_are_refused_with_the_segment(name: str) -> None:
-    found = read_interchange(shared(name))
+    found = read_interchange(sample(name))
     (fault,) = found.all_faults()
     assert (fault.code, fault.expected, fault.found) == ("edi.iea_control", "000000055", "000000001")
     assert fault.text.startswith("IEA*1*000000001")
 
 
 def test_a_sample_with_line_dates_is_read() -> None:
-    text = shared("x12.850a.edi").replace("IEA*1*000000001", "IEA*1*000000055")
+    text = sample("x12.850a.edi").replace("IEA*1*000000001", "IEA*1*000000055")
     found = document(text)
     assert (found.number, [line.line for line in found.lines]) == (
         "4600000406", ["000100001", "000200001", "000200002"],
@@ -183,7 +179,7 @@ def test_a_sample_with_line_dates_is_read() -> None:
 
 
 def test_a_sample_without_line_numbers_is_read() -> None:
-    found = document(shared("x12-types_004010_850.edi"))
+    found = document(sample("x12-types_004010_850.edi"))
     assert (found.number, found.purpose, len(found.lines)) == ("A99999-01", "original", 7)
     assert [line.quantity for line in found.lines] == [16, 13, 32, 51, 9, 85, 1]
     assert (found.lines[0].buyer_item, found.lines[0].other_items) == ("000111111", ("002840022222",))
@@ -192,7 +188,7 @@ def test_a_sample_without_line_numbers_is_read() -> None:
 
 
 def test_a_sample_ordrsp_with_three_wrong_trailers_names_all_three() -> None:
-    assert codes(shared("edifact.ORDRSP.edi")) == ["edi.unt_count", "edi.unt_reference", "edi.unz_reference"]
+    assert codes(sample("edifact.ORDRSP.edi")) == ["edi.unt_count", "edi.unt_reference", "edi.unz_reference"]
 
 
 # ---- what segments say

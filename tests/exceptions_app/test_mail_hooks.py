@@ -9,8 +9,8 @@ from exceptions_app import hooks_email, services
 from exceptions_app.models import Attachment, ExceptionRecord, Mailbox, Signal, Source
 from plant_app.models import User
 from tests.exceptions_app.mail_posts import JPEG, LOGIN, basic, make, post
-from tests.exceptions_app.mailing import shared
 from tests.plant_fixtures import KolbeMini
+from tests.shared_data import FIXTURES, shared
 
 POSTMARK = {
     "FromName": "Jonas Keller",
@@ -221,7 +221,7 @@ def test_addresses_are_there_only_for_active_mail_sources(plant: KolbeMini) -> N
     "name", ["postmark-inbound-test-payload.json", "postmark-inbound-test-payload-with-raw.json"]
 )
 def test_postmarks_own_test_posts_are_understood(plant: KolbeMini, name: str) -> None:
-    body = shared("anymail_BSD3", name).read_bytes()
+    body = shared(*FIXTURES, "anymail_BSD3", name).read_bytes()
 
     assert post(make(plant, "postmark"), body, headers=basic()).status_code == 200
 

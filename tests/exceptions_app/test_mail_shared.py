@@ -6,7 +6,7 @@ import pytest
 
 from exceptions_app.channels.mail import html, replies
 from exceptions_app.channels.mail.message import read_mail
-from tests.exceptions_app.mailing import shared
+from tests.shared_data import FIXTURES, shared
 
 TALON = "email_replies_talon_Apache2"
 ZAPIER = "email_replies_zapier_MIT"
@@ -22,14 +22,14 @@ PAGES = (
 
 @pytest.mark.parametrize("name", MAILS)
 def test_the_answer_in_a_real_mail_is_found(name: str) -> None:
-    raw = shared(TALON, f"tests_fixtures_standard_replies_{name}.eml").read_bytes()
+    raw = shared(*FIXTURES, TALON, f"tests_fixtures_standard_replies_{name}.eml").read_bytes()
 
     assert read_mail(raw).said == "Hello"
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_answer_in_a_real_html_mail_is_found(name: str) -> None:
-    source = shared(TALON, f"tests_fixtures_html_replies_{name}.html").read_text(errors="replace")
+    source = shared(*FIXTURES, TALON, f"tests_fixtures_html_replies_{name}.html").read_text(errors="replace")
 
     assert replies.strip(html.to_text(source)).text == "Hi. I am fine."
 
@@ -76,7 +76,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_answer_in_a_plain_body_is_found(name: str) -> None:
-    body = shared(ZAPIER, f"{name}.txt").read_text()
+    body = shared(*FIXTURES, ZAPIER, f"{name}.txt").read_text()
 
     said = replies.strip(body).text
 
@@ -84,7 +84,7 @@ def test_the_answer_in_a_plain_body_is_found(name: str) -> None:
 
 
 def test_a_real_mail_of_a_service_is_read_whole() -> None:
-    found = read_mail(shared("anymail_BSD3", "sample_email.txt").read_bytes())
+    found = read_mail(shared(*FIXTURES, "anymail_BSD3", "sample_email.txt").read_bytes())
 
     assert (found.subject, found.said) == ("Test email", "Hi Bob, This is a message. Thanks!")
     assert (found.sender.address, found.reply_to) == ("someone@example.com", "reply.to@example.com")
