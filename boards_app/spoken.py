@@ -29,6 +29,20 @@ def state(family: str, code: str) -> str:
     return label(wording.look(family, code).words)
 
 
+#: How a function stands that is asked for an acknowledgement, by the state of its chip.
+_ANSWERS: Final = {
+    "": gettext_noop("acknowledged"),
+    "wait": gettext_noop("waiting"),
+    "soon": gettext_noop("limit soon"),
+    "over": gettext_noop("over its limit"),
+}
+
+
+def answer(state: str) -> str:
+    """How a function stands: `state` "" (acknowledged), wait, soon or over."""
+    return gettext(_ANSWERS[state])
+
+
 # --- durations ----------------------------------------------------------------------------------------------
 def _units(said: str) -> str:
     """A spelt duration with its only word translated; "min" and "h" are the same in every language there is."""

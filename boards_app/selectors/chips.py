@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from boards_app import wording
+from boards_app import spoken, wording
 from core.clock import minutes_between
 from core.languages import label
 from exceptions_app.models import Response
@@ -34,13 +34,7 @@ def chips_of(responses: Iterable[Response], now: datetime) -> list[dict[str, Any
 
 def _title(response: Response, state: str) -> str:
     who = response.person or gettext("nobody on duty")
-    said = {
-        "": gettext("acknowledged"),
-        "wait": gettext("waiting"),
-        "soon": gettext("limit soon"),
-        "over": gettext("over its limit"),
-    }[state]
-    return f"{label(response.function.name)}: {who}, {said}"
+    return f"{label(response.function.name)}: {who}, {spoken.answer(state)}"
 
 
 def said_of(response: Response) -> str:

@@ -92,13 +92,7 @@ def fn_chip(function: Any, state: str = "", title: str = "") -> SafeString:
     code = getattr(function, "code", function)
     short = getattr(function, "short", "") or FUNCTION_SHORTS.get(str(code), str(code)[:2].upper())
     name = getattr(function, "name", "") or str(code).replace("_", " ").capitalize()
-    said = {
-        "": gettext("acknowledged"),
-        "wait": gettext("waiting"),
-        "soon": gettext("limit soon"),
-        "over": gettext("over its limit"),
-    }[state]
-    words = title or f"{languages.label(name)}, {said}"
+    words = title or f"{languages.label(name)}, {spoken.answer(state)}"
     mark = " !" if state == "over" else ""
     return format_html(
         '<span class="{}" title="{}"><span aria-hidden="true">{}{}</span><span class="sr">{}</span></span>',
