@@ -11,6 +11,7 @@ from tests.groundwork import (  # noqa: F401  (what many tests begin with is bui
     pytest_fixture_setup,
     pytest_runtest_setup,
 )
+from tests.live_pages import address, chromium, open_page  # noqa: F401  (the pages, live, in a browser)
 from tests.plant_fixtures import kolbe_mini, plant_at_work  # noqa: F401  (a fixture for every app)
 from tests.tryton_server import tryton, tryton_home, tryton_server  # noqa: F401  (a real ERP, built on first use)
 

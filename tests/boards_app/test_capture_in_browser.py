@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -15,9 +14,9 @@ from exceptions_app import services as exceptions
 from exceptions_app.models import Attachment, ExceptionRecord, Signal
 from plant_app.models import Site, User
 from plant_app.services import address_of, code_sheet, codes_for, token_of
-from tests.boards_app.test_pages_in_browser import PATIENCE, address, aside  # noqa: F401  (a fixture)
 from tests.chromium import running_chromium
 from tests.exceptions_app import attached_samples as made
+from tests.live_pages import PATIENCE, aside, session_of
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -64,7 +63,7 @@ def chromium(plant: KolbeMini, camera: Path, settings: Any, tmp_path: Path) -> I
 
 
 @pytest.fixture
-def contexts(chromium: Browser, address: str) -> Iterator[Any]:  # noqa: F811
+def contexts(chromium: Browser, address: str) -> Iterator[Any]:
     """Browsers of different people; a script error fails the test."""
     made_here: list[BrowserContext] = []
     errors: list[str] = []
@@ -87,13 +86,7 @@ def contexts(chromium: Browser, address: str) -> Iterator[Any]:  # noqa: F811
 
 
 def log_in(username: str) -> str:
-    user = User.objects.get(username=username)
-    session = SessionStore()
-    session["_auth_user_id"] = str(user.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-    session["_auth_user_hash"] = user.get_session_auth_hash()
-    session.create()
-    return str(session.session_key)
+    return session_of(User.objects.get(username=username))
 
 
 def drawn(pdf: bytes) -> Image.Image:

@@ -16,15 +16,8 @@ from decisions_app import services as decisions
 from decisions_app.models import Approval
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import User
-from tests.boards_app.test_pages_in_browser import (  # noqa: F401  (the same browser, the same server)
-    PATIENCE,
-    Open,
-    address,
-    aside,
-    chromium,
-    open_page,
-)
 from tests.decisions_app.conftest import Report, acknowledge_all, drain, erp  # noqa: F401  (an ERP that answers)
+from tests.live_pages import PATIENCE, Open, aside
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -86,7 +79,7 @@ def test_a_type_goes_from_told_to_closed(
     plant: KolbeMini,
     erp: Any,  # noqa: F811
     report: Report,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
     kind: str,
 ) -> None:
     said, option, words = JOURNEYS[kind]
@@ -126,7 +119,7 @@ def test_a_yes_is_asked_for_and_given_on_the_page(
     plant: KolbeMini,
     erp: Any,  # noqa: F811
     report: Report,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
 ) -> None:
     exception = aside(
         lambda: report(type="quality_hold", lot="L26-4471", reason="DIM-SIZE", qty_suspect="36")

@@ -12,15 +12,8 @@ from decisions_app.models import HandoverSheet
 from plant_app import services as plant_services
 from plant_app.models import DutyAssignment
 from plant_app.selectors import current_shift
-from tests.boards_app.test_pages_in_browser import (  # noqa: F401  (fixtures)
-    PATIENCE,
-    Open,
-    address,
-    aside,
-    chromium,
-    open_page,
-)
 from tests.decisions_app.conftest import Report
+from tests.live_pages import PATIENCE, Open, aside
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -29,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_away_today_and_a_late_sheet_signed_by_both(
     plant: KolbeMini,
     report: Report,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
 ) -> None:
     def prepare() -> int:
         report("press 4 down, hydraulic leak")

@@ -8,7 +8,6 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import channel_layers
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 
 from boards_app import consumers
@@ -22,6 +21,7 @@ from plant_app.services.access import pair_device, revoke_device
 from tests.boards_app.line import Line
 from tests.boards_app.pages import DOWN
 from tests.decisions_app.conftest import Report
+from tests.live_pages import session_of
 from tests.plant_fixtures import KolbeMini
 
 
@@ -35,12 +35,7 @@ def _fresh_layer() -> Iterator[None]:
 
 def cookie_of(user: User) -> str:
     """A login of `user` as the browser would keep it."""
-    session = SessionStore()
-    session["_auth_user_id"] = str(user.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-    session["_auth_user_hash"] = user.get_session_auth_hash()
-    session.create()
-    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    return f"{settings.SESSION_COOKIE_NAME}={session_of(user)}"
 
 
 def socket(cookie: str = "", origin: str = "http://localhost") -> Line:

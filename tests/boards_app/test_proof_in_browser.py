@@ -14,15 +14,8 @@ from exceptions_app.models import ExceptionRecord
 from plant_app.models import Function, User
 from routing_app.models import Rule
 from tests.boards_app.pages import DOWN
-from tests.boards_app.test_pages_in_browser import (  # noqa: F401  (the same browser, the same server)
-    PATIENCE,
-    Open,
-    address,
-    aside,
-    chromium,
-    open_page,
-)
 from tests.decisions_app.conftest import Report
+from tests.live_pages import PATIENCE, Open, aside
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -61,7 +54,7 @@ def passed_on_and_edited(plant: KolbeMini, report: Report) -> ExceptionRecord:
 def test_why_somebody_was_told_and_what_the_draft_would_have_changed(
     plant: KolbeMini,
     report: Report,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
 ) -> None:
     exception = aside(lambda: passed_on_and_edited(plant, report))
     page = open_page("sofia.brandt", f"/exceptions/{exception.ref}/")

@@ -20,15 +20,8 @@ from exceptions_app.models import (
 )
 from tests.boards_app.conftest import As
 from tests.boards_app.pages import DOWN, htmx
-from tests.boards_app.test_pages_in_browser import (  # noqa: F401  (a browser, live)
-    PATIENCE,
-    Open,
-    address,
-    aside,
-    chromium,
-    open_page,
-)
 from tests.decisions_app.conftest import Report
+from tests.live_pages import PATIENCE, Open, aside
 from tests.plant_fixtures import KolbeMini
 
 LEAK = "the old lady is leaking oil all over again"
@@ -241,7 +234,7 @@ def test_the_desk_is_worked_from_the_keyboard(
     plant: KolbeMini,
     report: Report,
     say: Say,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
 ) -> None:
     first = aside(lambda: say(TWO))
     second = aside(lambda: say(LEAK))

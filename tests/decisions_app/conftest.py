@@ -104,3 +104,15 @@ def do(exception: ExceptionRecord, code: str, **result: Any) -> None:
 def standing(exception: ExceptionRecord) -> str:
     exception.refresh_from_db()
     return exception.status
+
+
+HELD = {"type": "quality_hold", "lot": "L26-4471", "reason": "DIM-SIZE"}
+
+
+@pytest.fixture
+def held(plant: KolbeMini, erp: scripted.Books, report: Report) -> ExceptionRecord:
+    """All 36 pieces of a lot are suspect, and everybody knows."""
+    exception = report(**HELD, qty_suspect="36")
+    acknowledge_all(exception)
+    exception.refresh_from_db()
+    return exception

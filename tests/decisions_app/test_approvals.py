@@ -13,20 +13,10 @@ from decisions_app.models import Approval, MoneyLimit, Option
 from erp_sync.models import Posting
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.models.records import EventKind
-from tests.decisions_app.conftest import Report, acknowledge_all, kinds, standing
-from tests.erp_sync.scripted import Books
+from tests.decisions_app.conftest import kinds, standing
 from tests.plant_fixtures import KolbeMini
 
-HELD = {"type": "quality_hold", "lot": "L26-4471", "reason": "DIM-SIZE"}
 SCRAP = {"quantity": "36", "reason": "DIM-SIZE"}  # 36 x 142 = 5,112: over an area manager's 5,000
-
-
-@pytest.fixture
-def held(plant: KolbeMini, erp: Books, report: Report) -> ExceptionRecord:
-    exception = report(**HELD, qty_suspect="36")
-    acknowledge_all(exception)
-    exception.refresh_from_db()
-    return exception
 
 
 def ask(plant: KolbeMini, held: ExceptionRecord, who: str = "stefan.roth", **inputs: Any) -> list[Approval]:

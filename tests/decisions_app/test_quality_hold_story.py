@@ -12,20 +12,19 @@ from decisions_app.selectors import options_for
 from exceptions_app.models import ExceptionRecord
 from plant_app.models import Constraint, StockRow
 from plant_app.selectors.effective import effective_stock
-from tests.decisions_app.conftest import Report, acknowledge_all, do, drain, kinds, posted, postings, standing
+from tests.decisions_app.conftest import (
+    HELD,
+    Report,
+    acknowledge_all,
+    do,
+    drain,
+    kinds,
+    posted,
+    postings,
+    standing,
+)
 from tests.erp_sync.scripted import Books
 from tests.plant_fixtures import KolbeMini
-
-HELD = {"type": "quality_hold", "lot": "L26-4471", "reason": "DIM-SIZE"}
-
-
-@pytest.fixture
-def held(plant: KolbeMini, erp: Books, report: Report) -> ExceptionRecord:
-    """All 36 pieces of a lot are suspect, and everybody knows."""
-    exception = report(**HELD, qty_suspect="36")
-    acknowledge_all(exception)
-    exception.refresh_from_db()
-    return exception
 
 
 def decide(

@@ -14,20 +14,9 @@ from decisions_app.services.stale import LOOK_EVERY
 from exceptions_app.models import ExceptionRecord
 from exceptions_app.models.records import EventKind
 from plant_app.models import Delivery, DeliveryLine, DutyAssignment, SalesOrderLine, User
-from tests.decisions_app.conftest import Report, acknowledge_all
-from tests.erp_sync.scripted import Books
 from tests.plant_fixtures import KolbeMini
 
-HELD = {"type": "quality_hold", "lot": "L26-4471", "reason": "DIM-SIZE"}
 SCRAP = {"quantity": "36", "reason": "DIM-SIZE"}  # 36 x 142 = 5,112: over an area manager's 5,000
-
-
-@pytest.fixture
-def held(plant: KolbeMini, erp: Books, report: Report) -> ExceptionRecord:
-    exception = report(**HELD, qty_suspect="36")
-    acknowledge_all(exception)
-    exception.refresh_from_db()
-    return exception
 
 
 @pytest.fixture

@@ -10,22 +10,15 @@ from playwright.sync_api import expect
 from decisions_app.models import TalkText
 from exceptions_app import services as exceptions
 from exceptions_app.models import Telling
-from tests.boards_app.test_pages_in_browser import (  # noqa: F401  (fixtures)
-    PATIENCE,
-    Open,
-    address,
-    aside,
-    chromium,
-    open_page,
-)
 from tests.decisions_app.conftest import Report
+from tests.live_pages import PATIENCE, Open, aside
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 def test_what_is_written_by_keyboard_stands_on_the_other_page_at_once(
-    plant: KolbeMini, report: Report, open_page: Open, settings: Any, tmp_path: Any  # noqa: F811
+    plant: KolbeMini, report: Report, open_page: Open, settings: Any, tmp_path: Any
 ) -> None:  # fmt: skip
     settings.MEDIA_ROOT = tmp_path
     exception = aside(lambda: report("press 4 down, hydraulic leak"))

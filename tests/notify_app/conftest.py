@@ -12,6 +12,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.decisions_app.conftest import plant, report  # noqa: F401  (the same plant, the same way to report)
+from tests.notify_app.webhook_receiver import Receiver
 
 
 @dataclass
@@ -68,3 +69,12 @@ def mailbox(settings: Any) -> Iterator[Mailbox]:
     yield box
     if controller.server is not None:
         controller.stop()
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    """Another system that hears webhooks, on this machine, which has to be allowed."""
+    settings.WEBHOOK_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    one = Receiver()
+    yield one
+    one.close()

@@ -20,20 +20,12 @@ from notify_app.models import DrillLine, DrillPlan, DrillRun, DrillStatus
 from notify_app.services.drills import drill_source, next_time
 from plant_app.models import Constraint, UnitState, WorkUnitState
 from routing_app.models import RoutingCase
-from routing_app.services import load_default_rules
-from tests.plant_fixtures import KolbeMini, build_kolbe_mini
-
-
-def made_ready(plant: KolbeMini) -> KolbeMini:
-    load_default_rules()
-    decisions.load_default_playbooks()
-    exceptions.load_default_sources()
-    return plant
+from tests.plant_fixtures import KolbeMini, build_kolbe_mini, put_to_work
 
 
 @pytest.fixture
 def plant(kolbe_mini: KolbeMini) -> KolbeMini:
-    return made_ready(kolbe_mini)
+    return put_to_work(kolbe_mini)
 
 
 def plan_of(plant: KolbeMini, **more: Any) -> DrillPlan:
@@ -195,7 +187,7 @@ def test_a_signal_nobody_reads_fails_the_drill(plant: KolbeMini) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_webhook_drill_comes_over_the_network(live_server: Any, settings: Any) -> None:
-    plant = made_ready(build_kolbe_mini())
+    plant = put_to_work(build_kolbe_mini())
     settings.PUBLIC_URL = live_server.url
     plan = plan_of(plant, channel="webhook", next_at=None)
     run = services.begin_drill(plan_id=plan.pk, actor=plant.people["sofia.brandt"])

@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from notify_app import services
 from notify_app.models import Notice, Preference
-from tests.boards_app.test_pages_in_browser import Open, address, aside, chromium, open_page  # noqa: F401
 from tests.decisions_app.conftest import Report, response_of
+from tests.live_pages import Open, aside
 from tests.plant_fixtures import KolbeMini
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -22,10 +22,10 @@ def fits(page: Page) -> bool:
 def test_wishes_are_kept_on_a_phone_and_a_link_answers_with_one_tap(
     plant: KolbeMini,
     report: Report,
-    open_page: Open,  # noqa: F811
+    open_page: Open,
     settings: Any,
-    address: str,  # noqa: F811
-    chromium: Browser,  # noqa: F811
+    address: str,
+    chromium: Browser,
 ) -> None:
     settings.PUBLIC_URL = address
     exception = aside(lambda: report("press 4 down, hydraulic leak"))

@@ -1,7 +1,6 @@
 """The delivery log of webhooks: how long it is kept, and reading it and sending again over the API."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,14 +17,6 @@ from tests.notify_app.webhook_receiver import Receiver
 from tests.plant_fixtures import KolbeMini
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.WEBHOOK_PRIVATE_NETWORKS = ["127.0.0.0/8"]
-    one = Receiver()
-    yield one
-    one.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,6 @@ from tests.plant_fixtures import KolbeMini
 DOWN = "press 4 down, hydraulic leak"
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 OTHER = "press 5 down, no power"
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.WEBHOOK_PRIVATE_NETWORKS = ["127.0.0.0/8"]
-    one = Receiver()
-    yield one
-    one.close()
 
 
 @pytest.fixture

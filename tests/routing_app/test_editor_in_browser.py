@@ -1,70 +1,33 @@
 """The rule editor in a real browser: a value ticked from a list, a new condition, a rule dragged to another place."""
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator
 
 import pytest
-import uvicorn
-from channels.layers import channel_layers
-from django.contrib.sessions.backends.db import SessionStore
-from django.db import connections
 from playwright.sync_api import Page, expect
 
-from execlayer.asgi import application
 from plant_app.models import User
 from routing_app.models import Rule, RuleVersion
 from routing_app.selectors import draft_spec, spec_digest
 from tests.chromium import running_chromium
+from tests.live_pages import aside, session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-T = TypeVar("T")
 PATIENCE = 30_000
 
 
-def aside(work: Callable[[], T]) -> T:
-    """Run `work` in a thread of its own: the browser's driver keeps a loop in this one, where the ORM refuses."""
-
-    def run() -> T:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
-
-
 @pytest.fixture
-def page(published: RuleVersion, administrator: User) -> Iterator[Page]:
+def page(published: RuleVersion, administrator: User, address: str) -> Iterator[Page]:
     """A browser signed in as the administrator; a script error fails the test."""
-    channel_layers.backends.clear()
-    session = SessionStore()
-    session["_auth_user_id"] = str(administrator.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-    session["_auth_user_hash"] = administrator.get_session_auth_hash()
-    session.create()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
+    key = session_of(administrator)
     errors: list[str] = []
-    address = f"http://127.0.0.1:{port}"
     with running_chromium() as chromium:
         context = chromium.new_context(viewport={"width": 1440, "height": 900}, base_url=address)
-        context.add_cookies([{"name": "sessionid", "value": str(session.session_key), "url": address}])
+        context.add_cookies([{"name": "sessionid", "value": key, "url": address}])
         context.set_default_timeout(PATIENCE)
         opened = context.new_page()
         opened.on("pageerror", lambda error: errors.append(str(error)))
         yield opened
         context.close()
-    server.should_exit = True
-    thread.join(timeout=20)
-    channel_layers.backends.clear()
     assert errors == []
 
 
