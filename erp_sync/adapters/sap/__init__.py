@@ -1,0 +1,1 @@
+"""SAP S/4HANA as the ERP: its published OData services, spoken to over HTTPS."""

@@ -1,0 +1,151 @@
+"""Which of SAP's answers means what: HTTP status, message class and number, and words, to one coded cause.
+
+Owns reading of V2 and V4 error bodies and the table of causes. SAP names a message by class and number
+("RU/494"); the class says which part of SAP spoke. Must not know: postings, the outbox, how an answer was fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from erp_sync.errors import ErpRejected, ErpUnavailable
+
+#: Single messages whose cause is known; the meaning in our words stands beside.
+MESSAGES: dict[str, str] = {
+    "RU/494": "sap.order_closed",  # confirmation on an order that is closed
+    "M7/021": "sap.short_stock",  # the place does not hold that much
+    "M7/053": "sap.period_closed",  # posting date outside the open periods
+    "M7/022": "sap.over_quantity",  # more than the purchase or production order leaves open
+    "06/001": "sap.locked.busy",  # table row blocked by another user
+    "M3/897": "sap.locked.busy",  # plant data of a material locked
+    "M3/024": "sap.locked.busy",  # valuation data of a material locked
+    "CO/469": "sap.order_state",  # the order's status does not allow it
+    "CO/030": "sap.order_state",
+}
+#: What part of SAP spoke, by message class, for messages not listed above.
+CLASSES: dict[str, str] = {
+    "RU": "sap.confirmation",
+    "CO": "sap.order",
+    "C2": "sap.order",
+    "M7": "sap.goods_movement",
+    "MIGO": "sap.goods_movement",
+    "M3": "sap.material",
+    "12": "sap.batch",
+    "LB": "sap.batch",
+    "06": "sap.purchasing",
+    "ME": "sap.purchasing",
+    "MEPO": "sap.purchasing",
+    "V1": "sap.sales",
+    "V4": "sap.sales",
+    "VL": "sap.sales",
+    "QM": "sap.quality",
+    "QD": "sap.quality",
+    "QE": "sap.quality",
+    "IM": "sap.maintenance",
+    "IQS": "sap.maintenance",
+    "BS": "sap.order_state",
+}
+#: SAP answers a lock as a business error; the words are asked for in English and say so.
+_LOCKED = re.compile(
+    r"\b(locked (by|for)|blocked by (another )?user|(being|currently) (processed|edited|changed) by|"
+    r"is being (processed|edited|changed)|already (being )?processed by|enqueue)\b",
+    re.IGNORECASE,
+)
+_T100 = re.compile(r"^([A-Z0-9_]{1,20})/(\d{3})$")
+_NO_SERVICE = re.compile(r"no service found|service .* not (found|active)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """SAP's own words: `code` as sent (class/number where it is one), `target` the field it points at."""
+
+    code: str
+    text: str
+    target: str = ""
+    details: tuple[str, ...] = ()
+
+    def said(self) -> str:
+        """For people: code and words, then what SAP added."""
+        first = f"{self.code}: {self.text}" if self.code else self.text
+        more = [line for line in self.details if line and line not in first]
+        return " - ".join([first, *more])[:800]
+
+
+def read_message(content: bytes) -> Message | None:
+    """The error of a body, V2 (message an object) or V4 (message a string); None when it is neither."""
+    try:
+        error = json.loads(content)["error"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(error, Mapping):
+        return None
+    words = error.get("message")
+    text = str(words.get("value", "")) if isinstance(words, Mapping) else str(words or "")
+    inner = error.get("innererror")
+    listed = error.get("details")
+    if not isinstance(listed, list):
+        found = inner.get("errordetails") if isinstance(inner, Mapping) else None
+        # A single detail arrives as an object under the same name in older systems.
+        listed = found if isinstance(found, list) else [found] if isinstance(found, Mapping) else []
+    codes = [str(error.get("code") or ""), *(str(d.get("code") or "") for d in listed if isinstance(d, dict))]
+    code = next((one for one in codes if _T100.match(one)), codes[0])
+    details = tuple(str(d.get("message") or "") for d in listed if isinstance(d, dict))
+    return Message(code, text, str(error.get("target") or ""), details)
+
+
+def cause_of(message: Message) -> str:
+    """Our code for a business error; `sap.refused` when nothing more is known."""
+    if any(_LOCKED.search(words) for words in (message.text, *message.details)):
+        return "sap.locked.busy"
+    if message.code in MESSAGES:
+        return MESSAGES[message.code]
+    found = _T100.match(message.code)
+    return CLASSES.get(found[1], "sap.refused") if found else "sap.refused"
+
+
+def refusal(status: int, content: bytes, headers: Mapping[str, str]) -> ErpRejected | ErpUnavailable:
+    """What an answer of 300 or above means, as the exception to raise.
+
+    Below 500 SAP decided before or instead of acting, so nothing happened: a business no, or (locked, stale, busy,
+    login refused) worth sending again. From 500 on, and for 408, it may have acted: unclear.
+    """
+    message = read_message(content)
+    words = message.said() if message else ""
+    code = httpx.codes
+    if status < code.BAD_REQUEST:
+        return ErpUnavailable(
+            f"SAP sends us elsewhere (HTTP {status}): is there a login page in front of it?",
+            code="sap.redirected",
+            sent=False,
+        )
+    if status == code.UNAUTHORIZED:
+        return ErpUnavailable(f"SAP refused the login. {words}".strip(), code="sap.credentials", sent=False)
+    if status == code.REQUEST_TIMEOUT or status >= code.INTERNAL_SERVER_ERROR:
+        return ErpUnavailable(f"SAP answered HTTP {status}. {words}".strip(), code=f"sap.http_{status}")
+    if status == code.TOO_MANY_REQUESTS:
+        wait = headers.get("retry-after", "")
+        hint = f", wants {wait} s of quiet" if wait.isdecimal() else ""
+        return ErpUnavailable(f"SAP takes no more calls now{hint}", code="sap.busy", sent=False)
+    if status in (code.PRECONDITION_FAILED, code.CONFLICT):
+        return ErpUnavailable(
+            f"SAP: the record was changed meanwhile. {words}".strip(), code="sap.stale", sent=False
+        )
+    if status == code.PRECONDITION_REQUIRED:
+        return ErpRejected("sap.etag_missing", f"SAP wants to know which version is changed. {words}".strip())
+    if message and (message.code.startswith("/IWFND/MED") or _NO_SERVICE.search(message.text)):
+        return ErpRejected("sap.no_service", f"SAP does not offer this service here. {words}")
+    if status == code.NOT_FOUND:
+        return ErpRejected("erp.not_found", words or "SAP has no such record")
+    if status == code.FORBIDDEN:
+        return ErpRejected("sap.not_authorised", words or "SAP does not allow this user to do it")
+    if message is None:
+        return ErpRejected(f"sap.http_{status}", f"SAP refused the request with HTTP {status}")
+    cause = cause_of(message)
+    if cause.endswith(".busy"):
+        return ErpUnavailable(f"SAP: {words}", code=cause, sent=False)
+    return ErpRejected(cause, words)
