@@ -117,6 +117,22 @@ class ErpDocument:
     quantity: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What an ERP says later of a posting it was handed: `confirmed` with its number, or `rejected` with why.
+
+    `turn` counts the times one key was handed over (again after a refusal); 0 where the ERP does not say which.
+    """
+
+    business_key: str
+    status: Literal["confirmed", "rejected"]
+    erp_number: str = ""
+    at: datetime | None = None
+    error_code: str = ""
+    message: str = ""
+    turn: int = 0
+
+
 @runtime_checkable
 class ErpAdapter(Protocol):
     """One connected ERP.
@@ -170,6 +186,28 @@ class ErpAdapter(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+        ...
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """A connector whose ERP leaves its acknowledgements somewhere to be fetched."""
+
+    def arrivals(self) -> set[str]:
+        """Business keys of which something new has arrived; a look-up then knows what. Raises ErpUnavailable."""
+        ...
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A connector whose ERP calls us with its acknowledgements."""
+
+    def read_call(self, headers: Mapping[str, str], body: bytes) -> tuple[Acknowledgement, ...]:
+        """What a call says, once it is proven to be theirs. No network.
+
+        Raises ErpRejected: `erp.signature` for a call that is not provably theirs, `erp.acknowledgement*` for one
+        that can't be read.
+        """
         ...
 
 

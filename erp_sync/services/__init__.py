@@ -4,6 +4,7 @@
 work off tables and must run outside any transaction.
 """
 
+from erp_sync.services.acknowledging import fetch_acknowledgements, receive_call
 from erp_sync.services.by_hand import find_keyed, note_keyed
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
@@ -31,6 +32,7 @@ __all__ = [
     "connection_for",
     "edit_and_retry",
     "ensure_demo_connections",
+    "fetch_acknowledgements",
     "find_keyed",
     "find_posting",
     "handle_settled",
@@ -42,6 +44,7 @@ __all__ = [
     "pull_due",
     "pull_master_data",
     "queue_posting",
+    "receive_call",
     "reconcile",
     "reconcile_all",
     "retry",

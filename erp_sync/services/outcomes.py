@@ -21,8 +21,9 @@ Status = lifecycle.Status
 #: First look after an unclear answer; further ones wait longer each time.
 FIRST_LOOK_SECONDS = 2.0
 RETRY_CEILING_SECONDS = 300.0
-#: Codes end in these where the ERP was there and working, only not for this row at this moment.
-BUSY_SUFFIXES = (".stale", ".busy")
+#: Codes end in these where the ERP was there and working, only not for this row at this moment; `.waiting`: it has
+#: the posting and will say by itself what became of it, so it is looked up and never sent again.
+BUSY_SUFFIXES = (".stale", ".busy", ".waiting")
 
 
 def is_outage(outcome: Outcome) -> bool:
@@ -83,6 +84,16 @@ def record_look_up(
     assert outcome is not None  # noqa: S101 - narrowed above; only an unclear answer is left
     move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now))
     return False
+
+
+def settle_acknowledged(posting: Posting, outcome: Outcome) -> Posting:
+    """Write a definite answer the ERP gave by itself. The caller holds the lock of a posting that is in flight.
+
+    Of one still being sent the claim ends with it: whatever its sender records later changes nothing.
+    """
+    _apply(posting, outcome)
+    complete_withdrawal(posting)
+    return posting
 
 
 def finish_attempt(attempt_id: int, outcome: str, found: Outcome | None = None, error: str = "") -> None:

@@ -15,6 +15,7 @@ from core import clock
 from erp_sync.adapters.port import Outcome, OutcomeStatus
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import AttemptAction, ErpConnection
+from erp_sync.services.acknowledging import fetch_acknowledgements
 from erp_sync.services.circuit import note_failure, note_success, probe_due, sort_waiting
 from erp_sync.services.claiming import Claim, claim_again, claim_next, expire_leases, willing_connections
 from erp_sync.services.commands import command_of
@@ -32,11 +33,13 @@ BUDGET_SECONDS = 40.0
 def send_due(*, limit: int = 20, budget: float = BUDGET_SECONDS) -> int:
     """Bring up to `limit` due postings forward, at most for `budget` seconds; returns how many were worked on.
 
-    Also gives up on lost senders and probes silent connections. Must not run inside a transaction: each step commits
-    before the network is touched. Inside a moved clock only the ledger moves, each posting at the moment it was due.
+    Also gives up on lost senders, probes silent connections and fetches acknowledgements. Must not run inside a
+    transaction: each step commits before the network is touched. Inside a moved clock only the ledger moves, each
+    posting at the moment it was due.
     """
     if not clock.moved():
         probe_due()
+        fetch_acknowledgements()
     expire_leases()
     sort_waiting()
     started = time.monotonic()
