@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("admin/routing_app/rule/backtest/", admin.site.admin_view(backtest.page), name="rules-backtest"),
     path("admin/", admin.site.urls),
+    path("hooks/erp/", include("erp_sync.hook_urls")),
     path("hooks/", include("exceptions_app.hook_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
