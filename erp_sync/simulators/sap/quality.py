@@ -1,0 +1,233 @@
+"""Defects, inspection lots and results, and maintenance notifications.
+
+Owns the rules of these documents. Must not know: HTTP. Runs inside the caller's `Books.transaction`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core import clock
+from erp_sync.simulators.sap import goods
+from erp_sync.simulators.sap import refusals as no
+from erp_sync.simulators.sap.books import Books, day_of, time_of
+from erp_sync.simulators.sap.orders import find_order
+from erp_sync.simulators.sap.refusals import Refusal
+from erp_sync.simulators.sap.values import Row
+
+LOT, RESULT, VALUE = "A_InspectionLot", "A_InspectionResult", "A_InspectionResultValue"
+CHARACTERISTIC = "A_InspectionCharacteristic"
+DEFECT = "A_Defect"
+NOTIFICATION = "MaintenanceNotification"
+NOTIFICATION_TYPES = ("M1", "M2", "M3", "Y1", "Y2")
+
+
+def _entered(user: str) -> dict[str, Any]:
+    now = clock.now()
+    return {
+        "CreatedByUser": user,
+        "CreationDate": day_of(now),
+        "CreationTime": time_of(now),
+        "ChangedDateTime": now,
+    }
+
+
+def _changed(user: str) -> dict[str, Any]:
+    now = clock.now()
+    return {"LastChangedByUser": user, "LastChangeDate": day_of(now), "ChangedDateTime": now}
+
+
+def create_defect(books: Books, values: Row, user: str) -> Row:
+    """A defect. Raises Refusal for codes, orders, lots or material that do not exist."""
+    if not values.get("DefectCode") or not values.get("DefectCodeGroup"):
+        raise Refusal(no.QUALITY, "Enter a defect code group and a defect code", target="DefectCode")
+    _check_defect(books, values)
+    number = books.number("defect", 12)
+    return books.put(
+        DEFECT,
+        {
+            **values,
+            **_entered(user),
+            "DefectInternalID": number,
+            "Defect": number[-11:],
+            "DefectCategory": "06",
+        },
+    )
+
+
+def change_defect(books: Books, row: Row, values: Row, user: str) -> None:
+    """A PATCH of a defect. Raises Refusal."""
+    _check_defect(books, values)
+    books.change(DEFECT, row, values | _changed(user))
+
+
+def _check_defect(books: Books, values: Row) -> None:
+    code = (values.get("DefectCodeGroup"), values.get("DefectCode"))
+    if all(code) and books.defect_codes and code not in books.defect_codes:
+        raise Refusal(
+            no.QUALITY, f"Code {code[1]} does not exist in code group {code[0]}", target="DefectCode"
+        )
+    if values.get("ManufacturingOrder"):
+        order = find_order(books, str(values["ManufacturingOrder"]))
+        values["ManufacturingOrder"] = order["ManufacturingOrder"]
+    if values.get("InspectionLot") and books.get(LOT, (values["InspectionLot"],)) is None:
+        raise Refusal(
+            no.QUALITY, f"Inspection lot {values['InspectionLot']} does not exist", target="InspectionLot"
+        )
+    if values.get("Material") and books.get("A_Product", (values["Material"],)) is None:
+        raise Refusal(
+            no.MATERIAL_UNKNOWN, f"The material {values['Material']} does not exist", target="Material"
+        )
+
+
+def create_lot(books: Books, values: Row, user: str) -> Row:
+    """A manual inspection lot. Raises Refusal."""
+    goods.material_in_plant(books, str(values.get("Material") or ""), str(values.get("Plant") or ""))
+    if not values.get("InspectionLotType"):
+        raise Refusal(no.QUALITY, "Enter an inspection type", target="InspectionLotType")
+    values.pop("to_InspectionLotWithStatus", None)
+    number = books.number("lot", 12)
+    books.put(
+        "A_InspectionLotWithStatus",
+        {"InspectionLot": number, "InspectionLotStatusCreated": "X", "InspectionLotStatusReleased": "X"},
+    )
+    return books.put(LOT, {**values, "InspectionLot": number})
+
+
+def create_result(books: Books, values: Row, user: str) -> Row:
+    """The result of one characteristic; one each. Raises Refusal."""
+    row = _characteristic(books, values)
+    key = (row["InspectionLot"], row["InspPlanOperationInternalID"], row["InspectionCharacteristic"])
+    if books.get(RESULT, key) is not None:
+        raise Refusal(no.QUALITY, f"Results of characteristic {key[2]} already exist")
+    return books.put(RESULT, {**values, **_entered(user)})
+
+
+def create_value(books: Books, values: Row, user: str) -> Row:
+    """One measured value. Raises Refusal."""
+    row = _characteristic(books, values)
+    if row.get("InspSpecIsQuantitative") and not (
+        values.get("InspResultFrmtdMeasuredValue") or values.get("InspectionResultOriginalValue")
+    ):
+        raise Refusal(no.QUALITY, "Enter a measured value", target="InspectionResultOriginalValue")
+    if not values.get("InspResultValueInternalID"):
+        lot = {name: values[name] for name in ("InspectionLot", "InspPlanOperationInternalID")}
+        known = books.find(VALUE, **lot, InspectionCharacteristic=values["InspectionCharacteristic"])
+        values["InspResultValueInternalID"] = str(len(known) + 1).zfill(8)
+    key = (
+        *(row[name] for name in ("InspectionLot", "InspPlanOperationInternalID", "InspectionCharacteristic")),
+    )
+    if books.get(VALUE, (*key, values["InspResultValueInternalID"])) is not None:
+        raise Refusal(no.QUALITY, f"Value {values['InspResultValueInternalID']} already exists")
+    return books.put(VALUE, {**values, **_entered(user)})
+
+
+def _characteristic(books: Books, values: Row) -> Row:
+    names = ("InspectionLot", "InspPlanOperationInternalID", "InspectionCharacteristic")
+    row = books.get(CHARACTERISTIC, tuple(values.get(name) for name in names))
+    if row is None:
+        told = " ".join(str(values.get(name) or "") for name in names)
+        raise Refusal(no.QUALITY, f"Inspection characteristic {told} does not exist", target=names[0])
+    books.must_be_free(
+        f"lot:{row['InspectionLot']}",
+        no.QUALITY,
+        f"Inspection lot {row['InspectionLot']} is locked by {{user}}",
+    )
+    status = books.get("A_InspectionLotWithStatus", (row["InspectionLot"],)) or {}
+    if status.get("InspLotStatusInspCompleted") or status.get("InspLotStatusCanceled"):
+        raise Refusal(no.QUALITY, f"Inspection lot {row['InspectionLot']} is completed")
+    return row
+
+
+def change_row(books: Books, name: str, row: Row, values: Row, user: str) -> None:
+    """A PATCH of a lot or a result."""
+    known = {k: v for k, v in _changed(user).items() if name == RESULT or k == "ChangedDateTime"}
+    books.change(name, row, values | (known if name == RESULT else {}))
+
+
+def create_notification(books: Books, values: Row, user: str) -> Row:
+    """A maintenance notification with items and causes. Raises Refusal."""
+    kind = values.get("NotificationType")
+    if kind not in NOTIFICATION_TYPES:
+        raise Refusal(
+            "IM/018", f"Notification type {kind or '(none)'} does not exist", target="NotificationType"
+        )
+    _check_notification(books, values)
+    items = values.pop("to_Item", [])
+    now = clock.now()
+    number = books.number("notification", 12)
+    row = books.put(
+        NOTIFICATION,
+        {
+            "ReportedByUser": user[:12],
+            **values,
+            "MaintenanceNotification": number,
+            "CreationDate": day_of(now),
+            "CreationTime": time_of(now),
+            "LastChangeDateTime": now,
+            "NotifProcessingPhase": "1",
+            "ConcatenatedActiveSystStsName": "OSNO",
+        },
+    )
+    for place, item in enumerate(items, start=1):
+        causes = item.pop("to_ItemCause", [])
+        item |= {"MaintenanceNotification": number, "MaintenanceNotificationItem": str(place).zfill(4)}
+        books.put("MaintenanceNotificationItem", {**item, "IsDeleted": False})
+        for at, cause in enumerate(causes, start=1):
+            books.put(
+                "MaintNotificationItemCause",
+                {
+                    **cause,
+                    **item_key(item),
+                    "MaintenanceNotificationCause": str(at).zfill(4),
+                    "IsDeleted": False,
+                },
+            )
+    return row
+
+
+def item_key(item: Row) -> Row:
+    return {name: item[name] for name in ("MaintenanceNotification", "MaintenanceNotificationItem")}
+
+
+def _check_notification(books: Books, values: Row) -> None:
+    machine = values.get("TechnicalObject")
+    if machine and books.equipment and machine not in books.equipment:
+        raise Refusal(
+            no.TECHNICAL_OBJECT, f"Technical object {machine} does not exist", target="TechnicalObject"
+        )
+    if machine and not values.get("TechObjIsEquipOrFuncnlLoc"):
+        raise Refusal(
+            no.TECHNICAL_OBJECT, "Say whether it is an equipment or a functional location",
+            target="TechObjIsEquipOrFuncnlLoc",
+        )  # fmt: skip
+    starts, ends = values.get("MalfunctionStartDate"), values.get("MalfunctionEndDate")
+    if starts and ends and ends < starts:
+        raise Refusal("IM/129", "Malfunction end is before its start", target="MalfunctionEndDate")
+
+
+def change_notification(books: Books, row: Row, values: Row) -> None:
+    """A PATCH of a notification. Raises Refusal when it is complete or locked."""
+    _open(books, row)
+    _check_notification(books, {k: v for k, v in row.items() if k.startswith(("Tech", "Malf"))} | values)
+    books.change(NOTIFICATION, row, values)
+
+
+def move_notification(books: Books, row: Row, phase: str) -> None:
+    """Into process (phase 3) or to completion (phase 5). Raises Refusal."""
+    _open(books, row)
+    status = {"3": "NOPR", "5": "NOCO"}[phase]
+    values: Row = {"NotifProcessingPhase": phase, "ConcatenatedActiveSystStsName": status}
+    if phase == "5":
+        now = clock.now()
+        values |= {"NotificationCompletionDate": day_of(now), "CompletionTime": time_of(now)}
+    books.change(NOTIFICATION, row, values)
+
+
+def _open(books: Books, row: Row) -> None:
+    number = row["MaintenanceNotification"]
+    books.must_be_free(
+        f"notification:{number}", "IM/101", f"Notification {number} is currently being processed by {{user}}"
+    )
+    if row.get("NotifProcessingPhase") == "5":
+        raise Refusal(no.NOTIFICATION_COMPLETE, f"Notification {number} is already completed")
