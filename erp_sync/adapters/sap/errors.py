@@ -53,7 +53,7 @@ CLASSES: dict[str, str] = {
 #: SAP answers a lock as a business error; the words are asked for in English and say so.
 _LOCKED = re.compile(
     r"\b(locked (by|for)|blocked by (another )?user|(being|currently) (processed|edited|changed) by|"
-    r"is being (processed|edited|changed)|already (being )?processed by|enqueue)\b",
+    r"is being (processed|edited|changed)|already (being )?process(ed by|ing)|enqueue)\b",
     re.IGNORECASE,
 )
 _T100 = re.compile(r"^([A-Z0-9_]{1,20})/(\d{3})$")

@@ -1,0 +1,65 @@
+"""Which SAP documents carry one of our keys, for reconciliation.
+
+Owns where each kind of document keeps the key. A confirmation keeps it in its text, beside the uuid made of it.
+Must not know: the outbox's tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from core.keys import key_uuid
+from erp_sync.adapters.port import ErpDocument
+from erp_sync.adapters.sap import movements, wire
+from erp_sync.adapters.sap.client import CONFIRMATIONS, GOODS
+from erp_sync.adapters.sap.confirmations import ENTITY
+from erp_sync.adapters.sap.documents import Desk, moment
+
+KEY = re.compile(r"^[A-Z2-7]{16}(?=\s|$)")
+
+
+def documents(desk: Desk, since: datetime) -> Iterator[ErpDocument]:
+    """Every keyed document entered since the day of `since`; cancelled ones are not final."""
+    day = wire.literal(desk.terms.local(since).date())
+    yield from _movements(desk, day)
+    yield from _confirmations(desk, day)
+
+
+def _movements(desk: Desk, day: str) -> Iterator[ErpDocument]:
+    options = {"filter": f"CreationDate ge {day}", "expand": movements.ITEMS}
+    for row in desk.client.rows(GOODS, movements.HEADER, **options):
+        key = str(row.get("ReferenceDocument") or "")
+        items = wire.children(row, movements.ITEMS)
+        if not KEY.match(key) or any(item.get("ReversedMaterialDocument") for item in items):
+            continue
+        cancelled = bool(items) and all(item.get("GoodsMovementIsCancelled") for item in items)
+        yield ErpDocument(
+            business_key=key,
+            erp_number=f"{row['MaterialDocument']}/{row['MaterialDocumentYear']}",
+            document=movements.HEADER,
+            state="cancelled" if cancelled else "posted",
+            final=not cancelled,
+            written_at=moment(desk, row, "CreationDate", "CreationTime"),
+            quantity=movements.quantity_of(row),
+        )
+
+
+def _confirmations(desk: Desk, day: str) -> Iterator[ErpDocument]:
+    for row in desk.client.rows(CONFIRMATIONS, ENTITY, filter=f"ConfirmationEntryDate ge {day}"):
+        found = KEY.match(str(row.get("ConfirmationText") or ""))
+        # The text can be edited by hand; the uuid can not, and must be the one of the key.
+        if found is None or str(row.get("ExternalSystemConfirmation") or "").lower() != str(
+            key_uuid(found[0])
+        ):
+            continue
+        cancelled = bool(row.get("IsReversed"))
+        yield ErpDocument(
+            business_key=found[0],
+            erp_number=f"{row['ConfirmationGroup']}/{row['ConfirmationCount']}",
+            document=ENTITY,
+            state="cancelled" if cancelled else "posted",
+            final=not cancelled,
+            written_at=moment(desk, row, "ConfirmationEntryDate", "ConfirmationEntryTime"),
+        )
