@@ -7,7 +7,7 @@ know: HTTP. A seed that does not hold together raises SeedError naming the place
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -86,7 +86,7 @@ def build(seed: Seed = LITTLE_PLANT) -> Books:
     books.storage = {plant: set(places) for plant, places in seed.get("storage", {}).items()}
     books.equipment = set(seed.get("equipment", ()))
     books.defect_codes = {(group, code) for group, code in seed.get("defect_codes", ())}
-    steps = {
+    steps: dict[str, Callable[[Books, Any, datetime], None]] = {
         "materials": _material, "work_centres": _work_centre, "orders": _order, "purchases": _purchase,
         "sales": _sale, "lots": _lot, "stock": _stock,
     }  # fmt: skip

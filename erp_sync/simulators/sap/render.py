@@ -17,7 +17,7 @@ STOCK = "A_MatlStkInAcctMod"
 #: Made when read, kept nowhere.
 DERIVED = (STOCK, "A_MaterialStock")
 #: Ways whose ends name the same thing differently.
-_JOINS = {
+_JOINS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("A_PurchaseOrderItem", "to_ScheduleLine"): (
         ("PurchaseOrder", "PurchasingDocument"),
         ("PurchaseOrderItem", "PurchasingDocumentItem"),

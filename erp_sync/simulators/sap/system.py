@@ -271,8 +271,8 @@ class System:
         only = _text(options, "MaterialDocumentItem") if name == "CancelItem" else ""
         year, number = _text(options, "MaterialDocumentYear"), _text(options, "MaterialDocument")
         header, items = goods.cancel(books, year, number, posted, user, only)
-        shown, entity = (items[0], "A_MaterialDocumentItem") if only else (header, "A_MaterialDocumentHeader")
-        return as_json(200, {"d": render.v2(books, _entity(entity), shown, request.base)})
+        shown, kind = (items[0], "A_MaterialDocumentItem") if only else (header, "A_MaterialDocumentHeader")
+        return as_json(200, {"d": render.v2(books, _entity(kind), shown, request.base)})
 
     def _v4(self, request: Request) -> Reply:
         resource = request.path.removeprefix(V4_ROOT).strip("/")

@@ -87,7 +87,7 @@ class Simulator:
             await _cut(receive, send, reply)
             return
         if fault is not None and fault.kind == "late":
-            await asyncio.sleep(fault.seconds)
+            await _wait(receive, fault.seconds)
         await _send(send, reply, body=request.method != "HEAD")
 
     def answer(self, request: Request, fault: Fault | None = None) -> Reply:
@@ -110,10 +110,10 @@ class Simulator:
         request = replace(request, user=user)
         if request.path.startswith("/sim/"):
             return self._admin(request)
-        told: dict[str, str] = {}
+        fresh: dict[str, str] = {}
         if request.method in SAFE:
             if request.headers.get("x-csrf-token", "").lower() == "fetch":
-                told = self._token(request)
+                fresh = self._token(request)
         elif not self._token_holds(request):
             return Reply(
                 403,
@@ -121,7 +121,7 @@ class Simulator:
                 b"CSRF token validation failed",
             )
         reply = self._once(request)
-        return replace(reply, headers={"dataserviceversion": "2.0", **reply.headers, **told})
+        return replace(reply, headers={"dataserviceversion": "2.0", **reply.headers, **fresh})
 
     def _login(self, request: Request) -> str | None:
         scheme, _, coded = request.headers.get("authorization", "").partition(" ")
@@ -293,6 +293,13 @@ async def _send(send: Send, reply: Reply, *, body: bool) -> None:
     headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body if body else b""})
+
+
+async def _wait(receive: Receive, seconds: float) -> None:
+    """Wait so long, or until the client has gone."""
+    gone = asyncio.ensure_future(receive())
+    await asyncio.wait({gone}, timeout=seconds)
+    gone.cancel()
 
 
 async def _cut(receive: Receive, send: Send, reply: Reply) -> None:
