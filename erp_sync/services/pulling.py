@@ -109,13 +109,13 @@ def _claim_marks(connection: ErpConnection, limit: int) -> list[Watermark]:
 
 def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     done = Pulled(mark.entity, from_start=not mark.value)
-    reached, began = mark.value, clock.now()
+    reached, began, heard = mark.value, clock.now(), False
     try:
         for page in adapter_for(connection).pull(mark.entity, mark.value):
             if not _apply(mark, reached, page, done, began):
                 done.error = "another reader went on meanwhile"
                 return done
-            reached = page.watermark
+            reached, heard = page.watermark, True
     except ErpUnavailable as error:
         done.error = error.message
         note_failure(connection, error.message)
@@ -125,7 +125,9 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         logger.exception("reading %s of %s failed", mark.entity, connection.code)
         done.error = f"{type(error).__name__}: {error}"
     else:
-        note_success(connection)
+        # A connector with nothing to read has not asked the ERP anything either.
+        if heard:
+            note_success(connection)
     _finish(mark, done)
     if done.changed:
         wake("resequence")

@@ -22,7 +22,9 @@ from erp_sync.errors import ErpRejected
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 KEY = "ABCDEFGHIJKLMNOP"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-SHARED = Path(os.environ.get("EXECLAYER_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/b2mml"
+SHARED = (
+    Path(os.environ.get("EXECLAYER_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/b2mml"
+)
 SCHEMA = SHARED / "Schema/AllSchemas.xsd"
 
 MOVE = {"item": "FG-100", "quantity": "3", "uom": "EA", "lot": "L-7", "site": "RHF"}
