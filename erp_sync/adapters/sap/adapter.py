@@ -16,9 +16,12 @@ from erp_sync import canonical
 from erp_sync.adapters import port
 from erp_sync.adapters.sap import pull, reconcile
 from erp_sync.adapters.sap.auth import Access
+from erp_sync.adapters.sap.changes import ChangeBack, ChangeHandler
 from erp_sync.adapters.sap.client import ORDERS, Client
 from erp_sync.adapters.sap.confirmations import ConfirmationCancel, ConfirmationHandler
+from erp_sync.adapters.sap.defects import NO_COMPLETION, DefectHandler, DefectRemoval
 from erp_sync.adapters.sap.documents import Desk, Found, Handler, Job, NotHere
+from erp_sync.adapters.sap.maintenance import MaintenanceHandler
 from erp_sync.adapters.sap.movements import MovementCancel, MovementHandler
 from erp_sync.adapters.sap.terms import Terms
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -27,13 +30,21 @@ _MOVEMENTS = ("issue", "receipt", "scrap", "block", "unblock", "transfer", "retu
 HANDLERS: dict[str, Handler] = {
     "confirmation": ConfirmationHandler(),
     **{f"movement.{name}": MovementHandler() for name in _MOVEMENTS},
+    "quality_event": DefectHandler(),
+    "maintenance_notification": MaintenanceHandler(),
+    "change.date": ChangeHandler(),
+    "change.quantity": ChangeHandler(),
 }
 #: How a confirmed posting of a kind is taken back.
 REVERSALS: dict[str, Handler] = {
     "confirmation": ConfirmationCancel(),
     **{f"movement.{name}": MovementCancel() for name in _MOVEMENTS},
+    "quality_event": DefectRemoval(),
+    "change.date": ChangeBack(),
+    "change.quantity": ChangeBack(),
 }
 LACKING = {
+    "change.cancel": "the end of an order is decided in SAP: completing, closing and deleting settle its costs there",
     "cost": "SAP publishes no OData service that posts a journal entry (only SOAP); confirmations carry the times",
     "customer_answer": "answers to customers go by mail or EDI, not through SAP's published services",
     "operation.move": "SAP's published services do not change an operation's machine; confirmations carry it",
@@ -50,8 +61,9 @@ class SapAdapter:
     `settings`: url, database (SAP's client), username, password; token_url and scope for client credentials;
     connect_timeout, read_timeout and settle_seconds (5, 60, 120); timezone of the plant. Mappings: `plant`,
     `location`, `unit`, `movement_type`, `stock_type`, `reason`, `activity`, `work_centre`, `defect`, `work_unit`,
-    `damage`, `cause`, `priority`. `overconfirm`: also confirm what SAP holds as confirmed; `receive_with_confirmation`:
-    the last operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it.
+    `damage`, `cause`, `priority`, `severity`, `notification_type`.
+    `overconfirm`: also confirm what SAP holds as confirmed; `receive_with_confirmation`: the last
+    operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it.
     """
 
     kind = "sap"
@@ -70,6 +82,8 @@ class SapAdapter:
 
     def capability(self, command: port.PostingCommand) -> port.Capability:
         payload, no = command.payload, port.Capability
+        if command.kind == "quality_event" and payload.get("action") == "complete":
+            return no(False, NO_COMPLETION)
         if command.kind == "reversal" and payload.get("reverses_kind") not in REVERSALS:
             return no(False, f"SAP can't take back a {payload.get('reverses_kind')}")
         return self.capabilities().get(command.kind, no(False, f"unknown kind {command.kind}"))

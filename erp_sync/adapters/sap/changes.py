@@ -1,0 +1,181 @@
+"""Changes of orders SAP already holds: dates and quantities of production orders and of order lines.
+
+Owns which field a change means, the write under the version read, and the check that it took. The value itself is
+the look-up: SAP keeps no reference with a change. Must not know: the outbox, HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from erp_sync import canonical
+from erp_sync.adapters.sap import batch, production, wire
+from erp_sync.adapters.sap.client import ORDERS, PURCHASES, SALES, Service
+from erp_sync.adapters.sap.documents import Desk, Found, Job, drifted
+from erp_sync.adapters.sap.terms import fit, item_number
+from erp_sync.adapters.sap.wire import Row
+from erp_sync.canonical_kinds import Change, ChangeDate, ChangeQuantity, Reversal
+from erp_sync.errors import ErpRejected
+
+Value = date | Decimal
+REQUESTED = "RequestedDeliveryDate"
+CONFIRMED = "ConfirmedDeliveryDate"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One record SAP holds the value in: its address, the row as read, and which field."""
+
+    service: Service
+    path: str
+    row: Row
+    field: str
+
+    def value(self, like: Value) -> Value | None:
+        """What SAP says now, as the same type as `like`."""
+        found = self.row.get(self.field)
+        return wire.number_in(found) if isinstance(like, Decimal) else wire.date_in(found)
+
+
+def field_of(payload: Change) -> str:
+    """SAP's field of a change."""
+    if isinstance(payload, ChangeQuantity):
+        return "TotalQuantity" if payload.target == "work_order" else "ScheduleLineOrderQuantity"
+    which = payload.which if isinstance(payload, ChangeDate) else ""
+    if payload.target == "work_order":
+        return "MfgOrderPlannedStartDate" if which == "planned_start" else "MfgOrderPlannedEndDate"
+    if payload.target == "po_line":
+        return "ScheduleLineDeliveryDate"
+    return REQUESTED if which in ("requested", "need_by") else CONFIRMED
+
+
+def body(field: str, new: Value) -> Row:
+    """The changed field as SAP takes it."""
+    return {field: wire.quantity_out(new) if isinstance(new, Decimal) else wire.date_out(new)}
+
+
+def spots(desk: Desk, payload: Change, *, live: bool = False) -> list[Spot]:
+    """Where SAP keeps the value: the order, or every schedule line of the item; with `live` only if it may change.
+
+    Raises ErpRejected `erp.not_found`, and with `live` `erp.drifted`.
+    """
+    field, number = field_of(payload), payload.number
+    if payload.target == "work_order":
+        row = production.live_order(desk, number, released=False) if live else production.order(desk, number)
+        return [Spot(ORDERS, production.path(number), row, field)]
+    if payload.target == "po_line":
+        line = item_number(payload.line, 5)
+        item = wire.key(
+            "A_PurchaseOrderItem", PurchaseOrder=fit("purchase order", number, 10), PurchaseOrderItem=line
+        )
+        owner = _owner(desk, PURCHASES, item, number, line)
+        if live:
+            _open(
+                owner,
+                number,
+                line,
+                PurchasingDocumentDeletionCode="deleted",
+                IsCompletelyDelivered="complete",
+            )
+        rows = list(desk.client.rows(PURCHASES, f"{item}/to_ScheduleLine"))
+        names = ("PurchasingDocument", "PurchasingDocumentItem", "ScheduleLine")
+        return _lines(PURCHASES, "A_PurchaseOrderScheduleLine", names, rows, field)
+    line = item_number(payload.line, 6)
+    item = wire.key("A_SalesOrderItem", SalesOrder=fit("sales order", number, 10), SalesOrderItem=line)
+    owner = _owner(desk, SALES, item, number, line)
+    if live:
+        _open(owner, number, line, SalesDocumentRjcnReason="rejected")
+    rows = list(desk.client.rows(SALES, f"{item}/to_ScheduleLine"))
+    names = ("SalesOrder", "SalesOrderItem", "ScheduleLine")
+    return _lines(SALES, "A_SalesOrderScheduleLine", names, rows, field)
+
+
+def _owner(desk: Desk, service: Service, path: str, number: str, line: str) -> Row:
+    found = desk.client.get(service, path)
+    if found is None:
+        raise ErpRejected("erp.not_found", f"SAP has no order item {number}/{line}")
+    return found
+
+
+def _open(row: Row, number: str, line: str, **ends: str) -> None:
+    for name, words in ends.items():
+        if row.get(name):
+            raise drifted(f"order item {number}/{line}", words, "open")
+
+
+def _lines(service: Service, entity: str, names: tuple[str, ...], rows: list[Row], field: str) -> list[Spot]:
+    return [
+        Spot(service, wire.key(entity, **{name: str(row[name]) for name in names}), row, field)
+        for row in rows
+    ]
+
+
+class ChangeHandler:
+    """One changed value, written only if SAP still says what the posting expects."""
+
+    def find(self, desk: Desk, job: Job[Any]) -> Found | None:
+        found = spots(desk, job.payload)
+        same = found and all(spot.value(job.payload.new) == job.payload.new for spot in found)
+        return _found(job.payload) if same else None
+
+    def drive(self, desk: Desk, job: Job[Any]) -> Found:
+        payload = job.payload
+        new: Value = payload.new
+        wanted = [spot for spot in spots(desk, payload, live=True) if spot.value(new) != new]
+        if not wanted:
+            raise ErpRejected(
+                "erp.not_found", f"SAP's item {payload.number}/{payload.line} has no schedule line"
+            )
+        if isinstance(new, Decimal) and len(wanted) > 1:
+            raise ErpRejected(
+                "sap.schedule_lines",
+                f"{payload.number}/{payload.line} is split over {len(wanted)} schedule lines in SAP; "
+                "which of them takes the new quantity is decided there",
+            )
+        for spot in wanted:
+            now = spot.value(new)
+            if payload.old is not None and now != payload.old:
+                raise drifted(
+                    f"{payload.number} {spot.field}", now if now is not None else "nothing", payload.old
+                )
+        self._write(desk, wanted, body(wanted[0].field, new))
+        if any(spot.value(new) != new for spot in spots(desk, payload)):
+            raise ErpRejected(
+                "sap.not_taken", f"SAP took the change of {payload.number}, but kept its old value"
+            )
+        return _found(payload)
+
+    @staticmethod
+    def _write(desk: Desk, wanted: list[Spot], fields: Row) -> None:
+        if len(wanted) == 1:
+            spot = wanted[0]
+            desk.client.change(spot.service, spot.path, fields, etag=wire.etag_of(spot.row))
+            return
+        changes = [batch.Change("PATCH", spot.path, {"d": fields}, wire.etag_of(spot.row)) for spot in wanted]
+        desk.client.together(wanted[0].service, changes)
+
+
+class ChangeBack:
+    """A change taken back: from the new value to the one before it."""
+
+    def find(self, desk: Desk, job: Job[Reversal]) -> Found | None:
+        return ChangeHandler().find(desk, self._back(job))
+
+    def drive(self, desk: Desk, job: Job[Reversal]) -> Found:
+        return ChangeHandler().drive(desk, self._back(job))
+
+    @staticmethod
+    def _back(job: Job[Reversal]) -> Job[Any]:
+        kind, original = job.payload.reverses_kind, dict(job.payload.original)
+        if not original.get("old"):
+            raise ErpRejected("erp.payload", "the original change does not say what the value was before")
+        original["old"], original["new"] = original["new"], original["old"]
+        return Job(replace(job.command, kind=kind, payload=original), canonical.parse(kind, original))
+
+
+def _found(payload: Change) -> Found:
+    number = payload.number if payload.target == "work_order" else f"{payload.number}/{payload.line}"
+    return Found(document=payload.target, number=number, state="changed", extra={"field": field_of(payload)})
