@@ -4,22 +4,18 @@ Its pure parts are in test_simulate_sap_parts.py.
 """
 
 import json
-import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from core import clock
 from erp_sync.simulators.sap.faults import Fault
 from erp_sync.simulators.sap.plant import build
 from erp_sync.simulators.sap.web import Settings, Simulator
-from execlayer.launcher.ports import listen
+from tests.sap_simulator import serving
 
 ROOT = "/sap/opu/odata/sap/"
 CONF = ROOT + "API_PROD_ORDER_CONFIRMATION_2_SRV/"
@@ -27,24 +23,6 @@ ORDER = ROOT + "API_PRODUCTION_ORDER_2_SRV/"
 MATDOC = ROOT + "API_MATERIAL_DOCUMENT_SRV/"
 STOCK = ROOT + "API_MATERIAL_STOCK_SRV/A_MatlStkInAcctMod"
 LOGIN = ("SIMUSER", "simulated")
-
-
-@contextmanager
-def serving(sim: Simulator) -> Iterator[str]:
-    """The simulator under uvicorn in a thread."""
-    sock = listen("127.0.0.1", 21_700)
-    server = uvicorn.Server(uvicorn.Config(sim, log_level="error", access_log=False, ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        sock.close()
 
 
 class Client:
@@ -219,7 +197,7 @@ def test_a_wrong_field_is_named_and_nothing_is_written(
 def test_a_confirmation_moves_goods_and_is_found_by_its_external_key(sap: Client) -> None:
     sent = confirmation(to_ProdnOrdConfMatlDocItm={"results": [issue()]})
     made = sap.post(CONF + "ProdnOrdConf2", sent).json()["d"]
-    assert made["ConfirmationCount"] == "00000001"
+    assert made["ConfirmationCount"] == "1"
     assert made["to_ProdnOrdConfMatlDocItm"]["results"][0]["MaterialDocument"] == "4900000001"
     assert sap.stock("RM-1") == "490"
     key = f"ExternalSystemConfirmation eq guid'{sent['ExternalSystemConfirmation']}'"
@@ -239,7 +217,7 @@ def test_a_cancelled_confirmation_gives_back_everything_once(sap: Client) -> Non
         f"&ConfirmationCount='{made['ConfirmationCount']}'"
     )
     back = sap.post(path).json()["d"]
-    assert (back["IsReversal"], back["ConfirmationCount"]) == (True, "00000002")
+    assert (back["IsReversal"], back["ConfirmationCount"]) == (True, "2")
     assert sap.stock("RM-1") == "500"
     assert error_of(sap.post(path)) == (400, "RU/122")
     assert sap.stock("RM-1") == "500"
@@ -266,6 +244,15 @@ def test_a_refused_confirmation_leaves_no_trace(sap: Client, given: dict[str, An
     assert sap.found(CONF + "ProdnOrdConf2")["results"] == []
     assert sap.found(MATDOC + "A_MaterialDocumentHeader")["results"] == []
     assert sap.stock("RM-1") == "500"
+
+
+def test_numbers_are_taken_with_their_leading_zeros_and_shown_without(sap: Client) -> None:
+    made = sap.post(CONF + "ProdnOrdConf2", confirmation(OrderID="000001000123")).json()["d"]
+    assert (made["OrderID"], made["ConfirmationGroup"], made["ConfirmationCount"]) == ("1000123", "100", "1")
+    key = "ConfirmationGroup='0000000100',ConfirmationCount='00000001'"
+    assert sap.found(f"{CONF}ProdnOrdConf2({key})")["OrderID"] == "1000123"
+    found = sap.found(CONF + "ProdnOrdConf2", **{"$filter": "OrderID eq '000001000123'"})["results"]
+    assert len(found) == 1
 
 
 def test_an_order_somebody_else_holds_is_refused_until_it_is_free(sap: Client) -> None:
@@ -343,7 +330,7 @@ def test_defects_results_and_notifications(sap: Client) -> None:
     assert sap.found(path)["DefectText"] == "deep burr"
 
     result = {
-        "InspectionLot": "010000000001",
+        "InspectionLot": "10000000000",
         "InspPlanOperationInternalID": "00000001",
         "InspectionCharacteristic": "0010",
         "InspectionValuationResult": "R",

@@ -16,7 +16,7 @@ from typing import Any
 from core import clock
 from erp_sync.simulators.sap.metadata import entities
 from erp_sync.simulators.sap.refusals import Refusal
-from erp_sync.simulators.sap.values import Row
+from erp_sync.simulators.sap.values import NUMBERS, Row, shown
 
 Key = tuple[Any, ...]
 #: material, plant, storage location, batch, stock type
@@ -72,15 +72,17 @@ class Books:
             if not self._depth:
                 self._undo.clear()
 
-    def number(self, name: str, width: int = 10) -> str:
-        """The next number of a range, padded with zeros."""
+    def number(self, name: str) -> str:
+        """The next number of a range."""
         value = self.numbers.setdefault(name, 1)
         self.numbers[name] = value + 1
-        return str(value).zfill(width)
+        return str(value)
 
     def put(self, name: str, row: Row) -> Row:
         """A new row; the key must be complete in it."""
         entity = entities()[name]
+        for field in entity.fields.keys() & NUMBERS & row.keys():
+            row[field] = shown(field, str(row[field] or ""))
         key = tuple(row[part] for part in entity.key)
         if key in self.tables[name]:
             raise ValueError(f"{name} {key} exists")

@@ -78,7 +78,7 @@ def operation_of(books: Books, values: Row) -> Row:
     """The operation by confirmation group, or by order, operation and sequence. Raises Refusal."""
     group = str(values.get("ConfirmationGroup") or "")
     if group:
-        found = [row for row in books.tables[OPERATION].values() if row["_group"] == group.zfill(10)]
+        found = [row for row in books.tables[OPERATION].values() if row["_group"] == group]
     else:
         number = str(values.get("OrderID") or "").lstrip("0")
         if not number:
@@ -118,7 +118,7 @@ def _check_amounts(values: Row, operation: Row, final: bool, name: str) -> None:
 
 
 def _next_count(books: Books, group: str) -> str:
-    return books.number(f"count {group}", 8)
+    return books.number(f"count {group}")
 
 
 def _recount(books: Books, operation: Row, order: Row) -> None:
@@ -178,7 +178,7 @@ def _movements(books: Books, row: Row, order: Row, items: list[Row], user: str) 
                 "OrderID": order["ManufacturingOrder"],
                 "MaterialDocument": document["MaterialDocument"],
                 "MaterialDocumentYear": document["MaterialDocumentYear"],
-                "MaterialDocumentItem": str(place).zfill(4),
+                "MaterialDocumentItem": str(place),
             },
         )
 
@@ -194,7 +194,7 @@ def cancel(
     external: str | None,
 ) -> Row:
     """Cancel a confirmation and its goods movements. Returns the reversing confirmation. Raises Refusal."""
-    row = books.get(CONFIRMATION, (group.zfill(10), count.zfill(8)))
+    row = books.get(CONFIRMATION, (group, count))
     if row is None:
         raise Refusal(no.CONFIRMATION_UNKNOWN, f"Confirmation {group} {count} does not exist", status=404)
     if row["IsReversed"] or row["IsReversal"]:

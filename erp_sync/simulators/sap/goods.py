@@ -122,7 +122,7 @@ def post(books: Books, header: Row, items: list[Row], user: str) -> Row:
     books.put("A_MaterialDocumentHeader", row)
     for place, item in enumerate(items, start=1):
         line = {**item, "MaterialDocumentYear": year, "MaterialDocument": number}
-        line["MaterialDocumentItem"] = str(place).zfill(4)
+        line["MaterialDocumentItem"] = str(place)
         line.setdefault("GoodsMovementIsCancelled", False)
         _move(books, line)
         books.put("A_MaterialDocumentItem", line)
@@ -135,7 +135,7 @@ def cancel(
     """Reverse a document, or its one item `only`. Returns the new header and its items. Raises Refusal."""
     header = books.get("A_MaterialDocumentHeader", (year, number))
     items = books.find("A_MaterialDocumentItem", MaterialDocumentYear=year, MaterialDocument=number)
-    items = [item for item in items if not only or item["MaterialDocumentItem"] == only.zfill(4)]
+    items = [item for item in items if not only or item["MaterialDocumentItem"] == only]
     if header is None or not items:
         raise Refusal(no.DOCUMENT_UNKNOWN, f"Document {number} {year} does not exist", status=404)
     standing = [item for item in items if not item.get("GoodsMovementIsCancelled")]
@@ -290,7 +290,7 @@ def _against(books: Books, item: Row, kind: Movement, quantity: Decimal) -> None
 
 
 def _purchase(books: Books, item: Row, kind: Movement, quantity: Decimal) -> None:
-    key = str(item["PurchaseOrder"]), str(item.get("PurchaseOrderItem") or "").zfill(5)
+    key = str(item["PurchaseOrder"]), str(item.get("PurchaseOrderItem") or "")
     line = books.get("A_PurchaseOrderItem", key)
     if line is None or line.get("PurchasingDocumentDeletionCode"):
         raise Refusal(
@@ -305,7 +305,6 @@ def _purchase(books: Books, item: Row, kind: Movement, quantity: Decimal) -> Non
         raise Refusal(
             "M7/082", f"Material differs from purchase order item {' '.join(key)}", target="Material"
         )
-    item["PurchaseOrderItem"] = key[1]
     _within(
         books,
         ("received", *key),

@@ -43,15 +43,15 @@ LITTLE_PLANT: Seed = {
          "closed": True, "operations": [["0010", "MILL-1", "Mill"]], "components": []},
     ],
     "purchases": [
-        {"number": "4500000001", "supplier": "0010300001", "plant": "1010",
-         "items": [["00010", "RM-1", "300", 14], ["00020", "RM-2", "50", 21]]},
+        {"number": "4500000001", "supplier": "10300001", "plant": "1010",
+         "items": [["10", "RM-1", "300", 14], ["20", "RM-2", "50", 21]]},
     ],
     "sales": [
-        {"number": "10", "customer": "0010100001", "items": [["10", "FG-100", "20", 10], ["20", "FG-100", "30", 24]]},
+        {"number": "10", "customer": "10100001", "items": [["10", "FG-100", "20", 10], ["20", "FG-100", "30", 24]]},
     ],
     "lots": [
-        {"number": "010000000001", "material": "FG-100", "plant": "1010", "order": "1000123", "quantity": "100",
-         "characteristics": [["00000001", "0010", "Bore diameter", 24.9, 25.1], ["00000001", "0020", "Surface"]]},
+        {"number": "10000000000", "material": "FG-100", "plant": "1010", "order": "1000123", "quantity": "100",
+         "characteristics": [["1", "10", "Bore diameter", 24.9, 25.1], ["1", "20", "Surface"]]},
     ],
     "equipment": ["10000045", "10000046"],
     "defect_codes": [["QM-E", "1"], ["QM-E", "2"], ["QM-E", "99"]],
@@ -152,7 +152,7 @@ def _order(books: Books, one: Seed, now: datetime) -> None:
     released, closed = bool(one.get("released")), bool(one.get("closed"))
     starts = day_of(now) + timedelta(days=int(one.get("starts_in", 0)))
     ends = day_of(now) + timedelta(days=int(one.get("ends_in", 5)))
-    plan = str(len(books.tables["A_ProductionOrder_2"]) + 1).zfill(10)
+    plan = str(len(books.tables["A_ProductionOrder_2"]) + 1)
     created, freed = ("", "X") if released else ("X", "")
     shared = {
         "ManufacturingOrder": number, "ManufacturingOrderCategory": "10", "ManufacturingOrderType": "YBM1",
@@ -173,7 +173,7 @@ def _order(books: Books, one: Seed, now: datetime) -> None:
     )  # fmt: skip
     books.put(
         "A_ProductionOrderItem_2",
-        {**shared, "ManufacturingOrderItem": "0001", "Material": material, "ProductionUnit": unit,
+        {**shared, "ManufacturingOrderItem": "1", "Material": material, "ProductionUnit": unit,
          "MfgOrderItemPlannedTotalQty": quantity, "MfgOrderItemGoodsReceiptQty": Decimal(0),
          "MfgOrderItemPlndDeliveryDate": ends, "IsCompletelyDelivered": False},
     )  # fmt: skip
@@ -205,7 +205,7 @@ def _order(books: Books, one: Seed, now: datetime) -> None:
         books.put(
             "A_ProductionOrderComponent_2",
             {
-                **shared, "Reservation": reservation, "ReservationItem": str(place).zfill(4), "Material": part,
+                **shared, "Reservation": reservation, "ReservationItem": str(place), "Material": part,
                 "BaseUnit": books.tables["A_Product"][(part,)]["BaseUnit"], "RequiredQuantity": Decimal(needed),
                 "WithdrawnQuantity": Decimal(0), "StorageLocation": storage, "GoodsMovementType": "261",
                 "ManufacturingOrderOperation": operation, "ManufacturingOrderSequence": "0",
@@ -230,7 +230,7 @@ def _purchase(books: Books, one: Seed, now: datetime) -> None:
         )  # fmt: skip
         books.put(
             "A_PurchaseOrderScheduleLine",
-            {"PurchasingDocument": number, "PurchasingDocumentItem": item, "ScheduleLine": "0001",
+            {"PurchasingDocument": number, "PurchasingDocumentItem": item, "ScheduleLine": "1",
              "ScheduleLineDeliveryDate": day_of(now) + timedelta(days=days), "PurchaseOrderQuantityUnit": unit,
              "ScheduleLineOrderQuantity": Decimal(quantity)},
         )  # fmt: skip

@@ -42,14 +42,14 @@ def create_defect(books: Books, values: Row, user: str) -> Row:
     if not values.get("DefectCode") or not values.get("DefectCodeGroup"):
         raise Refusal(no.QUALITY, "Enter a defect code group and a defect code", target="DefectCode")
     _check_defect(books, values)
-    number = books.number("defect", 12)
+    number = books.number("defect")
     return books.put(
         DEFECT,
         {
             **values,
             **_entered(user),
             "DefectInternalID": number,
-            "Defect": number[-11:],
+            "Defect": number,
             "DefectCategory": "06",
         },
     )
@@ -86,7 +86,7 @@ def create_lot(books: Books, values: Row, user: str) -> Row:
     if not values.get("InspectionLotType"):
         raise Refusal(no.QUALITY, "Enter an inspection type", target="InspectionLotType")
     values.pop("to_InspectionLotWithStatus", None)
-    number = books.number("lot", 12)
+    number = books.number("lot")
     books.put(
         "A_InspectionLotWithStatus",
         {"InspectionLot": number, "InspectionLotStatusCreated": "X", "InspectionLotStatusReleased": "X"},
@@ -113,7 +113,7 @@ def create_value(books: Books, values: Row, user: str) -> Row:
     if not values.get("InspResultValueInternalID"):
         lot = {name: values[name] for name in ("InspectionLot", "InspPlanOperationInternalID")}
         known = books.find(VALUE, **lot, InspectionCharacteristic=values["InspectionCharacteristic"])
-        values["InspResultValueInternalID"] = str(len(known) + 1).zfill(8)
+        values["InspResultValueInternalID"] = str(len(known) + 1)
     key = (
         *(row[name] for name in ("InspectionLot", "InspPlanOperationInternalID", "InspectionCharacteristic")),
     )
@@ -155,7 +155,7 @@ def create_notification(books: Books, values: Row, user: str) -> Row:
     _check_notification(books, values)
     items = values.pop("to_Item", [])
     now = clock.now()
-    number = books.number("notification", 12)
+    number = books.number("notification")
     row = books.put(
         NOTIFICATION,
         {
@@ -171,7 +171,7 @@ def create_notification(books: Books, values: Row, user: str) -> Row:
     )
     for place, item in enumerate(items, start=1):
         causes = item.pop("to_ItemCause", [])
-        item |= {"MaintenanceNotification": number, "MaintenanceNotificationItem": str(place).zfill(4)}
+        item |= {"MaintenanceNotification": number, "MaintenanceNotificationItem": str(place)}
         books.put("MaintenanceNotificationItem", {**item, "IsDeleted": False})
         for at, cause in enumerate(causes, start=1):
             books.put(
@@ -179,7 +179,7 @@ def create_notification(books: Books, values: Row, user: str) -> Row:
                 {
                     **cause,
                     **item_key(item),
-                    "MaintenanceNotificationCause": str(at).zfill(4),
+                    "MaintenanceNotificationCause": str(at),
                     "IsDeleted": False,
                 },
             )

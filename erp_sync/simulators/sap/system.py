@@ -235,7 +235,7 @@ class System:
         books, user = self.books, request.user
         if name in ORDER_ACTIONS:
             entity = _entity(orders.ORDER)
-            number = _text(options, "ManufacturingOrder").lstrip("0")
+            number = _text(options, "ManufacturingOrder")
             row = books.get(orders.ORDER, (number,))
             if row is None:
                 raise Refusal(no.ORDER_UNKNOWN, f"Order {number} not found", status=404)
@@ -244,7 +244,7 @@ class System:
             return as_json(200, {"d": {name: {"SystemMessageText": f"Order {number} changed"}}})
         if name in ("CompleteMaintNotification", "SetMaintNotifToInProcess"):
             entity = _entity(quality.NOTIFICATION)
-            number = _text(options, "MaintenanceNotification").zfill(12)
+            number = _text(options, "MaintenanceNotification")
             row = books.get(quality.NOTIFICATION, (number,))
             if row is None:
                 raise not_found(f"MaintenanceNotification('{number}')")

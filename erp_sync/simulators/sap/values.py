@@ -22,7 +22,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"^/Date\((-?\d{1,15})([+-]\d{4})?\)/$")
 _TIME = re.compile(r"^PT(?:\d{1,2}H)?(?:\d{1,2}M)?(?:\d{1,2}(?:\.\d+)?S)?$")
 _LITERAL = re.compile(r"^(datetimeoffset|datetime|time|guid)'([^']*)'$")
+#: Numbers the system keeps with leading zeros and shows without; it takes both.
+NUMBERS = frozenset(
+    {
+        "ConfirmationGroup", "ConfirmationCount", "OrderID", "ManufacturingOrder", "ManufacturingOrderItem",
+        "MaterialDocumentItem", "ReversedMaterialDocumentItem", "PurchaseOrder", "PurchaseOrderItem",
+        "PurchasingDocument", "PurchasingDocumentItem", "SalesOrder", "SalesOrderItem", "ScheduleLine", "Supplier",
+        "Customer", "SoldToParty", "InspectionLot", "InspPlanOperationInternalID", "InspectionCharacteristic",
+        "InspResultValueInternalID", "DefectInternalID", "MaintenanceNotification", "MaintenanceNotificationItem",
+        "MaintenanceNotificationCause", "Reservation", "ReservationItem", "OrderInternalBillOfOperations",
+        "OrderIntBillOfOperationsItem",
+    }
+)  # fmt: skip
 _WHOLE = {"i8": (0, 255), "i16": (-32768, 32767), "i32": (-(2**31), 2**31 - 1)}
+
+
+def shown(name: str, value: str) -> str:
+    """A value of this field as the system shows it: numbers without leading zeros."""
+    if name in NUMBERS and value.isdecimal():
+        return value.lstrip("0") or "0"
+    return value
 
 
 def _wrong(one: Field, why: str) -> Refusal:
@@ -57,7 +76,7 @@ def _from_text(one: Field, value: str) -> Any:
     if one.kind == "s":
         if one.length and len(value) > one.length:
             raise _wrong(one, f"longer than {one.length} characters")
-        return value
+        return shown(one.name, value)
     if one.kind == "d":
         return decimal(one, value)
     if one.kind == "t":
@@ -119,7 +138,7 @@ def from_literal(one: Field, text: str) -> Any:
             return _from_text(one, inner)
         raise _wrong(one, f"{kind} does not fit {one.edm}")
     if one.kind == "s" and len(text) >= 2 and text[0] == text[-1] == "'":
-        return text[1:-1].replace("''", "'")
+        return shown(one.name, text[1:-1].replace("''", "'"))
     if one.kind == "d":
         return decimal(one, text.rstrip("Mm"))
     if one.kind == "b" and text in ("true", "false"):
