@@ -100,6 +100,8 @@ def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
         return Taken(said.business_key, posting.status, True)
     if posting.status == Status.LOCAL and same:
         return Taken(said.business_key, posting.status, True)
+    if _said_before(posting, said):
+        return Taken(said.business_key, posting.status, True)
     if posting.settled or posting.status == Status.REJECTED:
         raise TransitionRefused(
             "erp.acknowledgement_contradicts",
@@ -127,8 +129,17 @@ def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
     return Taken(said.business_key, posting.status, False)
 
 
+def _said_before(posting: Posting, said: Acknowledgement) -> bool:
+    """Whether this is a refusal of an earlier try once more: it must not refuse what was mended and sent since."""
+    if said.status != "rejected" or said.at is None:
+        return False
+    return posting.tries.filter(
+        outcome=AttemptOutcome.REJECTED, response__called_in=True, response__said_at=said.at.isoformat()
+    ).exists()
+
+
 def _outcome(said: Acknowledgement) -> Outcome:
-    raw = {"acknowledged": True, "called_in": True}
+    raw = {"acknowledged": True, "called_in": True, "said_at": said.at.isoformat() if said.at else ""}
     if said.status == "confirmed":
         return Outcome("confirmed", erp_number=said.erp_number, confirmed_at=said.at, raw=raw)
     return Outcome(

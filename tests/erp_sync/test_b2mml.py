@@ -106,6 +106,18 @@ def test_every_message_fits_the_published_schema(kind: str) -> None:
     valid(messages.write(command(kind, sparse, text=""), 3))
 
 
+def test_the_schema_check_finds_a_wrong_order() -> None:
+    fits = schema()
+    from lxml import etree
+
+    said = messages.write(command("movement.scrap")).decode()
+    start = said.index("<MaterialUse")
+    end = said.index("</MaterialUse>") + len("</MaterialUse>")
+    wrong = said[:start] + said[end:].replace("</Quantity>", "</Quantity>" + said[start:end], 1)
+
+    assert not fits.validate(etree.fromstring(wrong.encode()))
+
+
 @pytest.mark.parametrize("kind", sorted(messages.TAKEN_BACK))
 def test_every_reversal_fits_the_published_schema(kind: str) -> None:
     schema()

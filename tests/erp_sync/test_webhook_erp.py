@@ -19,10 +19,11 @@ from erp_sync.adapters.webhook import WebhookAdapter
 from erp_sync.adapters.webhook.signing import headers_for
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ConnectionSite, ErpConnection, Posting
-from erp_sync.services import send_due
+from erp_sync.services import edit_and_retry, send_due
 from erp_sync.services.claiming import claim_next, willing_connections
 from erp_sync.services.outcomes import record_send
 from plant_app.models import Site
+from tests import factories as make
 from tests.erp_sync.conftest import Queue
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -258,6 +259,26 @@ def test_a_call_may_refuse_and_give_the_reason(handed: Posting) -> None:
     handed.refresh_from_db()
     assert answer.status_code == 200
     assert (handed.status, handed.error_code, handed.error_message) == ("rejected", "E7", "order closed")
+
+
+def test_an_old_refusal_said_again_does_not_refuse_what_was_mended(handed: Posting, now: Any) -> None:
+    said = {"key": handed.business_key, "status": "rejected", "code": "E7", "time": "2026-11-03T12:00:01Z"}
+    call(said)
+    edit_and_retry(
+        posting_id=handed.pk,
+        actor=make.UserFactory(),
+        reason="mended",
+        payload=handed.payload | {"quantity": "4"},
+    )
+    send_due()
+
+    again = call(said)
+    handed.refresh_from_db()
+    assert (again.json()["postings"][0]["replayed"], handed.status) == (True, "unknown")
+
+    call(said | {"time": "2026-11-03T12:09:00Z"})
+    handed.refresh_from_db()
+    assert handed.status == "rejected"
 
 
 def test_a_call_that_comes_before_our_own_record_wins_once(
