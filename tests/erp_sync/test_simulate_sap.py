@@ -255,6 +255,16 @@ def test_numbers_are_taken_with_their_leading_zeros_and_shown_without(sap: Clien
     assert len(found) == 1
 
 
+def test_proposals_say_what_is_left_and_what_it_takes(sap: Client) -> None:
+    sap.post(CONF + "ProdnOrdConf2", confirmation())
+    asked = "OrderID='1000123'&OrderOperation='0010'&Sequence='0'"
+    left = sap.post(f"{CONF}GetConfProposal?{asked}").json()["d"]
+    assert (left["ConfirmationYieldQuantity"], left["ConfirmationGroup"]) == ("91", "100")
+    takes = sap.post(f"{CONF}GetGdsMvtProposal?{asked}&ConfirmationYieldQuantity=9.5M").json()["d"]["results"]
+    assert [(row["Material"], row["QuantityInEntryUnit"]) for row in takes] == [("RM-1", "9.5")]
+    assert len(sap.found(CONF + "ProdnOrdConf2")["results"]) == 1
+
+
 def test_an_order_somebody_else_holds_is_refused_until_it_is_free(sap: Client) -> None:
     sap.http.post("/sim/locks", json={"object": "order:1000123", "user": "MILLER"})
     reply = sap.post(CONF + "ProdnOrdConf2", confirmation())

@@ -102,8 +102,9 @@ class Books:
 
     def find(self, name: str, **wanted: Any) -> list[Row]:
         """Rows that hold these values, by key."""
-        rows = self.tables[name]
-        return [rows[key] for key in sorted(rows) if all(rows[key].get(k) == v for k, v in wanted.items())]
+        asked = wanted.items()
+        found = [key for key, row in self.tables[name].items() if all(row.get(k) == v for k, v in asked)]
+        return [self.tables[name][key] for key in sorted(found)]
 
     def change(self, name: str, row: Row, values: Row) -> None:
         """Write values into a row and give it a new ETag."""

@@ -251,3 +251,30 @@ def proposal(books: Books, values: Row) -> Row:
         "ConfirmationUnit": operation["OperationUnit"],
         "ConfirmationYieldQuantity": max(left, ZERO),
     }
+
+
+def movement_proposal(books: Books, values: Row) -> list[Row]:
+    """The withdrawals a confirmation of `ConfirmationYieldQuantity` would need. Writes nothing. Raises Refusal."""
+    operation = operation_of(books, values)
+    order = open_order(books, operation["ManufacturingOrder"])
+    share = (values.get("ConfirmationYieldQuantity") or ZERO) / order["TotalQuantity"]
+    parts = books.find(
+        "A_ProductionOrderComponent_2",
+        ManufacturingOrder=order["ManufacturingOrder"],
+        ManufacturingOrderOperation=operation["ManufacturingOrderOperation"],
+    )
+    return [
+        {
+            "ConfirmationGroup": operation["_group"],
+            "OrderID": order["ManufacturingOrder"],
+            "Material": part["Material"],
+            "Plant": part["Plant"],
+            "StorageLocation": part["StorageLocation"],
+            "Reservation": part["Reservation"],
+            "ReservationItem": part["ReservationItem"],
+            "GoodsMovementType": part["GoodsMovementType"],
+            "EntryUnit": part["BaseUnit"],
+            "QuantityInEntryUnit": round(part["RequiredQuantity"] * share, 3),
+        }
+        for part in parts
+    ]

@@ -46,11 +46,12 @@ ORDER_ACTIONS: dict[str, Callable[[Books, Row], None]] = {
 }
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "API_PRODUCTION_ORDER_2_SRV": tuple(ORDER_ACTIONS),
-    "API_PROD_ORDER_CONFIRMATION_2_SRV": ("CancelProdnOrdConf", "GetConfProposal"),
+    "API_PROD_ORDER_CONFIRMATION_2_SRV": ("CancelProdnOrdConf", "GetConfProposal", "GetGdsMvtProposal"),
     "API_MATERIAL_DOCUMENT_SRV": ("Cancel", "CancelItem"),
     "API_MAINTNOTIFICATION": ("CompleteMaintNotification", "SetMaintNotifToInProcess"),
 }
 DATE = Field("PostingDate", "t", code="t")
+YIELD = Field("ConfirmationYieldQuantity", "d", 13, 3, code="d")
 GUID = Field("ExternalSystemConfirmation", "g", code="g")
 
 
@@ -268,6 +269,16 @@ class System:
             return as_json(
                 200, {"d": render.v2(books, _entity(confirmations.CONFIRMATION), row, request.base)}
             )
+        if name == "GetGdsMvtProposal":
+            names = ("ConfirmationGroup", "OrderID", "OrderOperation", "Sequence")
+            asked: Row = {n: _text(options, n, needed=False) for n in names}
+            if options.get("ConfirmationYieldQuantity"):
+                asked["ConfirmationYieldQuantity"] = from_literal(YIELD, options["ConfirmationYieldQuantity"])
+            shown_items = [
+                render.v2(books, _entity(confirmations.ITEMS), row, request.base)
+                for row in confirmations.movement_proposal(books, asked)
+            ]
+            return as_json(200, {"d": {"results": shown_items}})
         only = _text(options, "MaterialDocumentItem") if name == "CancelItem" else ""
         year, number = _text(options, "MaterialDocumentYear"), _text(options, "MaterialDocument")
         header, items = goods.cancel(books, year, number, posted, user, only)
