@@ -68,7 +68,7 @@ def post(books: Books, values: Row, user: str) -> Row:
         "EnteredByUser": user,
     }
     books.put(CONFIRMATION, row)
-    _recount(books, operation, order)
+    _recount(books, operation, order, row, 1)
     if items:
         _movements(books, row, order, items, user)
     return row
@@ -121,20 +121,21 @@ def _next_count(books: Books, group: str) -> str:
     return books.number(f"count {group}")
 
 
-def _recount(books: Books, operation: Row, order: Row) -> None:
-    """Operation and order as the standing confirmations make them."""
-    standing = [
-        row
-        for row in books.find(CONFIRMATION, ConfirmationGroup=operation["_group"])
-        if not row["IsReversed"] and not row["IsReversal"]
-    ]
-    total = sum((row.get("ConfirmationYieldQuantity") or ZERO for row in standing), ZERO)
-    final = any(row["IsFinalConfirmation"] for row in standing)
+def _recount(books: Books, operation: Row, order: Row, row: Row, sign: int) -> None:
+    """Operation and order after one confirmation more (`sign` 1) or one less (-1)."""
+    group = operation["_group"]
+    for amount, what in (
+        (row.get("ConfirmationYieldQuantity") or ZERO, "confirmed"),
+        (Decimal(1), "standing"),
+        (Decimal(bool(row["IsFinalConfirmation"])), "final"),
+    ):
+        books.add(sign * amount, what, group)
+    total, standing, final = (books.total(what, group) for what in ("confirmed", "standing", "final"))
     books.change(
         OPERATION,
         operation,
         {
-            "_final": final,
+            "_final": bool(final),
             "OpTotalConfirmedYieldQty": total,
             "OperationIsConfirmed": "X" if final else "",
             "OperationIsPartiallyConfirmed": "X" if standing and not final else "",
@@ -222,7 +223,7 @@ def cancel(
             "EnteredByUser": user,
         },
     )
-    _recount(books, operation, order)
+    _recount(books, operation, order, row, -1)
     documents = {
         (item["MaterialDocumentYear"], item["MaterialDocument"])
         for item in books.find(
