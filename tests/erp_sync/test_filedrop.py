@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import time_machine
 
 from erp_sync.adapters import port
 from erp_sync.adapters.filedrop import FileDropAdapter
+from erp_sync.adapters.filedrop.box import OutBox
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ConnectionSite, ErpConnection
 from erp_sync.services import edit_and_retry, send_due
@@ -85,6 +87,31 @@ def test_a_file_the_other_side_took_is_never_written_again(
     assert (found.status, found.raw["taken"]) == ("unknown", True)
     assert sent.status == "unknown"
     assert seen(folders) == []
+
+
+def test_many_senders_and_a_quick_taker_see_each_file_once(folders: dict[str, Any]) -> None:
+    out = Path(folders["out"])
+    taken: list[tuple[str, bytes]] = []
+    ready = threading.Barrier(12)
+
+    def take() -> None:
+        for path in out.glob("*.csv"):
+            taken.append((path.stem, path.read_bytes()))
+            path.unlink()
+
+    def send(key: str) -> None:
+        ready.wait()
+        for _ in range(3):
+            OutBox(out, ".csv").hand_over(key, 1, key.encode() * 100)
+
+    senders = [threading.Thread(target=send, args=(f"K{n // 3}",)) for n in range(12)]
+    for one in senders:
+        one.start()
+    while any(one.is_alive() for one in senders):
+        take()
+    take()
+
+    assert sorted(taken) == [(key, key.encode() * 100) for key in ("K0", "K1", "K2", "K3")]
 
 
 @pytest.mark.parametrize("killed_at", ["write", "mark", "rename"])

@@ -15,6 +15,7 @@ from erp_sync.adapters.filedrop import disk
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 JOURNAL = ".handed-over"
+LOCK = ".lock"
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -63,9 +64,17 @@ class OutBox:
         before = self.state(key, turn)
         if before.done:
             return before
-        prepared, marker = self._journal / before.name, self._marker(before.name)
         with disk.trouble("filedrop.write", sent=before.begun):
             self._journal.mkdir(exist_ok=True)
+            with disk.alone(self._journal / LOCK):
+                return self._hand_over(key, turn, content)
+
+    def _hand_over(self, key: str, turn: int, content: bytes) -> HandOver:
+        before = self.state(key, turn)
+        if before.done:
+            return before
+        prepared, marker = self._journal / before.name, self._marker(before.name)
+        with disk.trouble("filedrop.write", sent=before.begun):
             if not before.begun:
                 if (self.folder / before.name).exists():
                     raise ErpRejected("filedrop.foreign_file", f"{before.name} lies there and is not ours")

@@ -6,11 +6,12 @@ writing. Every OS trouble becomes ErpUnavailable. Must not know: what a file say
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -27,6 +28,18 @@ def trouble(code: str, *, sent: bool) -> Iterator[None]:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         raise ErpUnavailable(f"{error.strerror or error}{where}", code=code, sent=sent) from None
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; it goes with the process.
+
+    A share that knows no locks is used without: one writer a key is the outbox's promise, this only backs it.
+    """
+    with lock.open("ab") as handle:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def sync_folder(folder: Path) -> None:
