@@ -145,3 +145,10 @@ def test_what_sap_can_not_take_is_refused_before_it_is_asked(
     with pytest.raises(ErpRejected) as refused:
         movements.body(TERMS, one, movements.plan(TERMS, one), None, "KG")
     assert refused.value.code == code
+
+
+def test_a_time_zone_that_is_none_is_said_when_it_is_needed() -> None:
+    terms = Terms({**SETTINGS, "timezone": "Mars/Olympus"})
+    with pytest.raises(ErpRejected) as refused:
+        confirmations.body(terms, job("confirmation", CONFIRMATION))
+    assert refused.value.code == "erp.mapping_missing"

@@ -68,11 +68,15 @@ class Terms:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
-        name = str(settings.get("timezone") or "UTC")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The plant's clock. Raises ErpRejected `erp.mapping_missing` for a name that is no time zone."""
+        name = str(self._settings.get("timezone") or "UTC")
         try:
-            self.zone = ZoneInfo(name)
+            return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"the connection's timezone {name!r} is not known") from None
+            raise _missing("timezone", name) from None
 
     def option(self, name: str, default: Any = None) -> Any:
         """One of the connector's own settings."""
