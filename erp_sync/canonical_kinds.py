@@ -201,6 +201,46 @@ class QualityEvent(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionResult(Payload):
+    """What a test of a lot, item or operation found: one characteristic, a value or a count, and the verdict.
+
+    `value` is the measured value in `uom` with its limits; a qualitative characteristic has none.
+    """
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("characteristic", "verdict")
+    characteristic: str
+    verdict: str
+    item: str = ""
+    lot: str = ""
+    inspection_lot: str = ""
+    value: Decimal | None = None
+    uom: str = ""
+    lower_limit: Decimal | None = None
+    upper_limit: Decimal | None = None
+    inspected: Decimal | None = None
+    nonconforming: Decimal | None = None
+    inspector: str = ""
+
+    def problems(self, facts: Facts) -> list[Problem]:
+        found = choice(self, "verdict", "accepted", "rejected") + not_negative(
+            self, "inspected", "nonconforming"
+        )
+        if not (self.inspection_lot or self.work_order or self.lot or self.item):
+            found.append(
+                Problem("lot", "missing", "name the inspection lot, the lot, the item or the work order")
+            )
+        if self.value is not None and not self.uom:
+            found.append(Problem("uom", "missing", "a measured value needs its unit"))
+        if None not in (self.lower_limit, self.upper_limit) and self.lower_limit > self.upper_limit:  # type: ignore[operator]
+            found.append(Problem("upper_limit", "order", "the upper limit lies below the lower one"))
+        if (self.nonconforming or 0) > (
+            self.inspected if self.inspected is not None else self.nonconforming or 0
+        ):
+            found.append(Problem("nonconforming", "beyond", "more failed than were inspected"))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceNotification(Payload):
     """A malfunction, request or activity on a work unit; completing names the opening."""
 
@@ -369,6 +409,7 @@ KINDS: dict[str, type[Payload]] = {
     "movement.transfer": Transfer,
     "movement.return": Return,
     "quality_event": QualityEvent,
+    "inspection_result": InspectionResult,
     "maintenance_notification": MaintenanceNotification,
     "cost": Cost,
     "change.date": ChangeDate,

@@ -12,6 +12,7 @@ KIND_NAMES: dict[str, str] = {
     "movement.issue": "Goods issue",
     "movement.transfer": "Stock transfer",
     "quality_event": "Quality event",
+    "inspection_result": "Inspection result",
     "confirmation": "Confirmation",
     "movement.receipt": "Goods receipt",
     "movement.scrap": "Scrap",

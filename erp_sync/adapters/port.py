@@ -77,31 +77,43 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Answer of `ping`: reachable and able to log in, with the ERP's own version."""
+    """Answer of `ping`: reachable and able to log in, with the ERP's own version.
+
+    `clock` is the ERP's own time (aware) at the middle of the call, where it says one: the skew is measured by it.
+    """
 
     ok: bool
     detail: str = ""
     version: str = ""
     latency_ms: int = 0
+    clock: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One mirrored ERP row. `code` is the plant's own number, `external_id` the ERP's."""
+    """One mirrored ERP row. `code` is the plant's own number, `external_id` the ERP's, kept for its lifetime.
+
+    A known `external_id` under another `code` is a rename. `deleted` says the ERP has it no more, or no longer active.
+    """
 
     entity: str
     code: str
     external_id: str
     data: dict[str, Any]
     written_at: datetime | None = None
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Records to apply together; store `watermark` in the same transaction that applies them."""
+    """Records to apply together; store `watermark` in the same transaction that applies them.
+
+    `total` is how many rows this read will see in all, where the ERP says so.
+    """
 
     records: tuple[Record, ...]
     watermark: str
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +223,103 @@ class Listening(Protocol):
         ...
 
 
+@runtime_checkable
+class Listing(Protocol):
+    """A connector that can say which rows an ERP still has, so that deleted ones are found."""
+
+    def identities(self, entity: str) -> Iterator[str]:
+        """Every `external_id` the ERP has of an entity. Raises ErpUnavailable; a broken listing proves nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request a command would lead to, as it would be sent: `address` and `body` without any secret.
+
+    `note` says what is only known once the ERP has been asked (a version, a document's id), in words.
+    """
+
+    method: str
+    address: str
+    body: Any = None
+    note: str = ""
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """A connector that can show what it would send."""
+
+    def preview(self, command: PostingCommand) -> tuple[Step, ...]:
+        """The requests that would change something, in their order. No network. Raises ErpRejected for what it would
+        refuse before asking (a mapping that is missing)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCheck:
+    """Whether the ERP knows a mapped code; `ok` is None where it can't be asked. `said` is its own name for it."""
+
+    ok: bool | None
+    said: str = ""
+
+
+@runtime_checkable
+class CodeChecking(Protocol):
+    """A connector whose mapped codes can be tried against the ERP."""
+
+    def check_code(self, kind: str, ours: str, theirs: str) -> CodeCheck:
+        """Look `theirs` up as a code of mapping kind `kind`. Reads only. Raises ErpUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a connection. `type`: text, number, flag, mapping (ours to theirs) or one of `choices`."""
+
+    name: str
+    label: str
+    type: Literal["text", "number", "flag", "mapping"] = "text"
+    default: Any = None
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the administration shows of a kind of connector.
+
+    `proof` is the honest word: `live` (run against the real product in our tests), `published` (held against the
+    vendor's published interface files, not yet run live), `documented` (built from documentation, not yet run live).
+    `mapping_kinds` are the kinds of code mapping it reads, each with what it is for. `codes` belongs to `erp.` codes of
+    its own: what each means and what to do, for the error workbench.
+    """
+
+    label: str
+    proof: Literal["live", "published", "documented"]
+    options: tuple[Option, ...] = ()
+    mapping_kinds: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
+    address_help: str = ""
+    database_help: str = ""
+
+
 #: settings of one connection (url, database, user, secret already resolved) -> adapter
 AdapterFactory = Callable[[Mapping[str, Any]], ErpAdapter]
 
 _REGISTRY: dict[str, AdapterFactory] = {}
+_PROFILES: dict[str, Profile] = {}
 
 
-def register(kind: str) -> Callable[[AdapterFactory], AdapterFactory]:
+def register(kind: str, profile: Profile | None = None) -> Callable[[AdapterFactory], AdapterFactory]:
     """Decorator: make `kind` known. A second factory for one kind is a programming error."""
 
     def keep(factory: AdapterFactory) -> AdapterFactory:
         if kind in _REGISTRY and _REGISTRY[kind] is not factory:
             raise ValueError(f"two connectors claim the kind {kind!r}")
         _REGISTRY[kind] = factory
+        if profile is not None:
+            _PROFILES[kind] = profile
         return factory
 
     return keep
@@ -233,6 +329,12 @@ def kinds() -> tuple[str, ...]:
     """Names of all connectors found beside this file."""
     _discover()
     return tuple(sorted(_REGISTRY))
+
+
+def profile_of(kind: str) -> Profile:
+    """What is shown of a kind; a bare one for a kind that says nothing of itself."""
+    _discover()
+    return _PROFILES.get(kind, Profile(label=kind, proof="documented"))
 
 
 def build(kind: str, settings: Mapping[str, Any]) -> ErpAdapter:

@@ -3,11 +3,23 @@
 One module per room; import from here.
 """
 
-from erp_sync.models.connections import CodeMapping, ConnectionSite, ErpConnection, Watermark
+from erp_sync.models.connections import (
+    AlarmKind,
+    CodeMapping,
+    ConnectionSite,
+    ErpConnection,
+    OutboxAlarm,
+    PostingMode,
+    PostingPolicy,
+    PullRun,
+    StoredSecret,
+    Watermark,
+)
 from erp_sync.models.postings import AttemptAction, AttemptOutcome, Posting, PostingAttempt, PostingEdit
 from erp_sync.models.reconciliation import FindingKind, ReconciliationFinding, ReconciliationRun
 
 __all__ = [
-    "AttemptAction", "AttemptOutcome", "CodeMapping", "ConnectionSite", "ErpConnection", "FindingKind", "Posting",
-    "PostingAttempt", "PostingEdit", "ReconciliationFinding", "ReconciliationRun", "Watermark",
+    "AlarmKind", "AttemptAction", "AttemptOutcome", "CodeMapping", "ConnectionSite", "ErpConnection", "FindingKind",
+    "OutboxAlarm", "Posting", "PostingAttempt", "PostingEdit", "PostingMode", "PostingPolicy", "PullRun",
+    "ReconciliationFinding", "ReconciliationRun", "StoredSecret", "Watermark",
 ]  # fmt: skip

@@ -96,6 +96,24 @@ class Posting(models.Model):
         default=0, help_text="raised by every change; a stale save is refused"
     )
 
+    value = models.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="what it is worth in the site's currency, where that is known when it is queued",
+    )
+    approval_reason = models.CharField(max_length=200, blank=True, help_text="why it waits for approval")
+    approver_role = models.CharField(max_length=30, blank=True, help_text="access role that may approve it")
+    buffered_until = models.DateTimeField(null=True, blank=True, help_text="goes with the others then")
+    promise_at = models.DateTimeField(
+        null=True, blank=True, help_text="earliest promise to a customer it bears on; drained first"
+    )
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="who looks after it while it is refused or held",
+    )  # fmt: skip
+
     created_at = models.DateTimeField(default=clock.now)
     due_at = models.DateTimeField(default=clock.now, help_text="the sender looks at it from here on")
     attempts = models.PositiveIntegerField(default=0, help_text="times it was sent")
@@ -269,6 +287,8 @@ class PostingEdit(models.Model):
         KEYED = "keyed", "Keyed into ERP by hand"
         NOTE_NUMBER = "note_number", "ERP number noted"
         WITHDRAW = "withdraw", "Taken back"
+        ASSIGN = "assign", "Taken on"
+        RELEASE = "release", "Let go before its time"
 
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="edits")
     verb = models.CharField(max_length=12, choices=Verb.choices)

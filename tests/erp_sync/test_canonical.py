@@ -24,6 +24,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "movement.transfer": {"item": "RM-1", "quantity": "2", "from_location": "A", "to_location": "B"},
     "movement.return": {"item": "RM-1", "quantity": "2", "to": "supplier", "purchase_order": "45001"},
     "quality_event": {"action": "open", "quantity": "2", "lot": "L1", "defect_code": "DIM"},
+    "inspection_result": {
+        "characteristic": "BORE", "verdict": "rejected", "work_order": "100001", "operation": "10", "value": "12.031",
+        "uom": "mm", "lower_limit": "11.98", "upper_limit": "12.02", "inspected": "5", "nonconforming": "2",
+    },
     "maintenance_notification": {
         "action": "open", "work_unit": "PR-04", "breakdown": True, "start": "2026-11-22T07:00:00+01:00",
     },
