@@ -46,13 +46,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """Fields any kind may carry. `site` is the site's code, `work_order` and `operation` our numbers."""
+    """Fields any kind may carry. `site` is the site's code, `work_order` and `operation` our numbers.
+
+    `seen` holds what ERP said otherwise than expected and somebody accepted: field of the difference to ERP's value.
+    """
 
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     site: str = ""
     work_order: str = ""
     operation: str = ""
     reason_code: str = ""
+    seen: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; empty fields are left out."""

@@ -1,9 +1,12 @@
 """Errors a connector raises inside itself or out of a read.
 
-Owns: the two answers that are not data. Must not know: Django, postings, retry policy.
+Owns: the answers that are not data. Must not know: Django, postings, retry policy.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 
 class ErpUnavailable(Exception):
@@ -27,3 +30,36 @@ class ErpRejected(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """What an outcome made of it carries along."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value the ERP has otherwise than the posting expects. `field` is stable, the values are for people."""
+
+    field: str
+    ours: str
+    theirs: str
+
+
+class Drifted(ErpRejected):
+    """The ERP has moved on since it was decided: a person is asked, with both values.
+
+    A posting whose payload has `seen[field]` equal to the ERP's value says that somebody has looked at just that and
+    wants it all the same; a connector then does not stop for it again.
+    """
+
+    def __init__(self, message: str, *differences: Difference) -> None:
+        super().__init__("erp.drifted", message)
+        self.differences = differences
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The differences as the outbox keeps them on the attempt."""
+        return {
+            "drift": [{"field": one.field, "ours": one.ours, "theirs": one.theirs} for one in self.differences]
+        }

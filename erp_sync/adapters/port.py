@@ -15,6 +15,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from erp_sync.errors import ErpRejected
+
 OutcomeStatus = Literal["confirmed", "rejected", "unknown", "retry", "local"]
 
 #: What a connector can be asked to mirror. A connector may support fewer.
@@ -143,6 +145,11 @@ class Acknowledgement:
     error_code: str = ""
     message: str = ""
     turn: int = 0
+
+
+def refusal(error: ErpRejected) -> Outcome:
+    """A definite no as an outcome, with what it carries for people (both values of a drift)."""
+    return Outcome("rejected", error_code=error.code, message=error.message, raw=error.raw)
 
 
 @runtime_checkable

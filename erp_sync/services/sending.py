@@ -105,7 +105,9 @@ def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:
         return Outcome(status, error_code=error.code, message=error.message)
     except ErpRejected as error:
         # A look-up that is refused says nothing of the posting.
-        return Outcome("unknown" if looking else "rejected", error_code=error.code, message=error.message)
+        return Outcome(
+            "unknown" if looking else "rejected", error_code=error.code, message=error.message, raw=error.raw
+        )
     except Exception as error:  # outer edge: a connector's fault must not leave the outcome open
         logger.exception("connector failed on %s", claim.posting.business_key)
         return Outcome("unknown", error_code=FAULT, message=f"{type(error).__name__}: {error}")

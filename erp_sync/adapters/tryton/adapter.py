@@ -187,7 +187,7 @@ class TrytonAdapter:
                 found = None
             if found is not None and found.final:
                 return _confirmed(found)
-        return port.Outcome("rejected", error_code=error.code, message=error.message)
+        return port.refusal(error)
 
 
 def _confirmed(found: Found) -> port.Outcome:
