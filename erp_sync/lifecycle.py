@@ -32,15 +32,16 @@ class HeldReason(StrEnum):
 
 MOVES: dict[Status, tuple[Status, ...]] = {
     Status.APPROVAL: (Status.QUEUED, Status.CANCELLED, Status.LOCAL),
-    Status.QUEUED: (Status.SENDING, Status.HELD, Status.CANCELLED, Status.LOCAL),
+    # To approval where a change of what is sent goes beyond a limit: an approval holds for what was approved.
+    Status.QUEUED: (Status.SENDING, Status.HELD, Status.CANCELLED, Status.LOCAL, Status.APPROVAL),
     # Back to queued only where the request certainly never reached the ERP.
     Status.SENDING: (
         Status.CONFIRMED, Status.REJECTED, Status.UNKNOWN, Status.QUEUED, Status.HELD, Status.LOCAL,
     ),
     # To sending again only after a look-up found nothing late enough, or something half done.
     Status.UNKNOWN: (Status.CONFIRMED, Status.REJECTED, Status.SENDING, Status.LOCAL),
-    Status.REJECTED: (Status.QUEUED, Status.CANCELLED, Status.LOCAL),
-    Status.HELD: (Status.QUEUED, Status.CANCELLED, Status.LOCAL),
+    Status.REJECTED: (Status.QUEUED, Status.CANCELLED, Status.LOCAL, Status.APPROVAL),
+    Status.HELD: (Status.QUEUED, Status.CANCELLED, Status.LOCAL, Status.APPROVAL),
     Status.CONFIRMED: (),
     Status.LOCAL: (),
     Status.CANCELLED: (),

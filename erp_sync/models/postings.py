@@ -289,6 +289,7 @@ class PostingEdit(models.Model):
         WITHDRAW = "withdraw", "Taken back"
         ASSIGN = "assign", "Taken on"
         RELEASE = "release", "Let go before its time"
+        ACCEPT = "accept", "ERP's value accepted"
 
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="edits")
     verb = models.CharField(max_length=12, choices=Verb.choices)
