@@ -7,6 +7,7 @@ lease; when the lease ends without an answer its sender is given up on and the p
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -23,7 +24,7 @@ from erp_sync.services.outcomes import finish_attempt
 
 Status = lifecycle.Status
 #: Longer than a worker is allowed to live on one task, so that a lease never ends under a live sender.
-LEASE = timedelta(seconds=180)
+LEASE = timedelta(seconds=settings.POSTING_LEASE_SECONDS)
 LEASE_BATCH = 100
 CHAIN_TRIES = 12
 _SETTLED = sorted(status.value for status in lifecycle.SETTLED)

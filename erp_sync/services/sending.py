@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TypeVar
 
+from django.conf import settings
+
 from core import clock
 from erp_sync.adapters.port import Outcome, OutcomeStatus
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -27,7 +29,7 @@ T = TypeVar("T")
 
 FAULT = "erp.connector_fault"
 #: A sender takes nothing new after this long, so that it ends well before its worker would be ended.
-BUDGET_SECONDS = 40.0
+BUDGET_SECONDS = settings.POSTING_LEASE_SECONDS * 2 / 9
 
 
 def send_due(*, limit: int = 20, budget: float = BUDGET_SECONDS) -> int:
