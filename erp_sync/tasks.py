@@ -28,6 +28,11 @@ def find_keyed() -> None:
 
 
 @shared_task
+def sweep_alarms() -> None:
+    beat("erp.alarms", raised=services.sweep_alarms())
+
+
+@shared_task
 def reconcile() -> None:
     runs = services.reconcile_all()
     beat("erp.reconciliation", runs=len(runs))

@@ -47,6 +47,12 @@ def prune_webhooks() -> int:
     return services.prune_webhooks()
 
 
+@shared_task(name="notify_app.tasks.tell_alarms")
+def tell_alarms() -> int:
+    """Tell whoever looks after the ERP, and the site's planners, of the outbox's alarms."""
+    return services.tell_alarms()
+
+
 @shared_task(name="notify_app.tasks.tell_late_sheets")
 def tell_late_sheets() -> int:
     """Tell leads, then the next level, of handover sheets nobody has signed."""

@@ -5,6 +5,7 @@ work off tables and must run outside any transaction.
 """
 
 from erp_sync.services.acknowledging import fetch_acknowledgements, receive_call
+from erp_sync.services.alarming import sweep_alarms
 from erp_sync.services.by_hand import find_keyed, note_keyed
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
@@ -50,5 +51,6 @@ __all__ = [
     "retry",
     "send_due",
     "settled_unhandled",
+    "sweep_alarms",
     "withdraw",
 ]

@@ -1,5 +1,6 @@
 """Notices, how people want them, replies to whoever reported, and every try to deliver either. Import from here."""
 
+from notify_app.models.alarms import AlarmNotice
 from notify_app.models.drills import DrillChannel, DrillLine, DrillPlan, DrillRun, DrillStatus
 from notify_app.models.notices import DeliveryAttempt, Notice, NoticeStatus
 from notify_app.models.replies import ReplyAttempt, ReplyStatus, ReplyThread, ReplyWhat, ReporterReply
@@ -16,6 +17,7 @@ from notify_app.models.webhooks import (
 
 __all__ = [
     "Address",
+    "AlarmNotice",
     "DeliveryAttempt",
     "DrillChannel",
     "DrillLine",

@@ -1,6 +1,7 @@
 """Every verb of telling: take what is due, send it, take the answer; import from here."""
 
 from notify_app.services.addresses import add_address, remove_address, retire, send_test_notice, subscribe
+from notify_app.services.alarm_notices import tell_alarms
 from notify_app.services.answering import ANSWERS, answer, mark_seen
 from notify_app.services.drills import begin_drill, run_drills
 from notify_app.services.fallback import fall_back
@@ -58,6 +59,7 @@ __all__ = [
     "switch_on",
     "take_receipts",
     "take_tellings",
+    "tell_alarms",
     "tell_late_sheets",
     "ways_of",
     "write_messages",
