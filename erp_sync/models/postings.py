@@ -171,11 +171,23 @@ class Posting(models.Model):
                 condition=Q(status__in=["queued", "sending", "unknown"]),
                 name="posting_due",
             ),
+            # The order in which a backlog drains: oldest promise first (nulls sort last), then due, then made.
+            models.Index(
+                fields=["connection", "promise_at", "due_at", "id"],
+                condition=Q(status__in=["queued", "unknown"]),
+                name="posting_drain",
+            ),
+            models.Index(
+                fields=["connection"],
+                condition=Q(status__in=["sending", "unknown"]) & ~Q(claim_token=""),
+                name="posting_in_hand",
+            ),
             models.Index(
                 fields=["connection", "chain", "id"],
                 condition=~Q(status__in=_SETTLED) & ~Q(chain=""),
                 name="posting_chain_open",
             ),
+            models.Index(fields=["chain"], condition=~Q(chain=""), name="posting_chain"),
             models.Index(
                 fields=["settled_at"],
                 condition=Q(settled_at__isnull=False, handled_at__isnull=True),
