@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,8 +24,10 @@ from erp_sync.adapters.tryton.issues import IssueHandler
 from erp_sync.adapters.tryton.movements import InternalShipment
 from erp_sync.adapters.tryton.orders import ChangeCancelHandler, ChangeDateHandler, ChangeQuantityHandler
 from erp_sync.adapters.tryton.production import ConfirmationHandler
-from erp_sync.adapters.tryton.reversals import TAKEN_BACK, ReversalHandler
+from erp_sync.adapters.tryton.results import InspectionResultHandler
+from erp_sync.adapters.tryton.reversals import NOT_TAKEN_BACK, TAKEN_BACK, ReversalHandler
 from erp_sync.adapters.tryton.supplier import ReceiptHandler, ReturnHandler
+from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 HANDLERS: dict[str, Handler] = {
@@ -37,6 +40,7 @@ HANDLERS: dict[str, Handler] = {
     "movement.transfer": InternalShipment(),
     "movement.return": ReturnHandler(),
     "quality_event": QualityHandler(),
+    "inspection_result": InspectionResultHandler(),
     "cost": CostHandler(),
     "change.date": ChangeDateHandler(),
     "change.quantity": ChangeQuantityHandler(),
@@ -91,8 +95,12 @@ class TrytonAdapter:
             return no(False, "Tryton books components by the bill of materials; it has no return to stock")
         if command.kind == "change.date" and payload.get("which") == "requested":
             return no(False, "Tryton keeps no requested date, only the date it ships")
-        if command.kind == "reversal" and payload.get("reverses_kind") not in TAKEN_BACK:
-            return no(False, f"Tryton can't take back a {payload.get('reverses_kind')}")
+        if command.kind == "reversal":
+            back = str(payload.get("reverses_kind"))
+            if back not in TAKEN_BACK:
+                return no(False, NOT_TAKEN_BACK.get(back, f"Tryton can't take back a {back}"))
+            if back == "quality_event" and (payload.get("original") or {}).get("action") != "open":
+                return no(False, "Tryton reopens no resolved alert; raise the defect anew")
         return self.capabilities().get(command.kind, no(False, f"unknown kind {command.kind}"))
 
     def send(self, command: port.PostingCommand) -> port.Outcome:
@@ -163,8 +171,8 @@ class TrytonAdapter:
     def close(self) -> None:
         self._client.close()
 
-    @staticmethod
-    def _job(command: port.PostingCommand) -> Job[Any]:
+    def _job(self, command: port.PostingCommand) -> Job[Any]:
+        """The command read, its quantity in the unit Tryton keeps the item in."""
         try:
             payload = canonical.parse(command.kind, command.payload)
         except canonical.InvalidPayload as error:
@@ -172,6 +180,9 @@ class TrytonAdapter:
         hard = [problem for problem in payload.problems(canonical.Facts()) if not problem.warn]
         if hard:
             raise ErpRejected("erp.payload", str(canonical.InvalidPayload(command.kind, hard)))
+        if isinstance(payload, Movement) and payload.uom:
+            amount = self._desk.catalogue.stock_quantity(payload.item, payload.quantity, payload.uom)
+            payload = replace(payload, quantity=amount)
         return Job(command, payload)
 
     def _rejected(

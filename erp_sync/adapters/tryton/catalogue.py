@@ -12,12 +12,16 @@ from decimal import Decimal
 from typing import Any
 
 from erp_sync.adapters.tryton.client import Client, Row
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import Difference, Drifted, ErpRejected
 
 ORDER_FIELDS = (
     "number", "reference", "state", "quantity", "planned_date", "planned_start_date", "warehouse.code",
     "unit.digits", "product.code", "inputs", "outputs", "works", "_timestamp", "write_date", "create_date",
 )  # fmt: skip
+
+
+#: Tryton's symbol of a piece, in the plant's word; other symbols are the same in both.
+UNITS = {"u": "pcs"}
 
 
 class Catalogue:
@@ -28,6 +32,7 @@ class Catalogue:
         self.settings = settings
         self._places: dict[str, Row] = {}
         self._products: dict[str, Row] = {}
+        self._units: dict[str, Row] = {}
 
     def product(self, code: str) -> Row:
         """Id, unit and digits of an item."""
@@ -37,11 +42,41 @@ class Catalogue:
                 "default_uom",
                 "default_uom.digits",
                 "default_uom.symbol",
+                "default_uom.factor",
+                "default_uom.category",
                 "cost_price",
                 "list_price",
             ]
             self._products[code] = self._need("item", code, "product.product", [["code", "=", code]], fields)
         return self._products[code]
+
+    def stock_quantity(self, item: str, quantity: Decimal, uom: str) -> Decimal:
+        """A quantity in the unit Tryton keeps the item in.
+
+        Raises ErpRejected `erp.mapping_missing` for a unit Tryton does not have, `erp.wrong_unit` for one the item's
+        can't be made of (pieces of something kept in kilograms).
+        """
+        unit = self.product(item)["default_uom."]
+        if not uom or uom in (unit["symbol"], UNITS.get(unit["symbol"])):
+            return quantity
+        other = self.unit(uom)
+        if other["category"] != unit["category"]:
+            raise ErpRejected(
+                "erp.wrong_unit", f"Tryton keeps {item} in {unit['symbol']}; {uom} can't become that"
+            )
+        return scaled(quantity, other["factor"], unit["factor"])
+
+    def unit(self, uom: str) -> Row:
+        """A unit of measure by our word for it: its mapping, Tryton's usual word, or the same word."""
+        usual = {ours: theirs for theirs, ours in UNITS.items()}
+        symbol = self.settings.get("unit", {}).get(uom) or usual.get(uom, uom)
+        if symbol not in self._units:
+            fields = ["symbol", "category", "factor", "digits"]
+            rows = self.client.search("product.uom", [["symbol", "=", symbol]], fields, limit=2)
+            if len(rows) != 1:
+                raise ErpRejected("erp.mapping_missing", f"Tryton has no unit {symbol!r} for our {uom!r}")
+            self._units[symbol] = rows[0]
+        return self._units[symbol]
 
     def place(self, code: str) -> Row:
         """A stock location by its code."""
@@ -91,7 +126,7 @@ class Catalogue:
     def place_holding(self, site: str, product: int, lot: int | None, quantity: Decimal) -> int:
         """The storage place of a site that holds the most of an item (and lot), blocked places left out.
 
-        Raises ErpRejected when none holds `quantity` alone: which places to empty is a person's choice.
+        Raises Drifted when none holds `quantity` alone: which places to empty is a person's choice.
         """
         storage = self.warehouse(site)["storage_location"]
         domain = [["parent", "child_of", [storage], "parent"], ["type", "=", "storage"]]
@@ -102,9 +137,9 @@ class Catalogue:
                 best, most = row["id"], there
         if most < quantity:
             what = "of the lot " if lot else ""
-            raise ErpRejected(
-                "erp.short_stock",
+            raise Drifted(
                 f"Tryton has no place in {site!r} with {quantity} {what}free; the most is {most}",
+                Difference("stock", f"{quantity} to take", f"{most} there"),
             )
         return best
 
@@ -163,6 +198,12 @@ def sequence(text: str) -> int:
     if not text.isdecimal():
         raise ErpRejected("erp.payload", f"{text!r} is no operation or line number in Tryton")
     return int(text)
+
+
+def scaled(quantity: Decimal, factor: float, into: float) -> Decimal:
+    """A quantity of one unit in another of its category; both factors as Tryton keeps them (12 decimals)."""
+    exact = quantity * Decimal(str(factor)) / Decimal(str(into))
+    return exact.quantize(Decimal("1e-9")).normalize() + Decimal(0)
 
 
 def rounded(quantity: Decimal, digits: int | None) -> float:

@@ -10,13 +10,14 @@ import base64
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from erp_sync.adapters import outbound
 from erp_sync.adapters.tryton import wire
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
@@ -34,7 +35,7 @@ class Access:
     url: str
     database: str
     username: str
-    password: str
+    password: str = field(repr=False)
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
     company: int | None = None
@@ -56,12 +57,11 @@ class Client:
         self._session = ""
         self._context: Row = {}
         self._primed = False
-        self._http = httpx.Client(
+        self._http = outbound.client(
+            {"url": access.url},
             base_url=access.url.rstrip("/"),
             timeout=httpx.Timeout(access.read_timeout, connect=access.connect_timeout),
-            limits=httpx.Limits(max_keepalive_connections=0),
             transport=transport,
-            trust_env=False,
         )
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from erp_sync.adapters.port import PostingCommand
 from erp_sync.adapters.tryton.catalogue import Catalogue
 from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.canonical_base import Payload
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import Difference, Drifted, ErpRejected
 
 P = TypeVar("P", bound=Payload)
 
@@ -80,6 +80,20 @@ class Handler(Protocol):
     def find(self, desk: Desk, job: Job[Any]) -> Found | None: ...
 
     def drive(self, desk: Desk, job: Job[Any], found: Found | None) -> Found: ...
+
+
+def stop_if_drifted(job: Job[Any], what: str, field: str, ours: object, theirs: object) -> None:
+    """Raise Drifted, unless the posting says that just this was seen and is wanted all the same."""
+    if (job.payload.seen or {}).get(field) != str(theirs):
+        raise drifted(what, field, ours, theirs)
+
+
+def drifted(what: str, field: str, ours: object, theirs: object) -> Drifted:
+    """Tryton has moved on: both values, for people."""
+    return Drifted(
+        f"{what}: Tryton now says {theirs}, the posting expected {ours}",
+        Difference(field, str(ours), str(theirs)),
+    )
 
 
 def moment(row: Row) -> datetime | None:

@@ -18,6 +18,7 @@ from erp_sync.adapters.tryton.documents import (
     Found,
     Job,
     Note,
+    drifted,
     find_note,
     forget_note,
     moment,
@@ -40,9 +41,7 @@ class IssueHandler:
     def drive(self, desk: Desk, job: Job[Issue], found: Found | None) -> Found:
         order = desk.catalogue.production(job.payload.work_order)
         if order["state"] in CLOSED:
-            raise ErpRejected(
-                "tryton.order_closed", f"order {order['reference']} is {order['state']} in Tryton"
-            )
+            raise drifted(f"order {order['reference']}", "order_state", "open", order["state"])
         note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
         move = self._move(desk, note) if note else None
         if note is None or (move is None and not self._same(desk, job, note)):
@@ -77,9 +76,10 @@ class IssueHandler:
         place = books.place(payload.from_location)["id"] if payload.from_location else storage
         there = books.on_hand(place, product, lot, below=True)
         if there < payload.quantity:
-            raise ErpRejected(
-                "erp.short_stock", f"Tryton holds {plain(there)} of {payload.item} for this order"
-            )
+            raise drifted(
+                f"stock of {payload.item} for order {order['reference']}", "stock",
+                f"{plain(payload.quantity)} to take", f"{plain(there)} there",
+            )  # fmt: skip
 
     @staticmethod
     def _announce(desk: Desk, job: Job[Issue], order: Row, old: Note | None) -> Note:

@@ -14,7 +14,7 @@ from erp_sync.adapters.tryton.catalogue import rounded
 from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import Desk, Found, Job, moment, plain
 from erp_sync.canonical_kinds import Movement
-from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 
 MODEL = "stock.shipment.internal"
 FIELDS = (
@@ -162,7 +162,7 @@ class InternalShipment:
                 desk.client.button(MODEL, button, found.record)
                 after = self._read(desk, found.record)
                 if after["state"] not in ("assigned", "done"):
-                    raise ErpRejected("erp.short_stock", self._short(desk, job))
+                    raise self._short(desk, job)
                 continue
             desk.client.button(MODEL, button, found.record)
         raise ErpRejected("tryton.state", f"Tryton leaves shipment {found.number} in state {state!r}")
@@ -184,14 +184,16 @@ class InternalShipment:
             case _:
                 return "do"
 
-    def _short(self, desk: Desk, job: Job[Movement]) -> str:
+    def _short(self, desk: Desk, job: Job[Movement]) -> Drifted:
         payload = job.payload
         haul = self.haul(desk, job)
         there = desk.catalogue.on_hand(haul.origin, haul.product, haul.lot)
         lot = f" lot {payload.lot}" if payload.lot else ""
-        return (
-            f"Tryton could not reserve {plain(payload.quantity)} of {payload.item}{lot}: "
-            f"{plain(there)} there, part of it perhaps reserved"
+        wanted = plain(payload.quantity)
+        return Drifted(
+            f"Tryton could not reserve {wanted} of {payload.item}{lot}: "
+            f"{plain(there)} there, part of it perhaps reserved",
+            Difference("stock", f"{wanted} to take", f"{plain(there)} there"),
         )
 
     def _drop(self, desk: Desk, record: int) -> None:

@@ -13,7 +13,16 @@ from typing import Any
 
 from erp_sync.adapters.tryton.catalogue import rounded
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, moment, plain
+from erp_sync.adapters.tryton.documents import (
+    Desk,
+    Found,
+    Job,
+    NotHere,
+    drifted,
+    moment,
+    plain,
+    stop_if_drifted,
+)
 from erp_sync.adapters.tryton.production import ORDER, order_by_id
 from erp_sync.canonical_kinds import Change, ChangeCancel, ChangeDate, ChangeQuantity
 from erp_sync.errors import ErpRejected
@@ -36,22 +45,23 @@ class ChangeDateHandler:
     def drive(self, desk: Desk, job: Job[ChangeDate], found: Found | None) -> Found:
         payload = job.payload
         if payload.target == "work_order":
-            return self._order(desk, payload)
+            return self._order(desk, job)
         line = _line(desk, payload)
         _not_closed(line, payload.target)
         if found is None:
-            self._write_line(desk, payload, line)
+            self._write_line(desk, job, line)
         return Amendments(desk, payload.target).apply(job, line, found, Decimal(str(line["quantity"])))
 
     @staticmethod
-    def _order(desk: Desk, payload: ChangeDate) -> Found:
+    def _order(desk: Desk, job: Job[ChangeDate]) -> Found:
+        payload = job.payload
         order = desk.catalogue.production(payload.number)
         name = _order_field(payload)
         if order["state"] not in (*OPEN_ORDER, "running"):
-            raise ErpRejected("tryton.order_closed", f"order {payload.number} is {order['state']} in Tryton")
+            raise drifted(f"order {payload.number}", "order_state", "open", order["state"])
         if name == "planned_start_date" and order["state"] == "running":
-            raise ErpRejected("tryton.order_running", f"order {payload.number} has already started in Tryton")
-        _still(order[name], payload.old, payload.new, payload.number)
+            raise drifted(f"order {payload.number}", "order_state", "not started", order["state"])
+        _still(job, "date", order[name])
         values: Row = {name: payload.new}
         start = order["planned_start_date"]
         if name == "planned_date" and start and payload.new < start:
@@ -60,9 +70,10 @@ class ChangeDateHandler:
         return _order_found(order_by_id(desk, order["id"]), True)
 
     @staticmethod
-    def _write_line(desk: Desk, payload: ChangeDate, line: Row) -> None:
+    def _write_line(desk: Desk, job: Job[ChangeDate], line: Row) -> None:
+        payload = job.payload
         if payload.target == "po_line":
-            _still(line["delivery_date"], payload.old, payload.new, payload.number)
+            _still(job, "date", line["delivery_date"])
             values = {"delivery_date_edit": True, "delivery_date_store": payload.new}
             desk.client.write("purchase.line", line["id"], values, timestamp=line["_timestamp"])
             return
@@ -71,7 +82,7 @@ class ChangeDateHandler:
             raise NotHere("Tryton keeps no requested date, only the date it ships")
         if len(sale["lines"]) > 1:
             raise NotHere("Tryton keeps one shipping date per sale, and this sale has several lines")
-        _still(sale["shipping_date"], payload.old, payload.new, payload.number)
+        _still(job, "date", sale["shipping_date"])
         desk.client.write(
             "sale.sale", sale["id"], {"shipping_date": payload.new}, timestamp=sale["_timestamp"]
         )
@@ -90,27 +101,27 @@ class ChangeQuantityHandler:
     def drive(self, desk: Desk, job: Job[ChangeQuantity], found: Found | None) -> Found:
         payload = job.payload
         if payload.target == "work_order":
-            return self._order(desk, payload)
+            return self._order(desk, job)
         line = _line(desk, payload)
         _not_closed(line, payload.target)
         if found is None:
-            _still(Decimal(str(line["quantity"])), payload.old, payload.new, payload.number)
+            _still(job, "quantity", Decimal(str(line["quantity"])))
             delivered = Amendments(desk, payload.target).delivered(line)
             if payload.new < delivered:
-                raise ErpRejected("erp.delivered", f"{plain(delivered)} are already delivered in Tryton")
+                raise drifted(
+                    f"order {payload.number}", "delivered", f"at most {plain(payload.new)}", plain(delivered)
+                )
         return Amendments(desk, payload.target).apply(job, line, found, payload.new)
 
     @staticmethod
-    def _order(desk: Desk, payload: ChangeQuantity) -> Found:
+    def _order(desk: Desk, job: Job[ChangeQuantity]) -> Found:
         """Header, components and output in one write: Tryton does not re-explode the bill over HTTP."""
+        payload = job.payload
         order = desk.catalogue.production(payload.number)
         if order["state"] not in OPEN_ORDER:
-            raise ErpRejected(
-                "tryton.order_running",
-                f"order {payload.number} is {order['state']} in Tryton; its quantity stands",
-            )
+            raise drifted(f"order {payload.number}", "order_state", "not started", order["state"])
         old = Decimal(str(order["quantity"]))
-        _still(old, payload.old, payload.new, payload.number)
+        _still(job, "quantity", old)
         digits = (order["unit."] or {}).get("digits")
         if order["state"] == "assigned":
             desk.client.button(ORDER, "wait", order["id"])
@@ -139,10 +150,7 @@ class ChangeCancelHandler:
         if payload.target == "work_order":
             order = desk.catalogue.production(payload.number)
             if order["state"] not in OPEN_ORDER:
-                raise ErpRejected(
-                    "tryton.order_running",
-                    f"order {payload.number} is {order['state']} in Tryton, not cancellable",
-                )
+                raise drifted(f"order {payload.number}", "order_state", "not started", order["state"])
             desk.client.button(ORDER, "cancel", order["id"])
             after = order_by_id(desk, order["id"])
             if after["state"] != "cancelled":
@@ -236,17 +244,23 @@ def _line(desk: Desk, payload: Change) -> Row:
 def _not_closed(line: Row, target: str) -> None:
     order = line["sale."] if target == "so_line" else line["purchase."]
     if order["state"] in ("done", "cancelled"):
-        raise ErpRejected("tryton.order_closed", f"order {order['number']} is {order['state']} in Tryton")
+        raise drifted(f"order {order['number']}", "order_state", "open", order["state"])
 
 
 def _order_field(payload: ChangeDate) -> str:
     return "planned_start_date" if payload.which == "planned_start" else "planned_date"
 
 
-def _still(now: Any, old: date | Decimal | None, new: date | Decimal, number: str) -> None:
+def _still(job: Job[Any], field: str, now: Any) -> None:
     """Refuse when somebody else changed the value: a person must look, not the machine."""
-    if old is not None and now not in (old, new):
-        raise ErpRejected("erp.drifted", f"order {number}: Tryton now says {now}, the posting expected {old}")
+    payload = job.payload
+    if payload.old is not None and now not in (payload.old, payload.new):
+        words = plain(now) if isinstance(now, Decimal) else now
+        stop_if_drifted(job, f"order {payload.number}", field, _words(payload.old), words)
+
+
+def _words(value: date | Decimal) -> str:
+    return plain(value) if isinstance(value, Decimal) else value.isoformat()
 
 
 def _scaled(row: Row, factor: Decimal) -> float:

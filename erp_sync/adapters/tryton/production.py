@@ -19,15 +19,17 @@ from erp_sync.adapters.tryton.documents import (
     Found,
     Job,
     Note,
+    drifted,
     find_note,
     forget_note,
     moment,
     notes_on,
     plain,
+    stop_if_drifted,
     write_note,
 )
 from erp_sync.canonical_kinds import Confirmation
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import Difference, Drifted, ErpRejected
 
 ORDER = "production"
 CYCLE = "production.work.cycle"
@@ -59,17 +61,20 @@ def start(desk: Desk, order: Row, *, needed: bool) -> Row:
             after = order_by_id(desk, order["id"])
             if after["state"] == "waiting":
                 if needed:
-                    raise ErpRejected("erp.short_stock", _short_words(desk, after))
+                    raise _short(desk, after)
                 return after
         order = order_by_id(desk, order["id"])
     return order
 
 
-def _short_words(desk: Desk, order: Row) -> str:
+def _short(desk: Desk, order: Row) -> Drifted:
     domain = [["production_input", "=", order["id"]], ["state", "in", ["draft", "staging"]]]
     rows = desk.client.search("stock.move", domain, ["product.code", "quantity"])
     missing = ", ".join(f"{plain(Decimal(str(r['quantity'])))} {r['product.']['code']}" for r in rows)
-    return f"Tryton could not reserve components of order {order['reference']}: {missing or 'unknown'}"
+    return Drifted(
+        f"Tryton could not reserve components of order {order['reference']}: {missing or 'unknown'}",
+        Difference("components", "all reserved", f"missing {missing or 'unknown'}"),
+    )
 
 
 class ConfirmationHandler:
@@ -86,9 +91,7 @@ class ConfirmationHandler:
         note = find_note(desk.client, job.key, resource)
         closes = self._closes(desk, job.payload, order)
         if order["state"] in CLOSED:
-            raise ErpRejected(
-                "tryton.order_closed", f"order {order['reference']} is {order['state']} in Tryton"
-            )
+            raise drifted(f"order {order['reference']}", "order_state", "open", order["state"])
         order = start(desk, order, needed=closes)
         note = self._announce(desk, job, order, note)
         if note.facts.get("work"):
@@ -126,7 +129,9 @@ class ConfirmationHandler:
         if work:
             minutes = payload.setup_minutes + payload.machine_minutes + payload.other_minutes
             seconds = str(_fingerprint(minutes or payload.labour_minutes, job.key))
-            known = desk.client.search(CYCLE, [["work", "=", work["id"]]], ["id"])
+            known = desk.client.search(CYCLE, [["work", "=", work["id"]]], CYCLE_FIELDS)
+            if old is None:
+                self._stop_if_confirmed(desk, job, order, work, known)
             facts |= {"work": work["id"], "known": sorted(row["id"] for row in known), "seconds": seconds}
         if old is not None:
             if self._cycle_of(desk, old) is not None:
@@ -148,6 +153,23 @@ class ConfirmationHandler:
             f"labour {plain(payload.labour_minutes)} min"
         )
         return write_note(desk.client, job.key, f"{ORDER},{order['id']}", words, facts)
+
+    def _stop_if_confirmed(
+        self, desk: Desk, job: Job[Confirmation], order: Row, work: Row, cycles: list[Row]
+    ) -> None:
+        """Time on the operation that none of our notes led to was put there by another hand: a person must look."""
+        booked = [row for row in cycles if row["state"] == "done" and row["duration"]]
+        if not booked:
+            return
+        notes = [
+            n for n in notes_on(desk.client, f"{ORDER},{order['id']}") if n.facts.get("work") == work["id"]
+        ]
+        ours = {cycle["id"] for note in notes if (cycle := self._cycle(desk, note)) is not None}
+        foreign = sum((row["duration"] for row in booked if row["id"] not in ours), timedelta(0))
+        if foreign:
+            what = f"operation {work['sequence']} of order {order['reference']}"
+            minutes = Decimal(str(round(foreign.total_seconds() / 60, 1)))
+            stop_if_drifted(job, what, "confirmed_elsewhere", "0 min", f"{plain(minutes)} min")
 
     def _work(self, desk: Desk, payload: Confirmation, order: Row) -> Row | None:
         works = self._works(desk, order)

@@ -14,6 +14,7 @@ from typing import Any
 
 from core import clock
 from erp_sync.adapters.port import Page, Record
+from erp_sync.adapters.tryton.catalogue import UNITS
 from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.adapters.tryton.documents import moment
 
@@ -21,8 +22,6 @@ from erp_sync.adapters.tryton.documents import moment
 OVERLAP = timedelta(seconds=60)
 SIZE = 200
 WRITTEN = ("write_date", "create_date")
-#: Tryton's symbol of a piece, in the plant's word; other symbols are the same in both.
-UNITS = {"u": "pcs"}
 
 
 def pages(client: Client, entity: str, watermark: str) -> Iterator[Page]:

@@ -1,4 +1,4 @@
-"""Taking back a confirmed posting: a swapped shipment, an opposite entry, a second change.
+"""Taking back a confirmed posting: a swapped shipment, an opposite entry, a second change, a return, a reopening.
 
 Owns which kinds can be taken back in Tryton and how; the counter-document carries the reversal's own key.
 Must not know: the outbox, HTTP.
@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from erp_sync import canonical
-from erp_sync.adapters.tryton.books import find_entry, post_entry
+from erp_sync.adapters.tryton.books import QualityHandler, find_entry, post_entry
 from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import Desk, Found, Handler, Job, NotHere
 from erp_sync.adapters.tryton.movements import MODEL, MOVE_FIELDS, Haul, InternalShipment
 from erp_sync.adapters.tryton.orders import ChangeDateHandler, ChangeQuantityHandler
+from erp_sync.adapters.tryton.results import Reopened
+from erp_sync.adapters.tryton.supplier import ReturnHandler
 from erp_sync.canonical_kinds import Movement, Reversal
 from erp_sync.errors import ErpRejected
 
@@ -22,8 +24,17 @@ CHANGES: dict[str, Handler] = {
     "change.date": ChangeDateHandler(),
     "change.quantity": ChangeQuantityHandler(),
 }
+#: What a return keeps of the receipt it takes back.
+RETURNED = ("site", "item", "quantity", "uom", "lot", "purchase_order", "po_line", "reason_code", "seen")
 SHIPPED = ("movement.block", "movement.unblock", "movement.transfer", "movement.scrap")
-TAKEN_BACK = (*SHIPPED, *CHANGES, "cost")
+TAKEN_BACK = (*SHIPPED, *CHANGES, "cost", "movement.receipt", "quality_event", "inspection_result")
+#: Why the others are not, for the person who then does it in Tryton.
+NOT_TAKEN_BACK = {
+    "confirmation": "Tryton takes back no finished work cycle and no closed order; correct them there",
+    "movement.issue": "Tryton takes back no component of an order that runs; return what is left there",
+    "movement.return": "goods sent back come again as a new receipt; Tryton cancels no finished return",
+    "change.cancel": "Tryton reopens no cancelled order; enter it anew there",
+}
 
 
 class _SwappedShipment(InternalShipment):
@@ -54,7 +65,8 @@ class ReversalHandler:
             return _SwappedShipment().find(desk, job)  # type: ignore[arg-type]
         if kind == "cost":
             return find_entry(desk, job.key)
-        return CHANGES[kind].find(desk, self._back(job)) if kind in CHANGES else None
+        way = self._way(job)
+        return way[0].find(desk, way[1]) if way else None
 
     def drive(self, desk: Desk, job: Job[Reversal], found: Found | None) -> Found:
         kind = job.payload.reverses_kind
@@ -62,9 +74,34 @@ class ReversalHandler:
             return _SwappedShipment().drive(desk, job, found)  # type: ignore[arg-type]
         if kind == "cost":
             return self._opposite(desk, job, found)
+        way = self._way(job)
+        if way is None:
+            raise NotHere(NOT_TAKEN_BACK.get(kind, f"Tryton can't take back a {kind}"))
+        return way[0].drive(desk, way[1], found)
+
+    def _way(self, job: Job[Reversal]) -> tuple[Handler, Job[Any]] | None:
+        """The handler of the kind that takes this one back, and its job."""
+        kind, original = job.payload.reverses_kind, job.payload.original
         if kind in CHANGES:
-            return CHANGES[kind].drive(desk, self._back(job), found)
-        raise NotHere(f"Tryton can't take back a {kind}")
+            return CHANGES[kind], self._back(job)
+        if kind == "inspection_result":
+            return Reopened(), job
+        if kind == "quality_event" and original.get("action") == "open":
+            error = {
+                "action": "complete",
+                "opened_by": job.payload.reverses,
+                "disposition": "raised_in_error",
+            }
+            return QualityHandler(), self._as(job, "quality_event", {**original, **error})
+        if kind == "movement.receipt":
+            kept = {name: original[name] for name in RETURNED if original.get(name)}
+            place = {"from_location": original["to_location"]} if original.get("to_location") else {}
+            return ReturnHandler(), self._as(job, "movement.return", {**kept, **place, "to": "supplier"})
+        return None
+
+    @staticmethod
+    def _as(job: Job[Reversal], kind: str, payload: dict[str, Any]) -> Job[Any]:
+        return Job(replace(job.command, kind=kind, payload=payload), canonical.parse(kind, payload))
 
     @staticmethod
     def _back(job: Job[Reversal]) -> Job[Any]:
@@ -73,7 +110,7 @@ class ReversalHandler:
         if not original.get("old"):
             raise ErpRejected("erp.payload", "the original change does not say what the value was before")
         original["old"], original["new"] = original["new"], original["old"]
-        return Job(replace(job.command, kind=kind, payload=original), canonical.parse(kind, original))
+        return ReversalHandler._as(job, kind, original)
 
     @staticmethod
     def _opposite(desk: Desk, job: Job[Reversal], found: Found | None) -> Found:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.tryton.catalogue import rounded
+from erp_sync.adapters.tryton.catalogue import rounded, scaled
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, moment, plain
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, drifted, moment, plain
 from erp_sync.canonical_kinds import Receipt, Return
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import Difference, Drifted, ErpRejected
 
 IN = "stock.shipment.in"
 BACK = "stock.shipment.in.return"
@@ -70,18 +70,18 @@ class ReceiptHandler:
             ["state", "=", "draft"],
             ["shipment", "=", None],
         ]
-        move = desk.client.first("stock.move", domain, ["quantity", "unit.digits"], order=[["id", "ASC"]])
+        fields = ["quantity", "unit.digits", "unit.factor"]
+        move = desk.client.first("stock.move", domain, fields, order=[["id", "ASC"]])
+        line_name = f"line {payload.purchase_order}/{payload.po_line}"
         if move is None:
-            raise ErpRejected(
-                "erp.nothing_open", f"nothing is open on {payload.purchase_order}/{payload.po_line}"
-            )
+            raise drifted(line_name, "open_quantity", plain(payload.quantity), "0")
         product = books.product(payload.item)
-        amount = rounded(payload.quantity, move["unit."]["digits"])
-        if Decimal(str(move["quantity"])) < payload.quantity:
-            raise ErpRejected(
-                "erp.over_received",
-                f"only {plain(Decimal(str(move['quantity'])))} open on {payload.purchase_order}/{payload.po_line}",
-            )
+        # The order may be in another unit (a box) than the item is kept in.
+        unit = move["unit."]
+        received = scaled(payload.quantity, product["default_uom."]["factor"], unit["factor"])
+        amount = rounded(received, unit["digits"])
+        if Decimal(str(move["quantity"])) < received:
+            raise drifted(line_name, "open_quantity", plain(received), plain(Decimal(str(move["quantity"]))))
         change: Row = {"quantity": amount}
         if payload.lot:
             domain = [["number", "=", payload.lot], ["product", "=", product["id"]]]
@@ -158,9 +158,7 @@ class ReturnHandler:
         desk.client.button(BACK, "assign_try", record)
         row = desk.client.search(BACK, [["id", "=", record]], FIELDS)[0]
         if row["state"] != "assigned":
-            raise ErpRejected(
-                "erp.short_stock", f"Tryton could not reserve {plain(payload.quantity)} to return"
-            )
+            raise _short(desk, payload, record)
         desk.client.button(BACK, "do", record)
 
     @staticmethod
@@ -203,3 +201,16 @@ class ReturnHandler:
             "planned_date": job.command.posting_date,
             "moves": [["create", [move]]],
         }
+
+
+def _short(desk: Desk, payload: Return, record: int) -> Drifted:
+    domain = [["shipment", "=", f"{BACK},{record}"]]
+    moves = desk.client.search("stock.move", domain, ["product", "lot", "from_location"])
+    there = sum(
+        (desk.catalogue.on_hand(m["from_location"], m["product"], m["lot"]) for m in moves[:1]), Decimal(0)
+    )
+    wanted = plain(payload.quantity)
+    return Drifted(
+        f"Tryton could not reserve {wanted} to return: {plain(there)} there, part of it perhaps reserved",
+        Difference("stock", f"{wanted} to return", f"{plain(there)} there"),
+    )
