@@ -1,8 +1,8 @@
 """Where a connection's address and secret come from, at the moment they are needed.
 
 Owns the reading of password sources and of the installation's own ERP (environment first, then the file its builder
-leaves). Secrets are read on each use, so they rotate without a restart; none is stored, logged or shown. Must not
-know: models, postings, any ERP.
+leaves). Secrets are read on each use, so they rotate without a restart; none is logged or shown. Sealed ones are opened
+elsewhere. Must not know: models, postings, any ERP.
 """
 
 import json
@@ -14,6 +14,8 @@ from typing import Any
 
 #: A connection whose address is that of the ERP this installation runs itself.
 INSTALLATION = "installation"
+#: A connection whose password is sealed in this database (see `erp_sync.secrets`).
+STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True)

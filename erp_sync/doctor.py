@@ -10,6 +10,7 @@ from core.doctor import Finding, Level, check
 from erp_sync import access, lifecycle
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark
 from erp_sync.selectors import connection_states, sites_without_erp
+from erp_sync.services.connecting import address_of
 
 DEAD_AFTER = timedelta(hours=4)
 UNCLEAR_AFTER = timedelta(minutes=15)
@@ -40,9 +41,18 @@ def connections() -> Iterator[Finding]:
                 )  # fmt: skip
                 continue
         else:
-            _password, wrong = access.read_password(state.connection.password_source)
-            if wrong:
-                yield Finding("XL-W006", Level.ERROR, f"{name}: {wrong}", "Provide it; no restart is needed.")
+            address = address_of(state.connection)
+            if not address.ready and state.connection.password_source == access.STORED:
+                yield Finding(
+                    "XL-W009", Level.ERROR, f"{name}: {address.detail}; {state.waiting} postings wait for it",
+                    "Bring the key back (EXECLAYER_SECRET_KEYS or secret.keys in the home), or set the password again.",
+                    state.waiting,
+                )  # fmt: skip
+                continue
+            if not address.ready:
+                yield Finding(
+                    "XL-W006", Level.ERROR, f"{name}: {address.detail}", "Provide it; no restart is needed."
+                )
                 continue
         if state.silent:
             since = (

@@ -55,6 +55,7 @@ PUSH_CONTACT = env.text("PUSH_CONTACT", f"mailto:{DEFAULT_FROM_EMAIL}")
 
 # --- files the launcher and the ERP's own process leave --------------------------------------------------
 ERP_STATE_FILE = EXECLAYER_HOME / "erp.json"
+ERP_KEY_FILE = EXECLAYER_HOME / "secret.keys"  # opens stored passwords; EXECLAYER_SECRET_KEYS goes before it
 RUN_FILE = EXECLAYER_HOME / "run.json"
 
 # --- what is composed ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from erp_sync.services.operating import (
 from erp_sync.services.pulling import Pulled, pull_due, pull_master_data
 from erp_sync.services.queueing import check_payload, find_posting, posting_key, queue_posting
 from erp_sync.services.reconciling import reconcile, reconcile_all
+from erp_sync.services.sealing import forget_secret, rotate_secrets, store_secret
 from erp_sync.services.sending import send_due
 from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
 from erp_sync.services.withdrawing import withdraw
@@ -36,6 +37,7 @@ __all__ = [
     "fetch_acknowledgements",
     "find_keyed",
     "find_posting",
+    "forget_secret",
     "handle_settled",
     "mark_handled",
     "mark_local",
@@ -49,8 +51,10 @@ __all__ = [
     "reconcile",
     "reconcile_all",
     "retry",
+    "rotate_secrets",
     "send_due",
     "settled_unhandled",
+    "store_secret",
     "sweep_alarms",
     "withdraw",
 ]

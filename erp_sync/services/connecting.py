@@ -16,6 +16,7 @@ from erp_sync import access
 from erp_sync.adapters import port
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import CodeMapping, ConnectionSite, ErpConnection
+from erp_sync.services.sealing import opened_secret
 from plant_app.models import Site
 
 LEDGER = "ledger"
@@ -26,7 +27,10 @@ def address_of(connection: ErpConnection) -> access.Address:
     """Address and secret of a connection as they are now. No network."""
     if connection.password_source == access.INSTALLATION:
         return access.installation_address(django_settings.ERP_STATE_FILE)
-    password, wrong = access.read_password(connection.password_source)
+    if connection.password_source == access.STORED:
+        password, wrong = opened_secret(connection)
+    else:
+        password, wrong = access.read_password(connection.password_source)
     return access.Address(
         url=connection.base_url,
         database=connection.database,

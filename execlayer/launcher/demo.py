@@ -43,6 +43,7 @@ class Demo:
         self.keys = store.keys(
             options.home / "secrets.json", "secret_key", "postgres", "application", "valkey", "tryton"
         )
+        store.sealing_key(options.home / "secret.keys")
         self.environment = dict(os.environ, PYTHONUNBUFFERED="1", EXECLAYER_HOME=str(options.home))
         self.postgres: Postgres | None = None
         self.erp: Erp | None = None

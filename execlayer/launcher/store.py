@@ -1,8 +1,9 @@
 """Small files the launcher keeps in its home: secrets, addresses, what has been done already.
 
-All are JSON, written whole (never half) and readable by their owner only.
+All but the sealing key are JSON; written whole (never half) and readable by their owner only.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -38,3 +39,13 @@ def keys(path: Path, *names: str) -> dict[str, str]:
     if missing:
         write(path, known)
     return {name: str(known[name]) for name in names}
+
+
+def sealing_key(path: Path) -> None:
+    """A key for passwords stored in the database (32 random bytes in URL-safe base64), made once, mode 0600."""
+    if path.exists():
+        return
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")
+    Path(name).replace(path)

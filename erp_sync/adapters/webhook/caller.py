@@ -1,60 +1,94 @@
 """One HTTP request to the connection's own host, and the sorting of its failures.
 
 Owns time-outs, the size limit of an answer and which failures prove that nothing was sent. Redirects are not followed
-and no proxy of the environment is used: what is sent reaches the configured host or nobody. Must not know: postings.
+and no proxy of the environment is used: what is sent reaches the configured host or nobody (`outbound`). Must not
+know: postings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from erp_sync.adapters import port
+from erp_sync.adapters import outbound, port
+from erp_sync.adapters.filedrop.rules import numeric
 from erp_sync.errors import ErpUnavailable
 
 MOST_BYTES = 1_000_000
+#: Settings of the connection form of those who call.
+OPTIONS: tuple[port.Option, ...] = (
+    port.Option("connect_timeout", "Time to connect", "number", 5, help="Seconds."),
+    port.Option("read_timeout", "Time to answer", "number", 30, help="Seconds."),
+    port.Option(
+        "settle_seconds",
+        "Settling time",
+        "number",
+        90,
+        help="Seconds after an unclear answer before absent means absent.",
+    ),
+)
+#: What to do about the codes that begin with a caller's name, for the error workbench.
+CODES: Mapping[str, str] = {
+    "login": "We are not let in. Look at the user and the secret of the connection.",
+    "busy": "The ERP is busy with other calls or another user; it is sent again by itself.",
+    "address": "Nothing takes postings at this address. Mend the address of the connection.",
+    "status": "The ERP answered with an error of its own; it is looked up by itself.",
+    "unavailable": "No answer came. It is looked up by itself once the ERP answers again.",
+    "waiting": "The ERP has it; nothing to do until its acknowledgement comes.",
+    "unexpected": "The answer could not be read as one. Look at the attempt, and at what the ERP holds under the key.",
+    "half_done": "It is said again under the same key by itself.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and body of an answer."""
+    """Status and body of an answer; `at` is the server's own clock where it tells it."""
 
     status: int
     body: bytes
+    at: datetime | None = None
 
 
 class Caller:
-    """`settings`: url; `connect_timeout` and `read_timeout` in seconds (5, 30). `name` begins the error codes."""
+    """`settings`: url; `connect_timeout` and `read_timeout` in seconds (5, 30). `name` begins the error codes.
 
-    def __init__(self, settings: Mapping[str, Any], name: str, auth: tuple[str, str] | None = None) -> None:
+    An answer may have `most_bytes`.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        name: str,
+        auth: tuple[str, str] | None = None,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self.url = str(settings.get("url") or "")
         self._name = name
-        self._http = httpx.Client(
+        self._most = most_bytes
+        self._http = outbound.client(
+            settings,
+            ("url",),
             timeout=httpx.Timeout(
-                float(settings.get("read_timeout", 30)), connect=float(settings.get("connect_timeout", 5))
+                numeric(settings, "read_timeout", 30), connect=numeric(settings, "connect_timeout", 5)
             ),
-            # A kept connection the other side closed meanwhile would leave open whether anything arrived.
-            limits=httpx.Limits(max_keepalive_connections=0),
             auth=httpx.BasicAuth(*auth) if auth else None,
-            follow_redirects=False,
-            trust_env=False,
         )
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """The answer, whatever its status. Raises ErpUnavailable, with `sent` False where nothing can have arrived."""
-        self._own_host(url)
         try:
             with self._http.stream(method, url, headers=dict(headers), content=body or None) as answer:
                 content = b""
                 for piece in answer.iter_bytes():
                     content += piece
-                    if len(content) > MOST_BYTES:
+                    if len(content) > self._most:
                         raise self._unavailable("the answer is too large", sent=True)
-                return Answer(answer.status_code, content)
+                return Answer(answer.status_code, content, _moment(answer.headers.get("date", "")))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise self._unavailable(str(error) or "no connection", sent=False) from None
         except httpx.InvalidURL as error:
@@ -64,13 +98,6 @@ class Caller:
 
     def close(self) -> None:
         self._http.close()
-
-    def _own_host(self, url: str) -> None:
-        own, asked = urlsplit(self.url), urlsplit(url)
-        if not own.hostname or own.scheme not in ("http", "https"):
-            raise self._unavailable("the connection has no http address", sent=False)
-        if (own.scheme, own.hostname, own.port) != (asked.scheme, asked.hostname, asked.port):
-            raise self._unavailable(f"{asked.hostname} is not the connection's own host", sent=False)
 
     def _unavailable(self, words: str, *, sent: bool) -> ErpUnavailable:
         return ErpUnavailable(words, code=f"{self._name}.unavailable", sent=sent)
@@ -82,9 +109,27 @@ def refusal(status: int, name: str) -> port.Outcome | None:
         return port.Outcome("retry", error_code=f"{name}.login", message=f"HTTP {status}: we are not let in")
     if status == 429:
         return port.Outcome("retry", error_code=f"{name}.busy", message="HTTP 429: too many calls")
+    if status == 423:
+        return port.Outcome(
+            "retry", error_code=f"{name}.busy", message="HTTP 423: locked, somebody works on it"
+        )
     if status in (404, 405, 410) or 300 <= status < 400:
         words = f"HTTP {status}: nothing takes postings at this address"
         return port.Outcome("retry", error_code=f"{name}.address", message=words)
     if status >= 500 or status in (408, 425):
         return port.Outcome("unknown", error_code=f"{name}.status", message=f"HTTP {status}")
     return None
+
+
+def codes_of(name: str) -> dict[str, str]:
+    """What to do about the codes of a caller of this name."""
+    return {f"{name}.{code}": words for code, words in CODES.items()}
+
+
+def _moment(words: str) -> datetime | None:
+    """The time of a Date header (RFC 9110, section 6.6.1), which is always UTC; None for anything else."""
+    try:
+        found = parsedate_to_datetime(words)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

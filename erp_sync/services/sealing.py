@@ -1,0 +1,122 @@
+"""Stored passwords: sealed when they are given, opened on each use, sealed anew when keys change.
+
+The only reader and writer of sealed rows. A secret leaves here into a connector and nowhere else: it is in no log, no
+page, no answer. Must not know: postings, any ERP.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from core import clock
+from core.errors import InvalidInput
+from core.wake import wake
+from erp_sync import access
+from erp_sync.models import ErpConnection, StoredSecret
+from erp_sync.secrets import (
+    VARIABLE,
+    Keys,
+    SecretTrouble,
+    from_environment,
+    load_keys,
+    new_key_in,
+    write_keys,
+)
+from plant_app.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What a rotation did: secrets sealed anew, those the newest key sealed already, codes no key opens."""
+
+    resealed: int
+    already: int
+    lost: tuple[str, ...]
+
+
+@transaction.atomic
+def store_secret(*, connection: ErpConnection, secret: str, actor: User | None) -> StoredSecret:
+    """Seal `secret` as the password of `connection` and make that its source; the next send uses it, without a restart.
+
+    Raises InvalidInput: `erp.secret_empty`, or the code of what is wrong with the keys. Locks the connection.
+    """
+    if not secret:
+        raise InvalidInput("erp.secret_empty", "A password to store must not be empty.")
+    try:
+        sealed = _keys().seal(secret)
+    except SecretTrouble as trouble:
+        raise InvalidInput(
+            trouble.code,
+            f"The password can't be stored: {trouble.message}.",
+            "`manage.py rotate_secrets --new-key` makes a key.",
+        ) from None
+    row = ErpConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+    stored, _new = StoredSecret.objects.update_or_create(
+        connection=row, defaults={"sealed": sealed, "set_at": clock.now(), "set_by": actor}
+    )
+    if row.password_source != access.STORED:
+        row.password_source = access.STORED
+        row.save(update_fields=["password_source"])
+    connection.password_source = access.STORED
+    wake("postings")
+    return stored
+
+
+@transaction.atomic
+def forget_secret(*, connection: ErpConnection) -> bool:
+    """Delete the stored password; whether there was one. A connection that used it waits until it gets another."""
+    return StoredSecret.objects.filter(connection=connection).delete()[0] > 0
+
+
+def opened_secret(connection: ErpConnection) -> tuple[str, str]:
+    """(password, what is wrong) of a connection whose password is stored here. One query; keys are read each time."""
+    sealed = StoredSecret.objects.filter(connection=connection).values_list("sealed", flat=True).first()
+    if sealed is None:
+        return "", "no password is stored for it"
+    try:
+        return _keys().open(sealed), ""
+    except SecretTrouble as trouble:
+        return "", trouble.message
+
+
+@transaction.atomic
+def rotate_secrets(*, new_key: bool = False, drop_old: bool = False) -> Rotated:
+    """Seal every stored secret with the newest key. Locks the rows. Safe to repeat.
+
+    `new_key` first puts a fresh key into the key file; `drop_old` in the end removes all others from it, unless a
+    secret is left that only they may open. Raises InvalidInput for keys that are given by the environment (they are
+    changed there) or that can't be used. A secret no key opens is named and left as it is.
+    """
+    file = settings.ERP_KEY_FILE
+    if (new_key or drop_old) and from_environment():
+        raise InvalidInput("erp.secret_key_environment", f"The keys come from {VARIABLE}: change them there.")
+    try:
+        if new_key:
+            new_key_in(file)
+        keys = _keys()
+    except SecretTrouble as trouble:
+        raise InvalidInput(trouble.code, f"{trouble.message[0].upper()}{trouble.message[1:]}.") from None
+    resealed, already, lost = 0, 0, []
+    for row in (
+        StoredSecret.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("connection")
+        .order_by("pk")
+    ):
+        if keys.is_newest(row.sealed):
+            already += 1
+            continue
+        try:
+            row.sealed = keys.seal(keys.open(row.sealed))
+        except SecretTrouble:
+            lost.append(row.connection.code)
+            continue
+        row.save(update_fields=["sealed"])
+        resealed += 1
+    if drop_old and not lost:
+        transaction.on_commit(lambda: write_keys(file, keys.values[:1]))
+    return Rotated(resealed, already, tuple(lost))
+
+
+def _keys() -> Keys:
+    return load_keys(settings.ERP_KEY_FILE)
