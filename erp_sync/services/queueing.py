@@ -21,6 +21,7 @@ from erp_sync import canonical, lifecycle
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import capability_of, connection_for, live_connection_for
+from erp_sync.services.promising import promise_at, pull_forward
 from plant_app.models import Capability, Level, Site, User
 from plant_app.selectors import level_of
 
@@ -121,6 +122,8 @@ def queue_posting(
         posting.error_code, posting.error_message = "erp.payload_invalid", wrong
     elif target is not None and target.is_ledger:
         posting.due_at = _ledger_due(posting)
+    if target is not None and not target.is_ledger and not posting.settled:
+        posting.promise_at = promise_at(clean)
     try:
         with transaction.atomic():
             posting.save(force_insert=True)
@@ -130,6 +133,7 @@ def queue_posting(
         if raced is None:
             raise
         return raced
+    pull_forward(posting)
     announce(posting)
     wake("settled" if posting.settled else "postings")
     return posting

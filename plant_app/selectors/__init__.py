@@ -51,6 +51,11 @@ from plant_app.selectors.presence import (
     swaps_of,
     who_is_on,
 )
+from plant_app.selectors.promises import (
+    promise_behind_purchase_line,
+    promise_behind_work_order,
+    promise_of_sales_line,
+)
 from plant_app.selectors.words import MasterRow, master_rows, master_version
 
 __all__ = [
@@ -95,6 +100,9 @@ __all__ = [
     "peers",
     "people_on_duty",
     "projected_end",
+    "promise_behind_purchase_line",
+    "promise_behind_work_order",
+    "promise_of_sales_line",
     "queue_of",
     "remaining_minutes",
     "roles_of",
