@@ -31,6 +31,20 @@ SERVERS, SERVING, BESIDE = 0, 1, 2  # stopped in the opposite order
 SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS", "HSTS_SECONDS", "ERP")
 WORKERS = {"urgent": 2, "work": 2}  # queue -> processes
 
+CELERY = ("-m", "celery", "--quiet", "-A", "execlayer.celery")
+QUIET = ("--loglevel", "WARNING")
+
+
+def worker_arguments(queue: str, processes: int) -> list[str]:
+    """What Python is started with for the workers of one queue."""
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return [*CELERY, "worker", "-Q", queue, "-c", str(processes), "-n", f"{queue}@%h", *QUIET, *alone]
+
+
+def beat_arguments(home: Path) -> list[str]:
+    """The same for the clock that starts the sweeps."""
+    return [*CELERY, "beat", "--pidfile=", "--schedule", str(home / "beat-schedule"), *QUIET]
+
 
 class Demo:
     """One run of everything."""
@@ -205,19 +219,14 @@ class Demo:
                 self._answers("/login/")  # the first page compiles its templates for everyone
 
     def _start_workers(self) -> None:
-        celery = ["-m", "celery", "--quiet", "-A", "execlayer.celery"]
-        quiet = ["--loglevel", "WARNING"]
-        alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         for queue, processes in WORKERS.items():
-            mine = ["worker", "-Q", queue, "-c", str(processes), "-n", f"{queue}@%h"]
             self._add(
                 f"worker-{queue}",
-                celery + mine + quiet + alone,
+                worker_arguments(queue, processes),
                 tier=SERVING,
                 extra={"EXECLAYER_PROCESS": "worker"},
             )
-        schedule = ["beat", "--pidfile=", "--schedule", str(self.options.home / "beat-schedule")]
-        self._add("beat", celery + schedule + quiet, tier=SERVING)
+        self._add("beat", beat_arguments(self.options.home), tier=SERVING)
 
     def _export_plant(self, target: Path) -> None:
         """The ERP is filled with our plant's master data; it waits for this file."""
