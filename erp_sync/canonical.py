@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import InvalidOperation
 from typing import Any
 
-from erp_sync.canonical_base import READERS, Facts, InvalidPayload, Payload, Problem
+from erp_sync.canonical_base import READERS, STOPGAPS, Facts, InvalidPayload, Payload, Problem
 from erp_sync.canonical_kinds import KINDS
 
 __all__ = ["KINDS", "Facts", "InvalidPayload", "Payload", "Problem", "parse", "validate"]
@@ -29,7 +29,7 @@ def parse(kind: str, payload: Mapping[str, Any]) -> Payload:
     problems = [Problem(name, "unknown", "no such field") for name in payload if name not in hints]
     values: dict[str, Any] = {}
     for name, value in payload.items():
-        if name not in hints or value is None or (value == "" and hints[name] is not str):
+        if name not in hints or not _given(value, hints[name]):
             continue
         try:
             values[name] = READERS[hints[name]](value)
@@ -44,12 +44,36 @@ def parse(kind: str, payload: Mapping[str, Any]) -> Payload:
 
 
 def validate(kind: str, payload: Mapping[str, Any], facts: Facts | None = None) -> list[Problem]:
-    """Everything wrong with a payload, hard problems first; an empty list means it may be queued."""
+    """Everything wrong with a payload, hard problems first; an empty list means it may be queued.
+
+    Fields that are missing or can't be read do not hide what is wrong with the others: the rules are asked all the
+    same, with any value in their place, and what they say of such a field itself is left out.
+    """
+    found: list[Problem] = []
     try:
         parsed = parse(kind, payload)
     except InvalidPayload as error:
-        return error.problems
-    return sorted(parsed.problems(facts or Facts()), key=lambda problem: problem.warn)
+        if kind not in KINDS:
+            return error.problems
+        found = error.problems
+        parsed = _stopgap(KINDS[kind], payload, {problem.field for problem in found})
+    named = {problem.field for problem in found}
+    found += [problem for problem in parsed.problems(facts or Facts()) if problem.field not in named]
+    return sorted(found, key=lambda problem: problem.warn)
+
+
+def _stopgap(shape: type[Payload], payload: Mapping[str, Any], unusable: set[str]) -> Payload:
+    """The payload with something of the right type in place of each field that is missing or unreadable."""
+    hints = _hints(shape)
+    usable = {name: value for name, value in payload.items() if name in hints and name not in unusable}
+    values = {
+        name: READERS[hints[name]](value) for name, value in usable.items() if _given(value, hints[name])
+    }
+    return shape(**values, **{name: STOPGAPS[hints[name]] for name in unusable if name in hints})
+
+
+def _given(value: Any, hint: type) -> bool:
+    return value is not None and (value != "" or hint is str)
 
 
 def _hints(shape: type[Payload]) -> dict[str, type]:

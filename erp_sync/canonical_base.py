@@ -157,3 +157,15 @@ READERS: dict[type, Callable[[Any], Any]] = {
     list: _read_list,
     dict: _read_dict,
 }
+
+#: Stands in for a field that is missing or unreadable while the others are judged.
+STOPGAPS: dict[type, Any] = {
+    Decimal: Decimal(1),
+    bool: False,
+    int: 1,
+    datetime: None,
+    date: date.max,
+    str: "?",
+    list: [],
+    dict: {},
+}

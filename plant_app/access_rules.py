@@ -43,6 +43,8 @@ ACTIONS: dict[str, frozenset[str]] = {
     "sequence.publish": frozenset({PLANNER}),
     "posting.view": _EVERYBODY - {OPERATOR},
     "posting.edit": frozenset({PLANNER, ADMINISTRATOR, INTEGRATOR}),
+    "posting.approve": frozenset({PLANNER, LEADER, ADMINISTRATOR}),
+    "posting.reverse": frozenset({PLANNER, ADMINISTRATOR, INTEGRATOR}),
     "posting.create": frozenset({ADMINISTRATOR, INTEGRATOR}),
     "rule.view": frozenset({PLANNER, ADMINISTRATOR, LEADER}),
     "rule.test": frozenset({PLANNER, ADMINISTRATOR}),

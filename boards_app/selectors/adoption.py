@@ -13,7 +13,7 @@ from django.db.models import Count, Min, Q
 from boards_app import wording
 from core import clock
 from erp_sync.models import Posting, PostingEdit
-from erp_sync.services.queueing import SWITCHED_OFF
+from erp_sync.services.judging import SWITCHED_OFF
 from exceptions_app.models import ExceptionRecord, Telling
 from exceptions_app.services.responses.adopted import CAPTURE_ONLY
 from metrics_app.compute import spread

@@ -7,6 +7,7 @@ work off tables and must run outside any transaction.
 from erp_sync.services.acknowledging import fetch_acknowledgements, receive_call
 from erp_sync.services.alarming import sweep_alarms
 from erp_sync.services.by_hand import find_keyed, note_keyed
+from erp_sync.services.checking import check_payload
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
 from erp_sync.services.operating import (
@@ -18,7 +19,7 @@ from erp_sync.services.operating import (
     retry,
 )
 from erp_sync.services.pulling import Pulled, pull_due, pull_master_data
-from erp_sync.services.queueing import check_payload, find_posting, posting_key, queue_posting
+from erp_sync.services.queueing import find_posting, posting_key, queue_posting
 from erp_sync.services.reconciling import reconcile, reconcile_all
 from erp_sync.services.sealing import forget_secret, rotate_secrets, store_secret
 from erp_sync.services.sending import send_due

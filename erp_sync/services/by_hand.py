@@ -20,8 +20,9 @@ from erp_sync.models import AttemptAction, AttemptOutcome, Posting, PostingAttem
 from erp_sync.services.claiming import willing_connections
 from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import adapter_for
+from erp_sync.services.judging import LOCAL_REASON_LIMIT
 from erp_sync.services.moves import lock, move, note_edit
-from erp_sync.services.queueing import LOCAL_REASON_LIMIT, LOOK_EVERY
+from erp_sync.services.queueing import LOOK_EVERY
 from erp_sync.services.withdrawing import complete_withdrawal
 from plant_app.models import User
 

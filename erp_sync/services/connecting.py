@@ -63,11 +63,15 @@ def adapter_for(connection: ErpConnection) -> port.ErpAdapter:
 
 def capability_of(connection: ErpConnection, command: port.PostingCommand) -> port.Capability:
     """Whether the connected ERP takes a command. Asks nobody, so it also answers while the ERP is away or unbuilt."""
-    address = address_of(connection)
-    if address.ready:
-        return adapter_for(connection).capability(command)
+    return unasked_adapter(connection).capability(command)
+
+
+def unasked_adapter(connection: ErpConnection) -> port.ErpAdapter:
+    """The connector for questions it answers without its ERP; there also while the ERP's address is not ready."""
+    if address_of(connection).ready:
+        return adapter_for(connection)
     placeholder = access.Address(url="http://erp.invalid")
-    return port.build(connection.kind, _adapter_settings(connection, placeholder)).capability(command)
+    return port.build(connection.kind, _adapter_settings(connection, placeholder))
 
 
 def connection_for(site: Site) -> ErpConnection | None:

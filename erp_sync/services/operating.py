@@ -14,8 +14,10 @@ from core.errors import InvalidInput, TransitionRefused
 from core.wake import wake
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
+from erp_sync.services.checking import check_payload
+from erp_sync.services.judging import LOCAL_REASON_LIMIT
 from erp_sync.services.moves import REFUSAL_HINTS, lock, move, note_edit
-from erp_sync.services.queueing import LOCAL_REASON_LIMIT, TEXT_LIMIT, announce, check_payload
+from erp_sync.services.queueing import TEXT_LIMIT, announce
 from erp_sync.services.withdrawing import complete_withdrawal
 from plant_app.models import User
 

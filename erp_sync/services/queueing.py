@@ -1,7 +1,7 @@
 """Putting a posting into the outbox, inside the transaction that decided it.
 
-Owns what is checked before anything is queued, and the decision that a posting stays local. Must not know: how and
-when it is sent.
+Owns the row as it is first written, and that one intent is one row. What is wrong with it is `checking`'s to say, how
+it goes `judging`'s. Must not know: how it is sent.
 """
 
 import hashlib
@@ -17,20 +17,19 @@ from core.errors import InvalidInput
 from core.hints import hint
 from core.keys import business_key
 from core.wake import wake
-from erp_sync import canonical, lifecycle
+from erp_sync import lifecycle
 from erp_sync.models import ErpConnection, Posting
-from erp_sync.services.commands import command_of
-from erp_sync.services.connecting import capability_of, connection_for, live_connection_for
+from erp_sync.services.checking import check_payload
+from erp_sync.services.connecting import connection_for
+from erp_sync.services.judging import LOCAL_REASON_LIMIT, Verdict, judge
 from erp_sync.services.promising import promise_at, pull_forward
-from plant_app.models import Capability, Level, Site, User
-from plant_app.selectors import level_of
+from plant_app.models import Site, User
 
-NO_ERP = "no ERP connected"
-SWITCHED_OFF = "write-back is switched off here"
+PAYLOAD_INVALID = "erp.payload_invalid"
+Status = lifecycle.Status
 #: How often ERP is asked whether it has found its way there by hand.
 LOOK_EVERY = timedelta(minutes=5)
 TEXT_LIMIT = 40
-LOCAL_REASON_LIMIT = 300
 #: A ledger posting is confirmed this long after it was queued, at least and at most; the key decides.
 LEDGER_LAG = (timedelta(seconds=12), timedelta(minutes=9))
 
@@ -65,34 +64,43 @@ def queue_posting(
     the connected ERP has no place for the kind, or with a `local_reason` of the caller's, the posting settles at once
     as `local`, saying why.
 
-    How far write-back is switched on for the site and `exception_type` (its id; None: none) decides what becomes of
-    it: off settles it as local, manual (or `by_hand`) holds it for a person to key, approval waits for one, live sends.
-    What goes to the ledger is not asked.
+    How far write-back is switched on for the site and `exception_type` (its id; None: none) and the narrowest posting
+    policy decide what becomes of it, the more cautious of the two: off settles it as local, manual (or `by_hand`)
+    holds it for a person to key, approval (also `needs_approval`, or more worth than a limit) waits for one, buffered
+    waits for its slot, live sends. What goes to the ledger is not asked.
 
-    Raises InvalidInput `erp.payload_invalid` with every problem of the payload. With `keep_invalid` (what the floor did
-    must not be refused because ERP would not take it) such a payload is kept as it is and ends `rejected`, the problems
-    in words, for somebody to edit; without an ERP it is local and says so. Takes no lock a caller could wait on.
+    Raises InvalidInput `erp.payload_invalid` with everything that is wrong at once: its own rules, what the plant
+    knows, codes without a counterpart. With `keep_invalid` (what the floor did must not be refused because ERP would
+    not take it) only its own rules and this layer's are asked, and a payload that breaks them is kept as it is and
+    ends `rejected`, the problems in words, for somebody to edit; without an ERP it is local and says so. Takes no lock
+    a caller could wait on.
     """
     key = business_key(kind, *key_parts)
     existing = find_posting(key, connection)
     if existing is not None:
         return existing
+    target = connection or connection_for(site)
     wrong = ""
     try:
-        clean = check_payload(kind, payload, site=site, reason_code=reason_code)
+        clean = check_payload(
+            kind,
+            payload,
+            site=site,
+            reason_code=reason_code,
+            connection=target,
+            occurred_at=occurred_at,
+            depth="floor" if keep_invalid or reversal_of is not None else "whole",
+        )
     except InvalidInput as error:
         if not keep_invalid:
             raise
         clean, wrong = {"site": site.code, **payload}, error.message
-    target = connection or connection_for(site)
-    level = _level(site, target, exception_type, by_hand=by_hand)
     now = clock.now()
     posting = Posting(
         connection=target,
         site=site,
         business_key=key,
         kind=kind,
-        status=_first_status(needs_approval=needs_approval or level == Level.APPROVAL),
         status_at=now,
         payload=clean,
         text=text[:TEXT_LIMIT],
@@ -107,21 +115,14 @@ def queue_posting(
         created_at=now,
         due_at=now,
     )
-    why_local = (local_reason or _why_local(posting, level))[:LOCAL_REASON_LIMIT]
-    if level == Level.MANUAL and not local_reason:
-        posting.status = lifecycle.Status.HELD.value
-        posting.held_reason = lifecycle.HeldReason.MANUAL.value
-        posting.due_at = now + LOOK_EVERY
-        posting.error_code, posting.error_message = ("erp.payload_invalid", wrong) if wrong else ("", "")
-    elif why_local:
-        posting.status = lifecycle.Status.LOCAL.value
-        posting.local_reason = f"{why_local}. {wrong}".strip(". ")[:LOCAL_REASON_LIMIT]
-        posting.settled_at = now
-    elif wrong:
-        posting.status = lifecycle.Status.REJECTED.value
-        posting.error_code, posting.error_message = "erp.payload_invalid", wrong
-    elif target is not None and target.is_ledger:
-        posting.due_at = _ledger_due(posting)
+    verdict = judge(
+        posting,
+        exception_type=exception_type,
+        by_hand=by_hand,
+        needs_approval=needs_approval,
+        local_reason=local_reason,
+    )
+    _begin(posting, verdict, wrong)
     if target is not None and not target.is_ledger and not posting.settled:
         posting.promise_at = promise_at(clean)
     try:
@@ -152,54 +153,33 @@ def find_posting(key: str, connection: ErpConnection | None = None) -> Posting |
     return found.order_by("pk").first()
 
 
-def check_payload(
-    kind: str, payload: Mapping[str, Any], *, site: Site, reason_code: str = ""
-) -> dict[str, Any]:
-    """The payload in canonical JSON, defaults spelled out. Raises InvalidInput naming every hard problem."""
-    filled = {**payload}
-    filled.setdefault("site", site.code)
-    if reason_code:
-        filled.setdefault("reason_code", reason_code)
-    problems = canonical.validate(kind, filled, canonical.Facts(now=clock.now()))
-    hard = [problem for problem in problems if not problem.warn]
-    if hard:
-        raise InvalidInput(
-            "erp.payload_invalid",
-            f"This {kind} can't be posted: " + "; ".join(f"{p.field} {p.message}" for p in hard),
-            "Correct the named fields and try again.",
-            problems=[{"field": p.field, "code": p.code, "message": p.message} for p in hard],
-        )
-    return canonical.parse(kind, filled).to_json()
-
-
 def announce(posting: Posting) -> None:
     """After commit, tell open pages that a posting changed; they refetch through their own permission checks."""
     hint("postings", kind="postings")
     hint(f"site.{posting.site_id}", kind="posting", origin=posting.origin_ref, status=posting.status)
 
 
-def _level(site: Site, target: ErpConnection | None, exception_type: int | None, *, by_hand: bool) -> Level:
-    """How far write-back goes for one posting. At most one query."""
-    if target is not None and target.is_ledger:
-        return Level.LIVE
-    return Level.MANUAL if by_hand else level_of(site, Capability.WRITE_BACK, exception_type)
-
-
-def _first_status(*, needs_approval: bool) -> str:
-    return lifecycle.Status.APPROVAL.value if needs_approval else lifecycle.Status.QUEUED.value
-
-
-def _why_local(posting: Posting, level: Level) -> str:
-    """Why no ERP will get this posting; empty when one will. A ledger stands in for the site's own ERP."""
-    if level == Level.OFF:
-        return SWITCHED_OFF
-    if posting.connection is None:
-        return NO_ERP
-    asked = posting.connection
-    if asked.is_ledger:
-        asked = live_connection_for(posting.site) or asked
-    capability = capability_of(asked, command_of(posting))
-    return "" if capability.supported else (capability.reason or f"{asked.name} does not take {posting.kind}")
+def _begin(posting: Posting, verdict: Verdict, wrong: str) -> None:
+    """Give a new posting the status it begins in; `wrong` says in words what is wrong with its payload."""
+    now = posting.created_at
+    posting.status = verdict.status.value
+    posting.value = verdict.worth.value
+    if verdict.status == Status.HELD:
+        posting.held_reason = verdict.held_reason
+        posting.due_at = now + LOOK_EVERY
+        posting.error_code, posting.error_message = (PAYLOAD_INVALID, wrong) if wrong else ("", "")
+    elif verdict.status == Status.LOCAL:
+        posting.local_reason = f"{verdict.reason}. {wrong}".strip(". ")[:LOCAL_REASON_LIMIT]
+        posting.settled_at = now
+    elif wrong:
+        posting.status = Status.REJECTED.value
+        posting.error_code, posting.error_message = PAYLOAD_INVALID, wrong
+    elif verdict.status == Status.APPROVAL:
+        posting.approval_reason, posting.approver_role = verdict.reason, verdict.approver_role
+    elif posting.connection is not None and posting.connection.is_ledger:
+        posting.due_at = _ledger_due(posting)
+    elif verdict.buffered_until is not None:
+        posting.due_at = posting.buffered_until = verdict.buffered_until
 
 
 def _ledger_due(posting: Posting) -> datetime:
