@@ -31,7 +31,9 @@ from plant_app.services.live import (
     restate_constraint,
     set_unit_state,
 )
-from plant_app.services.mirror import Drift, PullResult, apply_pull
+from plant_app.services.mirror import Drift, Gap, Lent, PullResult, RowChange, apply_pull, rehearse_pull
+from plant_app.services.mirror_book import Scope
+from plant_app.services.mirror_gone import SWEPT, Swept, sweep_gone
 from plant_app.services.overlay import (
     clear_overlay,
     clear_stock_overlay,
@@ -54,10 +56,16 @@ from plant_app.services.roster import (
 )
 
 __all__ = [
+    "SWEPT",
     "Answer",
     "Drift",
+    "Gap",
+    "Lent",
     "PlanRow",
     "PullResult",
+    "RowChange",
+    "Scope",
+    "Swept",
     "address_of",
     "answer_swap",
     "apply_pull",
@@ -82,6 +90,7 @@ __all__ = [
     "overlay_value",
     "pair_device",
     "publish_plan",
+    "rehearse_pull",
     "remember_answer",
     "report_progress",
     "request_digest",
@@ -98,6 +107,7 @@ __all__ = [
     "settle_overlay",
     "settle_stock_overlay",
     "stop_operation",
+    "sweep_gone",
     "take_shift",
     "token_for",
     "token_of",

@@ -1,0 +1,173 @@
+"""The writers of mirrored orders: work orders with their operations, sales and purchase lines.
+
+ERP ends orders, but never takes back what the floor began. Overlays are compared by the caller.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from plant_app.models import (
+    Customer,
+    Item,
+    Operation,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    SalesOrder,
+    SalesOrderLine,
+    Supplier,
+    WorkCentre,
+    WorkOrder,
+    WorkOrderStatus,
+)
+from plant_app.services.mirror_book import (
+    Book,
+    Pulled,
+    Unknown,
+    Written,
+    amounts,
+    by_identity,
+    meant,
+    moments,
+    save,
+)
+
+_RANK = {WorkOrderStatus.PLANNED: 0, WorkOrderStatus.RELEASED: 1, WorkOrderStatus.RUNNING: 2}
+
+
+def _status(order: WorkOrder | None, said: Any) -> dict[str, Any]:
+    """ERP's word on the status, where it may count: it ends orders, but never takes back what the floor began."""
+    if said not in WorkOrderStatus.values:
+        return {}
+    if order is None or said in (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED):
+        return {"status": said}
+    return (
+        {"status": said}
+        if order.status in _RANK and _RANK[said] > _RANK[WorkOrderStatus(order.status)]
+        else {}
+    )
+
+
+def work_order(record: Pulled, book: Book) -> Written:
+    data = record.data
+    order, _renamed = meant(WorkOrder, {"number": record.code}, record, book)
+    site = order.site if order is not None else book.site(data)
+    values: dict[str, Any] = amounts(data, "quantity") | _status(order, data.get("status"))
+    values |= moments(
+        data, order, site.timezone,
+        {"planned_start": ("planned_start", "planned_start_date"), "planned_end": ("planned_end", "planned_date"),
+         "need_by": ("need_by", "need_by_date")},
+    )  # fmt: skip
+
+    def defaults() -> dict[str, Any]:
+        end = values.get("planned_end") or values.get("need_by")
+        if end is None or "quantity" not in values:
+            raise Unknown("a new work order needs a quantity and a planned end", field="planned_end")
+        plan = {"planned_start": end, "planned_end": end, "need_by": end}
+        return {"item": book.get(Item, data.get("item")), "site": site} | {
+            name: value for name, value in plan.items() if name not in values
+        }
+
+    row, change, fields = save(WorkOrder, {"number": record.code}, values, record, book, defaults)
+    if change == "created":
+        _operations(row, data.get("operations") or [], book)
+    return Written(change, row, fields)
+
+
+def _operations(order: WorkOrder, operations: list[Mapping[str, Any]], book: Book) -> None:
+    Operation.objects.bulk_create(
+        Operation(
+            work_order=order,
+            number=int(row["number"]),
+            name=str(row.get("name") or row["work_centre"]),
+            work_centre=book.get(WorkCentre, row["work_centre"], "operations.work_centre"),
+            setup_minutes=Decimal(str(row.get("setup_minutes") or 0)),
+            run_minutes=Decimal(str(row.get("run_minutes") or row.get("run_minutes_per_unit") or 0)),
+            planned_start=order.planned_start,
+            planned_end=order.planned_end,
+        )
+        for row in operations
+    )
+
+
+def _line_key(record: Pulled) -> tuple[str, int]:
+    data = record.data
+    number, _slash, line = record.code.rpartition("/")
+    try:
+        return str(data.get("order") or data.get("number") or number), int(data.get("line") or line)
+    except ValueError as error:
+        raise Unknown(f"{record.code!r} is not number/line", field="code") from error
+
+
+def _order(model: type[Any], line_model: type[Any], number: str, record: Pulled, book: Book) -> Any:
+    """The order of a line, None for a new one.
+
+    An order whose line ERP now has under another number was itself renamed, unless ERP still names the old one too:
+    then only the line has moved.
+    """
+    order = model.objects.filter(number=number).select_related("site").first()
+    if order is not None:
+        return order
+    line = by_identity(line_model, record, book)
+    if line is None or any(code.rpartition("/")[0] == line.order.number for code in book.codes):
+        return None
+    line.order.number = number
+    line.order.save(update_fields=["number"])
+    return line.order
+
+
+def sales_line(record: Pulled, book: Book) -> Written:
+    data = record.data
+    number, line = _line_key(record)
+    order = _order(SalesOrder, SalesOrderLine, number, record, book)
+    if order is None:
+        order = SalesOrder.objects.create(
+            number=number, site=book.site(data), customer=book.get(Customer, data.get("customer")),
+            po_number=str(data.get("po_number") or ""),
+        )  # fmt: skip
+    row = meant(SalesOrderLine, {"order": order, "line": line}, record, book)[0]
+    values: dict[str, Any] = amounts(data, "quantity", "delivered", "unit_price")
+    if data.get("cancelled") is not None:
+        values["cancelled"] = bool(data["cancelled"])
+    values |= moments(
+        data, row, order.site.timezone,
+        {"requested_at": ("requested_at", "requested_date"), "commit_at": ("commit_at", "commit_date")},
+    )  # fmt: skip
+
+    def defaults() -> dict[str, Any]:
+        promised = values.get("commit_at") or values.get("requested_at")
+        if promised is None or "quantity" not in values:
+            raise Unknown("a new sales line needs a quantity and a date", field="requested_at")
+        dates = {"requested_at": promised, "commit_at": promised}
+        return {"item": book.get(Item, data.get("item"))} | {
+            name: value for name, value in dates.items() if name not in values
+        }
+
+    saved, change, fields = save(
+        SalesOrderLine, {"order": order, "line": line}, values, record, book, defaults
+    )
+    return Written(change, saved, fields)
+
+
+def purchase_line(record: Pulled, book: Book) -> Written:
+    data = record.data
+    number, line = _line_key(record)
+    order = _order(PurchaseOrder, PurchaseOrderLine, number, record, book)
+    if order is None:
+        supplier = book.get(Supplier, data.get("supplier"))
+        order = PurchaseOrder.objects.create(number=number, site=book.site(data), supplier=supplier)
+    row = meant(PurchaseOrderLine, {"order": order, "line": line}, record, book)[0]
+    values: dict[str, Any] = amounts(data, "quantity", "received")
+    values |= moments(
+        data, row, order.site.timezone, {"promised_at": ("promised_at", "promised_date")}
+    )  # fmt: skip
+
+    def defaults() -> dict[str, Any]:
+        if "promised_at" not in values or "quantity" not in values:
+            raise Unknown("a new purchase line needs a quantity and a date", field="promised_at")
+        return {"item": book.get(Item, data.get("item"))}
+
+    saved, change, fields = save(
+        PurchaseOrderLine, {"order": order, "line": line}, values, record, book, defaults
+    )
+    return Written(change, saved, fields)
