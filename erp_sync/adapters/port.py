@@ -279,6 +279,19 @@ class CodeChecking(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeping(Protocol):
+    """A connector that keeps what the ERP left for it: what was read for a while, what can't be read for longer."""
+
+    def set_aside(self) -> tuple[str, ...]:
+        """What lies there unread, each in words with its code. Raises ErpUnavailable."""
+        ...
+
+    def prune(self) -> int:
+        """Delete what was kept for longer than the connection says; how many. Raises ErpUnavailable."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One setting of a connection. `type`: text, number, flag, mapping (ours to theirs) or one of `choices`."""

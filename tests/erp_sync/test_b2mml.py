@@ -1,7 +1,6 @@
 """B2MML V0700: every message fits MESA's own schema, every answer is read safely, files and HTTP mean the same."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -18,15 +17,11 @@ from erp_sync.adapters.b2mml import B2mmlDropAdapter, B2mmlHttpAdapter, messages
 from erp_sync.adapters.webhook.signing import headers_for
 from erp_sync.canonical import KINDS
 from erp_sync.errors import ErpRejected
+from tests.shared_data import shared
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 KEY = "ABCDEFGHIJKLMNOP"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-SHARED = (
-    Path(os.environ.get("EXECLAYER_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "data/b2mml"
-)
-SCHEMA = SHARED / "Schema/AllSchemas.xsd"
-
 MOVE = {"item": "FG-100", "quantity": "3", "uom": "EA", "lot": "L-7", "site": "RHF"}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "confirmation": {
@@ -45,6 +40,11 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "quality_event": {
         "action": "complete", "quantity": "3", "item": "FG-100", "lot": "L-7", "defect_code": "CRACK",
         "disposition": "rework", "opened_by": "QQQQ", "severity": "major", "site": "RHF",
+    },
+    "inspection_result": {
+        "characteristic": "DIA-1", "verdict": "rejected", "lot": "L-7", "item": "FG-100", "inspection_lot": "IL-9",
+        "value": "25.07", "uom": "mm", "lower_limit": "24.95", "upper_limit": "25.05", "inspected": "5",
+        "nonconforming": "1", "inspector": "E-17", "site": "RHF",
     },
     "maintenance_notification": {
         "action": "open", "work_unit": "MILL-1", "breakdown": True, "start": "2026-11-03T10:00:00+00:00",
@@ -81,10 +81,9 @@ def reversal(kind: str) -> port.PostingCommand:
 
 @lru_cache(maxsize=1)
 def schema() -> Any:
-    if not SCHEMA.exists():
-        pytest.skip("the MESA B2MML schemas (shared data) are not here")
+    found = shared("b2mml", "Schema", "AllSchemas.xsd")
     etree = pytest.importorskip("lxml.etree", reason="lxml validates against the MESA schemas")
-    return etree.XMLSchema(etree.parse(str(SCHEMA)))
+    return etree.XMLSchema(etree.parse(str(found)))
 
 
 def valid(content: bytes) -> None:

@@ -355,3 +355,29 @@ def test_a_contradiction_and_an_answer_before_the_question_are_refused(handed: P
 
 def test_an_address_without_such_a_connection_is_not_found(now: Any, db: None) -> None:
     assert call({}, code="nobody").json()["code"] == "erp.no_connection"
+
+
+def test_what_is_shown_before_is_what_is_posted_in_their_codes(theirs: Theirs, adapter: Any) -> None:
+    erp = adapter(item={"FG-100": "4711"}, must_map="reason", reason={"BROKEN": "9"})
+
+    (step,) = erp.preview(command())
+    assert theirs.got == []
+    erp.send(command())
+
+    ((_, _, body),) = theirs.got
+    assert (step.method, step.address, step.body) == ("POST", f"{theirs.url}/postings", json.loads(body))
+    assert step.body["payload"] == {"item": "4711", "quantity": "3", "reason_code": "9"}
+    assert SECRET not in str(step)
+    missing = adapter(must_map="reason").send(command())
+    assert (missing.status, missing.error_code) == ("rejected", "erp.mapping_missing")
+    assert len(theirs.got) == 1
+
+
+def test_a_locked_object_is_sent_again_and_the_servers_clock_is_told(theirs: Theirs, adapter: Any) -> None:
+    theirs.replies = [(423, {})]
+
+    outcome, health = adapter().send(command()), adapter().ping()
+
+    assert (outcome.status, outcome.error_code) == ("retry", "webhook.busy")
+    assert health.clock is not None
+    assert abs((health.clock - datetime.now(UTC)).total_seconds()) < 60

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from erp_sync import canonical
 from erp_sync.adapters import port
-from erp_sync.adapters.b2mml import confirm, messages, xml
+from erp_sync.adapters.b2mml import asking, confirm, messages, xml
 from erp_sync.adapters.b2mml.pull import records
-from erp_sync.adapters.filedrop import pull
+from erp_sync.adapters.filedrop import pull, rules
 from erp_sync.adapters.filedrop.exchange import Exchange, answered
 from erp_sync.adapters.filedrop.inbox import Entry, Unreadable
 from erp_sync.adapters.webhook import signing
@@ -25,24 +24,20 @@ from erp_sync.adapters.webhook.caller import Caller, refusal
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 NO_NEWS = "The ERP has it; its ConfirmBOD has not come"
+#: Words of a secret that begin so sign calls; the others are the password.
+SIGNS = "whsec_"
 
 
-class _B2mml:
-    """`settings`: `pull` (folder of XML files to read, may be left out), `not_taken` (kinds with the reason)."""
+class _B2mml(rules.Rules):
+    """`settings`: `pull` (folder of XML files to read, may be left out); the rest as in `rules` and `codes`."""
 
     kind = "b2mml"
-    reconciles = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        refused = settings.get("not_taken")
-        self._lacking = messages.LACKING | (refused if isinstance(refused, dict) else {})
+        super().__init__(settings, messages.LACKING, (*sorted(messages.TAKEN), "reversal"))
         folder = str(settings.get("pull") or "")
-        quiet = float(settings.get("quiet_seconds", 2))
+        quiet = rules.numeric(settings, "quiet_seconds", 2)
         self._pull = pull.Folder(Path(folder) if folder else None, records, ".xml", quiet, xml.MOST_BYTES)
-
-    def capabilities(self) -> dict[str, port.Capability]:
-        taken = {kind: port.Capability(True) for kind in (*messages.TAKEN, "reversal")}
-        return taken | {kind: port.Capability(False, str(reason)) for kind, reason in self._lacking.items()}
 
     def capability(self, command: port.PostingCommand) -> port.Capability:
         if command.kind == "reversal" and command.payload.get("reverses_kind") not in messages.TAKEN_BACK:
@@ -51,22 +46,6 @@ class _B2mml:
 
     def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
         return pull.pages(self._pull, entity, watermark)
-
-    def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
-        return iter(())
-
-    def _no(self, command: port.PostingCommand) -> port.Outcome | None:
-        """What needs no asking: not taken, or a payload that breaks a hard rule."""
-        able = self.capability(command)
-        if not able.supported:
-            return port.Outcome("local", message=able.reason)
-        problems = [
-            problem for problem in canonical.validate(command.kind, command.payload) if not problem.warn
-        ]
-        if problems:
-            words = str(canonical.InvalidPayload(command.kind, problems))
-            return port.Outcome("rejected", error_code="erp.payload", message=words)
-        return None
 
 
 class B2mmlDropAdapter(_B2mml):
@@ -81,16 +60,22 @@ class B2mmlDropAdapter(_B2mml):
         )
 
     def send(self, command: port.PostingCommand) -> port.Outcome:
-        return self._no(command) or self._exchange.send(command)
+        return self._no(command) or self._exchange.send(command, self._codes)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
-        able = self.capability(command)
-        return (
-            self._exchange.look_up(command) if able.supported else port.Outcome("local", message=able.reason)
-        )
+        return self._not_taken(command) or self._exchange.look_up(command)
+
+    def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
+        return self._shown(command) or self._exchange.preview(self._codes.theirs(command))
 
     def arrivals(self) -> set[str]:
         return self._exchange.inbox.sort()
+
+    def set_aside(self) -> tuple[str, ...]:
+        return tuple(self._exchange.inbox.aside())
+
+    def prune(self) -> int:
+        return self._exchange.inbox.prune()
 
     def ping(self) -> port.Health:
         return self._exchange.ping()
@@ -102,43 +87,40 @@ class B2mmlDropAdapter(_B2mml):
 class B2mmlHttpAdapter(_B2mml):
     """One POST a posting, answered by a ConfirmBOD at once or by a signed call later.
 
-    `settings` beside the common ones: url; username with password for Basic; without a username the password is the
-    secret calls are signed with, and `call_secret` is it where both are needed; `idempotent` (false): the ERP promises
-    to take a BODID once however often it comes; `settle_seconds` (90); `connect_timeout`, `read_timeout` (5, 30).
+    `settings` beside the common ones: url; username with password for Basic, else every message is signed; the secret
+    messages and calls are signed with is the word `whsec_...` of the password, which may stand behind the Basic one;
+    `idempotent` (false): the ERP promises to take a BODID once however often it comes; `settle_seconds` (90);
+    `connect_timeout`, `read_timeout` (5, 30).
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings)
-        user, password = str(settings.get("username") or ""), str(settings.get("password") or "")
-        self._caller = Caller(settings, "b2mml", (user, password) if user else None)
-        self._secret = "" if user else password
+        user, said = str(settings.get("username") or ""), str(settings.get("password") or "")
+        password, self._secret = _parted(said) if user else ("", said)
+        self._signs = not user
+        self._caller = Caller(settings, "b2mml", (user, password) if user else None, xml.MOST_BYTES)
         self._idempotent = settings.get("idempotent") is True
-        self.settle_after = timedelta(seconds=float(settings.get("settle_seconds", 90)))
+        self.settle_after = timedelta(seconds=rules.numeric(settings, "settle_seconds", 90))
 
     def send(self, command: port.PostingCommand) -> port.Outcome:
         no = self._no(command)
         if no is not None:
             return no
         try:
-            body = messages.write(command)
-            headers = {
-                "content-type": "application/xml; charset=utf-8",
-                "idempotency-key": command.business_key,
-            }
-            if self._secret:
-                headers |= signing.headers_for(self._secret, command.business_key, body.decode())
+            body = messages.write(self._codes.theirs(command))
+            headers = {**self._headers(command.business_key, body), "idempotency-key": command.business_key}
             answer = self._caller.call("POST", self._caller.url, headers, body)
         except ErpRejected as error:
-            return port.Outcome("rejected", error_code=error.code, message=error.message)
+            return port.refusal(error)
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if error.sent else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
-        return refusal(answer.status, "b2mml") or self._said(command, answer.status, answer.body)
+        return self._said(command, answer.status, answer.body)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
-        able = self.capability(command)
-        if not able.supported:
-            return port.Outcome("local", message=able.reason)
+        no = self._not_taken(command)
+        if no is not None:
+            return no
         if self._idempotent:
             words = "It is said again under the same BODID"
             return port.Outcome(
@@ -146,8 +128,16 @@ class B2mmlHttpAdapter(_B2mml):
             )
         return port.Outcome("unknown", error_code="b2mml.waiting", message=NO_NEWS)
 
+    def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
+        shown = self._shown(command)
+        if shown:
+            return shown
+        body = messages.write(self._codes.theirs(command)).decode()
+        note = "CreationDateTime is the moment of sending." + (" Signed then too." if self._signs else "")
+        return (port.Step("POST", self._caller.url, body, note),)
+
     def read_call(self, headers: Mapping[str, str], body: bytes) -> tuple[port.Acknowledgement, ...]:
-        """A ConfirmBOD, or the JSON of the signed webhook."""
+        """A ConfirmBOD, an error message, or the JSON of the signed webhook."""
         signing.check(self._secret, headers, body)
         if not body.lstrip().startswith(b"<"):
             return read_said(body)
@@ -165,21 +155,30 @@ class B2mmlHttpAdapter(_B2mml):
         except ErpUnavailable as error:
             return port.Health(False, detail=error.message)
         taken = int((time.perf_counter() - started) * 1000)
-        return port.Health(answer.status < 500, detail=f"HTTP {answer.status}", latency_ms=taken)
+        ok = answer.status < 500 and answer.status not in (401, 403)
+        return port.Health(ok, detail=f"HTTP {answer.status}", latency_ms=taken, clock=answer.at)
 
     def close(self) -> None:
         self._caller.close()
 
+    def _headers(self, ident: str, body: bytes) -> dict[str, str]:
+        """Raises ErpUnavailable (nothing sent) where a signature is due and the secret can't make one."""
+        kind = {"content-type": "application/xml; charset=utf-8"}
+        return kind | (signing.headers_for(self._secret, ident, body.decode()) if self._signs else {})
+
     def _said(self, command: port.PostingCommand, status: int, body: bytes) -> port.Outcome:
-        """What an answer says of this message; a ConfirmBOD of another one says nothing."""
+        """What an answer says of this message; one to another message says nothing, whatever its status."""
         entries: list[Entry] = []
         try:
-            entries = list(confirm.read(xml.read(body))) if body.strip() else []
+            entries = list(confirm.read(xml.read(body), command.business_key)) if body.strip() else []
         except ErpRejected as error:
             entries = [Unreadable(error.code, error.message)]
         for entry in entries:
             if isinstance(entry, port.Acknowledgement) and entry.business_key == command.business_key:
                 return answered(entry)
+        by_status = refusal(status, "b2mml")
+        if by_status is not None:
+            return by_status
         if 400 <= status < 500 and status != 409:
             return port.Outcome("rejected", error_code="erp.refused", message=f"Refused with HTTP {status}")
         if status == 202 or not body.strip():
@@ -188,3 +187,31 @@ class B2mmlHttpAdapter(_B2mml):
             (one.message for one in entries if isinstance(one, Unreadable)), "it answers another BODID"
         )
         return port.Outcome("unknown", error_code="b2mml.unexpected", message=f"HTTP {status}, but {wrong}")
+
+
+class B2mmlAskingAdapter(B2mmlHttpAdapter):
+    """As above, and master data is asked for with Get messages at the same address."""
+
+    def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
+        return asking.pages(entity, watermark, self._ask(entity)) if entity in asking.NOUNS else iter(())
+
+    def identities(self, entity: str) -> Iterator[str]:
+        if entity in asking.NOUNS:
+            yield from asking.identities(entity, self._ask(entity))
+
+    def _ask(self, entity: str) -> bytes:
+        body = asking.question(entity)
+        answer = self._caller.call("POST", self._caller.url, self._headers(f"GET-{entity}", body), body)
+        if answer.status != 200:
+            words = f"HTTP {answer.status} to the question for {entity}"
+            raise ErpUnavailable(words, code="b2mml.status", sent=False)
+        return answer.body
+
+
+def _parted(said: str) -> tuple[str, str]:
+    """(password, secrets to sign with): the words at the end that are secrets, and what stands before them."""
+    words = said.split(" ")
+    count = len(words)
+    while count > 1 and words[count - 1].startswith(SIGNS):
+        count -= 1
+    return " ".join(words[:count]), " ".join(words[count:])

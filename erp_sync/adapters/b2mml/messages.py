@@ -7,15 +7,13 @@ original's message under the verb Cancel. Must not know: folders, HTTP, acknowle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
 from xml.etree.ElementTree import Element
 
 from core import clock
 from erp_sync.adapters import port
-from erp_sync.adapters.b2mml import xml
+from erp_sync.adapters.b2mml import results, xml
+from erp_sync.adapters.b2mml.parts import Said, prop, quantity, scope, value
 from erp_sync.errors import ErpRejected
 
 #: kind -> what the schema calls the use of the material; a word it does not know goes as OtherValue.
@@ -29,30 +27,15 @@ USES = {
     "movement.return": "Returned",
 }
 KNOWN_USES = frozenset({"Consumed", "Produced", "Inventoried"})
+RESULTS = frozenset({"quality_event", "inspection_result"})
 EVENTS = frozenset({"change.date", "change.quantity", "change.cancel", "operation.move"})
-TAKEN = frozenset({*USES, *EVENTS, "confirmation", "quality_event", "maintenance_notification"})
+TAKEN = frozenset({*USES, *EVENTS, *RESULTS, "confirmation", "maintenance_notification"})
 #: Of these the Cancel verb takes back what was said.
 TAKEN_BACK = TAKEN - EVENTS
 LACKING = {
     "cost": "B2MML carries no amounts of money; ERP values the quantities and times itself",
     "customer_answer": "answers to customers go by mail or EDI, not through B2MML",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """One command on its way into a message; `verb` Process or Cancel, `ident` the id of the noun."""
-
-    kind: str
-    payload: Mapping[str, Any]
-    command: port.PostingCommand
-    bod_id: str
-    verb: str
-    ident: str
-
-    def get(self, name: str) -> str:
-        value = self.payload.get(name)
-        return "" if value is None else str(value)
 
 
 def bod_id(key: str, turn: int) -> str:
@@ -63,23 +46,23 @@ def bod_id(key: str, turn: int) -> str:
 def write(command: port.PostingCommand, turn: int = 1) -> bytes:
     """The message of a command. Raises ErpRejected `b2mml.not_carried` for a kind it has no message for."""
     ident = bod_id(command.business_key, turn)
-    said = _Said(command.kind, command.payload, command, ident, "Process", command.business_key)
+    said = Said(command.kind, command.payload, command, ident, "Process", command.business_key)
     if command.kind == "reversal":
         kind, original = str(command.payload["reverses_kind"]), command.payload.get("original") or {}
         if kind not in TAKEN_BACK:
             raise ErpRejected("b2mml.not_carried", f"B2MML can't take back a {kind}")
-        said = _Said(kind, original, command, ident, "Cancel", str(command.payload["reverses"]))
+        said = Said(kind, original, command, ident, "Cancel", str(command.payload["reverses"]))
     if said.kind not in TAKEN:
         raise ErpRejected("b2mml.not_carried", f"B2MML has no message for {said.kind}")
     return xml.write(_WRITERS.get(said.kind, _inventory)(said))
 
 
-def _performance(said: _Said, category: str) -> tuple[Element, Element]:
+def _performance(said: Said, category: str) -> tuple[Element, Element]:
     """(root, segment response) of an operations performance, its heads written."""
     root, data = xml.message(f"{said.verb}OperationsPerformance", said.bod_id, clock.now(), said.verb)
     performance = xml.add(data, "OperationsPerformance")
     xml.add(performance, "ID", said.ident)
-    _scope(performance, said)
+    scope(performance, said)
     xml.add(performance, "OperationsType", category)
     response = xml.add(performance, "OperationsResponse")
     xml.add(response, "ID", said.ident)
@@ -105,7 +88,7 @@ def _performance(said: _Said, category: str) -> tuple[Element, Element]:
     return root, segment
 
 
-def _confirmation(said: _Said) -> Element:
+def _confirmation(said: Said) -> Element:
     root, segment = _performance(said, "Production")
     _rest(
         segment, said, "work_order", "operation", "start", "end", "final", "yield_qty", "scrap_qty", "rework_qty",
@@ -115,8 +98,8 @@ def _confirmation(said: _Said) -> Element:
         people = xml.add(segment, "PersonnelActual")
         xml.add(people, "ID", "labour")
         xml.add(people, "PersonnelUse", "Labour")
-        _quantity(people, said.get("labour_minutes") or "0", "min")
-        _property(people, "PersonnelActualProperty", "crew", said.get("crew") or "1")
+        quantity(people, said.get("labour_minutes") or "0", "min")
+        prop(people, "PersonnelActualProperty", "crew", said.get("crew") or "1")
     for name in ("work_centre", "work_unit"):
         if said.get(name):
             machine = xml.add(segment, "EquipmentActual")
@@ -129,11 +112,11 @@ def _confirmation(said: _Said) -> Element:
             if said.get("lot"):
                 xml.add(material, "MaterialLotID", said.get("lot"))
             _use(material, use)
-            _quantity(material, said.get(name), said.get("uom"))
+            quantity(material, said.get(name), said.get("uom"))
     return root
 
 
-def _inventory(said: _Said) -> Element:
+def _inventory(said: Said) -> Element:
     root, segment = _performance(said, "Inventory")
     _rest(
         segment, said, "work_order", "operation", "item", "quantity", "uom", "lot", "from_location", "to_location",
@@ -153,13 +136,13 @@ def _inventory(said: _Said) -> Element:
             place = xml.add(material, "StorageLocation")
             xml.add(place, "Location", location)
             xml.add(place, "LocationType", "Operational Location ID")
-        _quantity(material, said.get("quantity"), said.get("uom"))
+        quantity(material, said.get("quantity"), said.get("uom"))
         if status:
-            _property(material, "MaterialActualProperty", "status", status)
+            prop(material, "MaterialActualProperty", "status", status)
     return root
 
 
-def _maintenance(said: _Said) -> Element:
+def _maintenance(said: Said) -> Element:
     root, segment = _performance(said, "Maintenance")
     _rest(segment, said, "work_order", "operation", "start", "end", "work_unit", "site")
     asset = xml.add(segment, "PhysicalAssetActual")
@@ -168,31 +151,13 @@ def _maintenance(said: _Said) -> Element:
     return root
 
 
-def _quality(said: _Said) -> Element:
-    root, data = xml.message(f"{said.verb}TestResult", said.bod_id, clock.now(), said.verb)
-    result = xml.add(data, "TestResult")
-    xml.add(result, "ID", said.ident)
-    if said.command.text:
-        xml.add(result, "Description", said.command.text)
-    xml.add(result, "EvaluationDate", said.command.occurred_at.isoformat())
-    _scope(result, said)
-    xml.add(result, "TestableObjectID", said.get("lot") or said.get("item") or said.get("work_order"))
-    xml.add(result, "EvaluatedCriterionResult", said.get("disposition") or "Failed")
-    for name, value in said.payload.items():
-        if name not in ("site", "disposition") and value not in (None, ""):
-            measured = xml.add(result, "PropertyMeasurement")
-            xml.add(measured, "ID", name)
-            _value(measured, value)
-    return root
-
-
-def _event(said: _Said) -> Element:
+def _event(said: Said) -> Element:
     root, data = xml.message("NotifyOperationsEvent", said.bod_id, clock.now(), "Sync")
     event = xml.add(data, "OperationsEvent")
     xml.add(event, "ID", said.ident)
     if said.command.text:
         xml.add(event, "Description", said.command.text)
-    _scope(event, said)
+    scope(event, said)
     xml.add(event, "EffectiveTimeStamp", said.command.occurred_at.isoformat())
     xml.add(event, "RecordTimeStamp", clock.now().isoformat())
     xml.add(event, "OperationsEventType", "Event")
@@ -203,41 +168,34 @@ def _event(said: _Said) -> Element:
     record = xml.add(event, "OperationsEventRecord")
     xml.add(record, "ID", said.ident)
     xml.add(record, "Action", "Deleted" if said.kind == "change.cancel" else "Changed")
-    for name, value in said.payload.items():
-        if name != "site" and value not in (None, ""):
+    for name, held in said.payload.items():
+        if name != "site" and held not in (None, ""):
             entry = xml.add(record, "OperationsRecordEntry")
             xml.add(entry, "ID", name)
-            xml.add(entry, "Description", value)
+            xml.add(entry, "Description", held)
             xml.add(entry, "ExternalReferenceID", target)
     xml.add(record, "OperationsRecordSpecificationID", said.kind)
     return root
 
 
-_WRITERS: dict[str, Callable[[_Said], Element]] = {
+_WRITERS: dict[str, Callable[[Said], Element]] = {
     "confirmation": _confirmation,
-    "quality_event": _quality,
+    **dict.fromkeys(RESULTS, results.write),
     "maintenance_notification": _maintenance,
     **dict.fromkeys(EVENTS, _event),
 }
 
 
-def _scope(parent: Element, said: _Said) -> None:
-    if said.get("site"):
-        scope = xml.add(parent, "HierarchyScope")
-        xml.add(scope, "EquipmentID", said.get("site"))
-        xml.add(scope, "EquipmentLevel", "Site")
-
-
-def _rest(segment: Element, said: _Said, *placed: str) -> None:
+def _rest(segment: Element, said: Said, *placed: str) -> None:
     """What has no element of its own, and what kind it is, as named data of the segment."""
-    left = {"kind": said.kind} | {name: value for name, value in said.payload.items() if name not in placed}
+    left = {"kind": said.kind} | {name: held for name, held in said.payload.items() if name not in placed}
     if said.verb == "Cancel":
         left["cancel_reason"] = str(said.command.payload.get("reason_code") or "")
-    for name, value in left.items():
-        if value not in (None, ""):
+    for name, held in left.items():
+        if held not in (None, ""):
             data = xml.add(segment, "SegmentData")
             xml.add(data, "ID", name)
-            _value(data, value)
+            value(data, held)
 
 
 def _use(material: Element, use: str) -> None:
@@ -245,33 +203,3 @@ def _use(material: Element, use: str) -> None:
         xml.add(material, "MaterialUse", use)
     else:
         xml.add(material, "MaterialUse", "Other", OtherValue=use)
-
-
-def _quantity(parent: Element, value: str, unit: str) -> None:
-    quantity = xml.add(parent, "Quantity")
-    xml.add(quantity, "QuantityString", value)
-    xml.add(quantity, "DataType", "decimal")
-    if unit:
-        xml.add(quantity, "UnitOfMeasure", unit)
-
-
-def _property(parent: Element, name: str, ident: str, value: object) -> None:
-    found = xml.add(parent, name)
-    xml.add(found, "ID", ident)
-    _value(found, value)
-
-
-def _value(parent: Element, value: object) -> None:
-    words = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    held = xml.add(parent, "Value")
-    xml.add(held, "ValueString", words)
-    xml.add(held, "DataType", "boolean" if isinstance(value, bool) else "string")
-
-
-def moment(words: str) -> datetime | None:
-    """An XML dateTime with an offset; None for anything else."""
-    try:
-        found = datetime.fromisoformat(words)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

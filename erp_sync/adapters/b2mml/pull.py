@@ -1,7 +1,7 @@
 """Master data and orders out of B2MML files: material definitions, equipment, operations schedules.
 
-Owns which elements make one mirrored record. A message may be a Show, a Sync or the bare information. Must not know:
-the mirror's tables, folders.
+Owns which elements make one mirrored record. A message may be a Show, a Sync or the bare information; a Sync whose
+action code is Delete takes its rows away. Must not know: the mirror's tables, folders.
 """
 
 from __future__ import annotations
@@ -31,15 +31,21 @@ def records(entity: str, name: str, content: bytes, at: datetime) -> Iterator[Re
         yield error.message
         return
     found = False
+    deleted = _deletes(root)
     for ident, data in read(root):
         found = True
         if ident:
             kept = {name: value for name, value in data.items() if value not in ("", None, [])}
-            yield Record(entity, ident, ident, kept, at)
+            yield Record(entity, ident, ident, kept, at, deleted)
         else:
             yield "an element without an ID"
     if not found:
         yield f"a {xml.name_of(root)} that holds no {entity}"
+
+
+def _deletes(root: Element) -> bool:
+    criteria = xml.every(root, "DataArea/Sync/ActionCriteria/ActionExpression")
+    return any((one.get("actionCode") or "").lower() == "delete" for one in criteria)
 
 
 def _all(root: Element, name: str) -> Iterator[Element]:

@@ -6,10 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from erp_sync.adapters import port
+from erp_sync.adapters.filedrop import exchange, rules
 from erp_sync.adapters.filedrop.adapter import FileDropAdapter
+from erp_sync.adapters.filedrop.codes import MAPPING_KINDS
+
+PROFILE = port.Profile(
+    label="File drop (CSV or JSON)",
+    proof="documented",
+    options=(
+        *exchange.OPTIONS,
+        port.Option("format", "Format", default="csv", choices=("csv", "json")),
+        port.Option("delimiter", "Delimiter of CSV", default=",", help="One character."),
+        *rules.OPTIONS,
+    ),
+    mapping_kinds=MAPPING_KINDS,
+    codes={**rules.CODES, **exchange.CODES},
+    address_help="Left empty: the folders are options.",
+)
 
 
-@port.register("filedrop")
+@port.register("filedrop", PROFILE)
 def build(settings: Mapping[str, Any]) -> port.ErpAdapter:
     """A connector for one pair of folders; `settings` as in `FileDropAdapter`. Touches no disk until first used."""
     return FileDropAdapter(settings)

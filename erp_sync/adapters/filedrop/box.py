@@ -44,7 +44,7 @@ class OutBox:
 
     def state(self, key: str, turn: int) -> HandOver:
         """How far a hand-over got. Raises ErpUnavailable when the folder can't be read."""
-        name = self._name(key, turn)
+        name = self.name(key, turn)
         with disk.trouble("filedrop.folder", sent=True):
             self._must_be_there()
             if not self._marker(name).exists():
@@ -90,7 +90,8 @@ class OutBox:
             disk.sync_folder(self.folder)
         return HandOver(before.name, begun=True, done=True, lying=True)
 
-    def _name(self, key: str, turn: int) -> str:
+    def name(self, key: str, turn: int) -> str:
+        """What the file of a key and try is called. Raises ErpRejected for a key that can't be a name."""
         if not plain_key(key):
             raise ErpRejected("erp.payload", f"{key!r} can't be the name of a file")
         return f"{key}{'' if turn == 1 else f'-{turn}'}{self._suffix}"

@@ -102,6 +102,22 @@ def move_beside(path: Path, folder: Path) -> Path | None:
         target = folder / f"{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}"
     try:
         path.rename(target)
+        # The time it was moved, which tells when it has been kept long enough.
+        os.utime(target)
     except FileNotFoundError:
         return None
     return target
+
+
+def delete_older(folder: Path, days: float) -> int:
+    """Delete the files of a folder last touched more than `days` ago; how many. No folder is none. Raises OSError."""
+    limit = time.time() - days * 86_400
+    count = 0
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            if path.is_file() and not path.is_symlink() and path.stat().st_mtime < limit:
+                path.unlink()
+                count += 1
+        except FileNotFoundError:  # taken away by somebody meanwhile
+            continue
+    return count

@@ -12,11 +12,44 @@ from typing import Any
 
 from erp_sync.adapters import port
 from erp_sync.adapters.filedrop.box import OutBox
+from erp_sync.adapters.filedrop.codes import Codes
 from erp_sync.adapters.filedrop.inbox import InBox, Reader
+from erp_sync.adapters.filedrop.rules import numeric
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 Writer = Callable[[port.PostingCommand, int], bytes]
 MOST_BYTES = 5_000_000
+KEEP_DAYS, KEEP_ASIDE_DAYS = 90.0, 365.0
+#: Settings of the connection form that name and tend the folders.
+OPTIONS: tuple[port.Option, ...] = (
+    port.Option("out", "Folder for postings", help="An absolute path of a folder that is there."),
+    port.Option("in", "Folder for acknowledgements", help="An absolute path of a folder that is there."),
+    port.Option("pull", "Folder for master data", help="An absolute path; left empty, nothing is read."),
+    port.Option(
+        "quiet_seconds", "Quiet time", "number", 2, help="Seconds a file was left alone before it is read."
+    ),
+    port.Option(
+        "most_bytes",
+        "Largest acknowledgement",
+        "number",
+        MOST_BYTES,
+        help="In bytes; a larger one is set aside.",
+    ),
+    port.Option("keep_days", "Keep what was read", "number", 90, help="Days; then it is deleted."),
+    port.Option(
+        "keep_aside_days", "Keep what was set aside", "number", 365, help="Days; then it is deleted."
+    ),
+)
+#: Error codes of theirs, for the error workbench.
+CODES: Mapping[str, str] = {
+    "filedrop.waiting": "The file was handed over; nothing to do until the ERP acknowledges it.",
+    "filedrop.unreadable.waiting": "An answer came that can't be used. Mend the file in .aside and put it into in.",
+    "filedrop.half_done": "The file is prepared and goes with the next try; nothing to do.",
+    "filedrop.not_configured": "The connection names no folder. Give absolute paths as out and in.",
+    "filedrop.folder": "A folder is not there or can't be read. Mount the share again, or give the right.",
+    "filedrop.write": "A file could not be written. Look for a full disk or a missing right.",
+    "filedrop.foreign_file": "A file of this name lies in out and is not ours. Take it away, then send again.",
+}
 
 
 class Exchange:
@@ -43,11 +76,13 @@ class Exchange:
             read,
             self.outbox.last_turn,
             answers,
-            quiet_seconds=float(settings.get("quiet_seconds", 2)),
-            most_bytes=int(settings.get("most_bytes", MOST_BYTES)),
+            quiet_seconds=numeric(settings, "quiet_seconds", 2),
+            most_bytes=int(numeric(settings, "most_bytes", MOST_BYTES)),
+            keep_days=numeric(settings, "keep_days", KEEP_DAYS),
+            keep_aside_days=numeric(settings, "keep_aside_days", KEEP_ASIDE_DAYS),
         )
 
-    def send(self, command: port.PostingCommand) -> port.Outcome:
+    def send(self, command: port.PostingCommand, codes: Codes) -> port.Outcome:
         """Hand the posting's file over unless it was; then wait. A refused one goes again under its next try."""
         try:
             self._must_be_named()
@@ -56,7 +91,7 @@ class Exchange:
             answer = self.inbox.answer(command.business_key, turn)
             if answer is not None:
                 return answered(answer)
-            content = self._write(command, turn)
+            content = self._write(codes.theirs(command), turn)
             handed = self.outbox.hand_over(command.business_key, turn, content)
         except ErpRejected as error:
             return port.Outcome("rejected", error_code=error.code, message=error.message)
@@ -64,6 +99,13 @@ class Exchange:
             status: port.OutcomeStatus = "unknown" if error.sent else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
         return self._waiting(command.business_key, handed.name, lying=handed.lying)
+
+    def preview(self, said: port.PostingCommand) -> tuple[port.Step, ...]:
+        """The file of a command that is already in the ERP's codes, as its first try. Looks at no folder."""
+        name = self.outbox.name(said.business_key, 1)
+        note = "Acknowledged by a file in the in folder. After a refusal it goes again as the next try."
+        content = self._write(said, 1).decode()
+        return (port.Step("FILE", str(self.outbox.folder / name), content, note),)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
         """As the port says; waiting for an acknowledgement is `unknown` and not half done: only a look helps."""

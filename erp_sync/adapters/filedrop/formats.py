@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from erp_sync.adapters.filedrop.codes import OURS
 from erp_sync.adapters.filedrop.inbox import Entry, Unreadable
 from erp_sync.adapters.port import Acknowledgement, PostingCommand
 from erp_sync.canonical import KINDS
@@ -47,7 +48,7 @@ def to_json(command: PostingCommand, turn: int) -> bytes:
 
 def to_csv(command: PostingCommand, turn: int, delimiter: str = ",") -> bytes:
     """A header and one row: the envelope, then every field of the kind in its fixed order."""
-    fields = [spec.name for spec in dataclasses.fields(KINDS[command.kind])]
+    fields = [spec.name for spec in dataclasses.fields(KINDS[command.kind]) if spec.name != OURS]
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, delimiter=delimiter, lineterminator="\r\n")
     writer.writerow([*ENVELOPE, *fields])

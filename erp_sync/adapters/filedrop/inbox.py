@@ -1,8 +1,9 @@
 """The in folder: acknowledgement files, sorted by key and kept; what can't be read is kept aside with its reason.
 
 Owns the way of an acknowledgement file: each good row is written under its key, then the file is moved to `.done`; a
-file with any bad row goes to `.aside` with a note that names the rows. Nothing is deleted. The first answer to a try
-stands; a later one that says otherwise is kept aside. Must not know: formats (a reader is given), the outbox.
+file with any bad row goes to `.aside` with a note that names the rows. Files of both are deleted after their days, the
+answers themselves never. The first answer to a try stands; a later one that says otherwise is kept aside. Must not
+know: formats (a reader is given), the outbox.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class InBox:
         *,
         quiet_seconds: float,
         most_bytes: int,
+        keep_days: float,
+        keep_aside_days: float,
     ) -> None:
         self.folder = folder
         self._read = read
@@ -56,6 +59,7 @@ class InBox:
         self._suffixes = suffixes
         self._quiet = quiet_seconds
         self._most = most_bytes
+        self._days = {DONE: keep_days, ASIDE: keep_aside_days}
 
     def sort(self) -> set[str]:
         """Sort what has arrived; keys something new is known of. Safe to run twice at once. Raises ErpUnavailable."""
@@ -94,6 +98,11 @@ class InBox:
                     if not key or row["key"] == key
                 ]
         return found
+
+    def prune(self) -> int:
+        """Delete what was kept longer than its days; how many files. Raises ErpUnavailable."""
+        with disk.trouble("filedrop.folder", sent=True):
+            return sum(disk.delete_older(self.folder / name, days) for name, days in self._days.items())
 
     def _sort_file(self, path: Path) -> set[str]:
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from erp_sync.adapters.filedrop import disk
+from erp_sync.adapters.filedrop.rules import numeric
 from erp_sync.adapters.port import PULL_ENTITIES, Page, Record
 from erp_sync.errors import ErpRejected
 
@@ -32,6 +33,8 @@ CODES: dict[str, tuple[str, ...]] = {
 }
 JOINED = {"sales_lines": "/", "purchase_lines": "/", "stock": "|"}
 OPTIONAL = frozenset({"lot"})
+#: Columns that speak of the row itself: the ERP's own id, which survives a rename, and whether it is gone.
+OWN = frozenset({"code", "external_id", "deleted"})
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 Parse = Callable[[str, str, bytes, datetime], Iterator[Record | str]]
 
@@ -53,8 +56,8 @@ class Folder:
             Path(named) if named else None,
             lambda entity, name, content, at: csv_records(entity, content, at, delimiter),
             ".csv",
-            float(settings.get("quiet_seconds", 2)),
-            int(settings.get("most_pull_bytes", 100_000_000)),
+            numeric(settings, "quiet_seconds", 2),
+            int(numeric(settings, "most_pull_bytes", 100_000_000)),
         )
 
 
@@ -130,11 +133,13 @@ def csv_records(entity: str, content: bytes, at: datetime, delimiter: str) -> It
             if last is not None:
                 yield last
             data: dict[str, Any] = {
-                n: _value(n, c) for n, c in row.items() if n != "code" and not n.startswith("op_")
+                n: _value(n, c) for n, c in row.items() if n not in OWN and not n.startswith("op_")
             }
             if operation:
                 data["operations"] = [operation]
-            last = Record(entity, code, code, {n: v for n, v in data.items() if v != ""}, at)
+            ident = row.get("external_id") or code
+            deleted = FLAGS.get(row.get("deleted", "").lower(), False)
+            last = Record(entity, code, ident, {n: v for n, v in data.items() if v != ""}, at, deleted)
         if last is not None:
             yield last
     except csv.Error as error:

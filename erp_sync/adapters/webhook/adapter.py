@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from erp_sync import canonical
 from erp_sync.adapters import port
+from erp_sync.adapters.filedrop import rules
 from erp_sync.adapters.filedrop.exchange import answered
 from erp_sync.adapters.filedrop.formats import read_acknowledgements, read_row
 from erp_sync.adapters.filedrop.inbox import Unreadable
@@ -27,60 +27,45 @@ PENDING = frozenset({"pending", "accepted", "received", "queued", "processing"})
 NO_NEWS = "The ERP has it; its acknowledgement has not come"
 
 
-class WebhookAdapter:
+class WebhookAdapter(rules.Rules):
     """Postings to one address.
 
     `settings`: url; password, the secret `whsec_<base64>` (several parted by blanks while it is changed); `status_url`
     with `{key}` in it, on the same host, asked when it is not clear what became of a posting; `idempotent` (false),
     for an ERP without one that promises to take a key once however often it comes; `settle_seconds` (90);
-    `connect_timeout`, `read_timeout` in seconds (5, 30); `not_taken` (kinds with the reason).
+    `connect_timeout`, `read_timeout` in seconds (5, 30); the rest as in `rules` and `codes`.
     """
 
     kind = "webhook"
-    reconciles = False
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(settings, LACKING)
         self._caller = Caller(settings, "webhook")
         self._secret = str(settings.get("password") or "")
         self._status_url = str(settings.get("status_url") or "")
         self._idempotent = settings.get("idempotent") is True
-        self.settle_after = timedelta(seconds=float(settings.get("settle_seconds", 90)))
-        refused = settings.get("not_taken")
-        self._lacking = LACKING | (refused if isinstance(refused, dict) else {})
-
-    def capabilities(self) -> dict[str, port.Capability]:
-        taken = {kind: port.Capability(True) for kind in canonical.KINDS}
-        return taken | {kind: port.Capability(False, str(reason)) for kind, reason in self._lacking.items()}
-
-    def capability(self, command: port.PostingCommand) -> port.Capability:
-        if command.kind == "cost" and command.payload.get("basis") == "statistical":
-            return port.Capability(False, "a statistical cost never leaves the product")
-        return self.capabilities().get(command.kind, port.Capability(False, f"unknown kind {command.kind}"))
+        self.settle_after = timedelta(seconds=rules.numeric(settings, "settle_seconds", 90))
 
     def send(self, command: port.PostingCommand) -> port.Outcome:
-        able = self.capability(command)
-        if not able.supported:
-            return port.Outcome("local", message=able.reason)
-        problems = [
-            problem for problem in canonical.validate(command.kind, command.payload) if not problem.warn
-        ]
-        if problems:
-            words = str(canonical.InvalidPayload(command.kind, problems))
-            return port.Outcome("rejected", error_code="erp.payload", message=words)
-        body = message(command)
+        no = self._no(command)
+        if no is not None:
+            return no
         try:
+            body = message(self._codes.theirs(command))
             headers = signing.headers_for(self._secret, command.business_key, body)
             headers |= {"content-type": "application/json", "idempotency-key": command.business_key}
             answer = self._caller.call("POST", self._caller.url, headers, body.encode())
+        except ErpRejected as error:
+            return port.refusal(error)
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if error.sent else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
         return refusal(answer.status, "webhook") or self._said(command, answer)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
-        able = self.capability(command)
-        if not able.supported:
-            return port.Outcome("local", message=able.reason)
+        no = self._not_taken(command)
+        if no is not None:
+            return no
         if not self._status_url:
             if self._idempotent:
                 words = "No status address: it is said again under the same key"
@@ -94,6 +79,13 @@ class WebhookAdapter:
         if answer.status != 200:
             raise ErpUnavailable(f"HTTP {answer.status} at the status address", code="webhook.status")
         return self._said(command, answer)
+
+    def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
+        shown = self._shown(command)
+        if shown:
+            return shown
+        body = json.loads(message(self._codes.theirs(command)))
+        return (port.Step("POST", self._caller.url, body, "Signed when it is sent; the key is its id."),)
 
     def read_call(self, headers: Mapping[str, str], body: bytes) -> tuple[port.Acknowledgement, ...]:
         signing.check(self._secret, headers, body)
@@ -115,10 +107,7 @@ class WebhookAdapter:
             return port.Health(False, detail=error.message)
         ok = answer.status < 500 and (not self._status_url or answer.status in (200, 404))
         taken = int((time.perf_counter() - started) * 1000)
-        return port.Health(ok, detail=f"HTTP {answer.status}", latency_ms=taken)
-
-    def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
-        return iter(())
+        return port.Health(ok, detail=f"HTTP {answer.status}", latency_ms=taken, clock=answer.at)
 
     def close(self) -> None:
         self._caller.close()
