@@ -10,6 +10,7 @@ from core.doctor import Finding, Level, check
 from erp_sync import access, lifecycle
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark
 from erp_sync.selectors import connection_states, sites_without_erp
+from erp_sync.services.keeping import set_aside
 from erp_sync.services.connecting import address_of
 
 DEAD_AFTER = timedelta(hours=4)
@@ -133,6 +134,13 @@ def reading() -> Iterator[Finding]:
             f"{mark.connection.name}: {len(mark.missing)} rows of {mark.entity} speak of what is not here, "
             f"first {mark.missing[0]}",
             "Enter or read what they name; the rows are then read again by themselves.", len(mark.missing),
+        )  # fmt: skip
+    for connection, lying in set_aside():
+        yield Finding(
+            "XL-W023", Level.WARNING,
+            f"{connection.name}: {len(lying)} answers lie aside unused, the first: {lying[0]}",
+            "Mend what the note beside each file names and put it into the in folder again, or take it away.",
+            len(lying),
         )  # fmt: skip
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False):
         run = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False).first()

@@ -33,6 +33,11 @@ def sweep_alarms() -> None:
 
 
 @shared_task
+def prune_kept() -> None:
+    beat("erp.kept", deleted=services.prune_kept())
+
+
+@shared_task
 def reconcile() -> None:
     runs = services.reconcile_all()
     beat("erp.reconciliation", runs=len(runs))

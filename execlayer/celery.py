@@ -78,6 +78,7 @@ SWEEPS: dict[str, Job] = {
     "watchdog": Job("exceptions_app.tasks.watch_records", URGENT, 60),
     "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "outbox_alarms": Job("erp_sync.tasks.sweep_alarms", WORK, 30),
+    "erp_kept": Job("erp_sync.tasks.prune_kept", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),
     "handover": Job("decisions_app.tasks.prepare_sheets", WORK, 60),
     "handover_late": Job("notify_app.tasks.tell_late_sheets", WORK, 60),

@@ -10,6 +10,7 @@ from erp_sync.services.by_hand import find_keyed, note_keyed
 from erp_sync.services.checking import check_payload
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
+from erp_sync.services.keeping import prune_kept, set_aside
 from erp_sync.services.operating import (
     approve,
     cancel,
@@ -46,6 +47,7 @@ __all__ = [
     "note_number",
     "posting_key",
     "pull_due",
+    "prune_kept",
     "pull_master_data",
     "queue_posting",
     "receive_call",
@@ -54,6 +56,7 @@ __all__ = [
     "retry",
     "rotate_secrets",
     "send_due",
+    "set_aside",
     "settled_unhandled",
     "store_secret",
     "sweep_alarms",
