@@ -1,20 +1,23 @@
 """Celery's entry points; the work itself lies in tables."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_process_shutdown
 
 from core.services import beat
-from core.wake import wake
 from erp_sync import services
-
-BATCH = 20
 
 
 @shared_task
 def send_due() -> None:
-    worked = services.send_due(limit=BATCH)
-    beat("erp.sender", worked=worked)
-    if worked == BATCH:
-        wake("postings")
+    # Comes back at once; the process's own threads go on, so no sender is ended with a task's time limit.
+    beat("erp.sender", worked=services.call_lanes())
+
+
+@worker_process_shutdown.connect
+def _close_lanes(**_: Any) -> None:
+    services.close_lanes()
 
 
 @shared_task

@@ -6,7 +6,7 @@ keeps it; nothing is ever settled twice. Must not know: signatures, files, forma
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -42,13 +42,17 @@ class Taken:
     replayed: bool
 
 
-def fetch_acknowledgements() -> int:
+def fetch_acknowledgements(only: Collection[int] | None = None) -> int:
     """Sort in what ERPs left for us and make those postings due now; returns how many. Outside any transaction.
 
+    `only`: these connections (their ids) instead of all.
     A connection whose place can't be read is left to its sender, which counts it as a failure.
     """
     woken = 0
-    for connection in ErpConnection.objects.filter(pk__in=willing_connections(), is_ledger=False):
+    asked = willing_connections()
+    if only is not None:
+        asked = [pk for pk in asked if pk in only]
+    for connection in ErpConnection.objects.filter(pk__in=asked, is_ledger=False):
         try:
             adapter = adapter_for(connection)
             keys = adapter.arrivals() if isinstance(adapter, Fetching) else set()

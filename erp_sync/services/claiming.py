@@ -1,14 +1,14 @@
 """Taking hold of one posting: the first short transaction of every try, committed before anything is sent.
 
-Owns who may go: due, not behind an unsettled posting of its chain, its connection willing. A posting is taken for a
-lease; when the lease ends without an answer its sender is given up on and the posting becomes unclear, never queued.
+Owns who may go: due, not behind an unsettled posting of its chain, its connection willing and not beyond its limits of
+how many at once and how many a minute. A posting is taken for a lease, which its sender renews; when the lease ends
+without an answer the sender is given up on and the posting becomes unclear, never queued.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
@@ -23,10 +23,9 @@ from erp_sync.services.moves import lock, move
 from erp_sync.services.outcomes import finish_attempt
 
 Status = lifecycle.Status
-#: Longer than a worker is allowed to live on one task, so that a lease never ends under a live sender.
+#: A sender that has not renewed its claim for so long is given up on.
 LEASE = timedelta(seconds=settings.POSTING_LEASE_SECONDS)
 LEASE_BATCH = 100
-CHAIN_TRIES = 12
 _SETTLED = sorted(status.value for status in lifecycle.SETTLED)
 _IN_FLIGHT = sorted(status.value for status in lifecycle.IN_FLIGHT)
 
@@ -52,25 +51,52 @@ def willing_connections() -> list[int]:
     return [row.pk for row in rows if address_of(row).ready]
 
 
-@transaction.atomic
 def claim_next(connections: list[int]) -> Claim | None:
-    """Take the posting due longest, or None. Locks its row only; skips rows others hold, and never waits.
-
-    One writer per chain: of two workers only the holder of the chain's advisory lock looks again, in a fresh statement,
-    whether the posting really is the chain's next.
-    """
-    passed: list[int] = []
-    for _ in range(CHAIN_TRIES):
-        found = claim(_due(connections).exclude(pk__in=passed).order_by("due_at", "pk"), 1)
-        if not found:
-            return None
-        posting = found[0]
-        if posting.status == Status.UNKNOWN or not posting.chain:
-            return _take(posting)
-        if _lock_chain(posting) and not Posting.objects.filter(pk=posting.pk).filter(_blocked()).exists():
-            return _take(posting)
-        passed.append(posting.pk)
+    """The next posting of the first of `connections` that has one to take, or None. Never waits for a posting."""
+    for connection_id in connections:
+        found = claim_from(connection_id)
+        if isinstance(found, Claim):
+            return found
     return None
+
+
+@transaction.atomic
+def claim_from(connection_id: int) -> Claim | datetime | None:
+    """Take a connection's next posting: oldest promise first, then due longest. None: there is none that may go now.
+
+    A moment: its rate, or a pause the ERP asked for, allows the next one then. Locks the connection's row until the
+    claim is committed, so of all senders of a connection one chooses at a time: its limits hold across processes, and
+    of a chain one posting is in flight. Of postings it locks its own only, and skips those others hold.
+    """
+    row = (
+        ErpConnection.objects.select_for_update(no_key=True)
+        .filter(pk=connection_id, enabled=True, open_until__isnull=True)
+        .first()
+    )
+    if row is None:
+        return None
+    now = clock.now()
+    if not row.is_ledger:
+        if row.free_at is not None and row.free_at > now:
+            return row.free_at
+        if _in_hand(row, now) >= (1 if row.on_trial else max(row.parallel, 1)):
+            return None
+    found = claim(_due(row, now), 1)
+    if not found:
+        return None
+    posting = found[0]
+    posting.connection = row
+    if row.per_minute and not row.is_ledger:
+        # Generic cell rate with no burst: whatever was not used is not saved up.
+        row.free_at = now + timedelta(minutes=1) / row.per_minute
+        row.save(update_fields=["free_at"])
+    return _take(posting)
+
+
+def renew(posting_id: int, token: str) -> bool:
+    """Hold a claim for another lease; False when it is no longer ours. One statement, no transaction around it."""
+    rows = Posting.objects.filter(pk=posting_id, claim_token=token, status__in=_IN_FLIGHT)
+    return rows.update(due_at=clock.now() + LEASE) == 1
 
 
 @transaction.atomic
@@ -113,12 +139,20 @@ def expire_leases() -> int:
     return len(late)
 
 
-def _due(connections: list[int]) -> PostingQuerySet:
-    return Posting.objects.select_related("connection").filter(
+def _in_hand(connection: ErpConnection, now: datetime) -> int:
+    """How many postings somebody is sending or looking up at this moment, whatever process he is in."""
+    held = Posting.objects.filter(connection=connection, status__in=_IN_FLIGHT, due_at__gt=now)
+    return held.exclude(claim_token="").count()
+
+
+def _due(connection: ErpConnection, now: datetime) -> PostingQuerySet:
+    """In the order of the index `posting_drain`, which also serves it."""
+    return Posting.objects.filter(
         Q(status=Status.UNKNOWN) | Q(status=Status.QUEUED) & ~_blocked(),
-        due_at__lte=clock.now(),
-        connection_id__in=connections,
-    )
+        status__in=[Status.QUEUED.value, Status.UNKNOWN.value],
+        connection=connection,
+        due_at__lte=now,
+    ).order_by("promise_at", "due_at", "pk")
 
 
 def _blocked() -> Q:
@@ -128,15 +162,6 @@ def _blocked() -> Q:
     ).exclude(pk=OuterRef("pk"))
     ahead = siblings.filter(pk__lt=OuterRef("pk")).exclude(status__in=_SETTLED)
     return ~Q(chain="") & (Q(Exists(ahead)) | Q(Exists(siblings.filter(status__in=_IN_FLIGHT))))
-
-
-def _lock_chain(posting: Posting) -> bool:
-    """Whether this transaction is the one that may decide for the chain. Never waits; ends with the transaction."""
-    name = f"erp_sync.chain:{posting.connection_id}:{posting.chain}"
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _take(posting: Posting) -> Claim:

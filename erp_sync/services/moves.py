@@ -21,7 +21,8 @@ def lock(posting_id: int, *, version: int | None = None) -> Posting:
 
     Raises NotFound `erp.no_posting`; StaleVersion `erp.stale` when `version` is given and no longer the row's.
     """
-    posting = Posting.objects.select_for_update(of=("self",), no_key=True).filter(pk=posting_id).first()
+    rows = Posting.objects.select_related("connection").select_for_update(of=("self",), no_key=True)
+    posting = rows.filter(pk=posting_id).first()
     if posting is None:
         raise NotFound("erp.no_posting", "There is no such posting.")
     if version is not None and version != posting.version:

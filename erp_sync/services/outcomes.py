@@ -4,6 +4,7 @@ Owns the reading of outcomes into statuses and due times, and the finishing of a
 its claim was taken over changes nothing: whoever holds the claim finds out for himself.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,12 +16,17 @@ from erp_sync import lifecycle
 from erp_sync.adapters.port import Outcome
 from erp_sync.models import AttemptOutcome, Posting, PostingAttempt
 from erp_sync.services.moves import lock, move
+from erp_sync.services.skew import corrected
 from erp_sync.services.withdrawing import complete_withdrawal
 
 Status = lifecycle.Status
 #: First look after an unclear answer; further ones wait longer each time.
 FIRST_LOOK_SECONDS = 2.0
 RETRY_CEILING_SECONDS = 300.0
+#: Pauses are up to a quarter shorter than that, each posting's by its own share: what failed together comes apart.
+SPREAD = 0.25
+#: What an ERP asks for with `Retry-After` is believed up to this.
+LONGEST_ASKED_SECONDS = 3600.0
 #: Codes end in these where the ERP was there and working, only not for this row at this moment; `.waiting`: it has
 #: the posting and will say by itself what became of it, so it is looked up and never sent again.
 BUSY_SUFFIXES = (".stale", ".busy", ".waiting")
@@ -28,7 +34,23 @@ BUSY_SUFFIXES = (".stale", ".busy", ".waiting")
 
 def is_outage(outcome: Outcome) -> bool:
     """Whether an outcome speaks of the connection rather than of the posting."""
-    return outcome.status in ("retry", "unknown") and not outcome.error_code.endswith(BUSY_SUFFIXES)
+    return outcome.status in ("retry", "unknown") and not speaks(outcome)
+
+
+def speaks(outcome: Outcome) -> bool:
+    """Whether an outcome shows that the ERP is there and working, whatever it said of the posting."""
+    if outcome.status in ("confirmed", "rejected"):
+        return True
+    throttled = outcome.status == "retry" and asked_pause(outcome) > 0
+    return throttled or outcome.error_code.endswith(BUSY_SUFFIXES)
+
+
+def asked_pause(outcome: Outcome) -> float:
+    """Seconds the ERP asked to be left alone (`raw["retry_after"]`); 0 where it asked for none."""
+    asked = outcome.raw.get("retry_after")
+    if isinstance(asked, bool) or not isinstance(asked, int | float):
+        return 0.0
+    return min(max(float(asked), 0.0), LONGEST_ASKED_SECONDS)
 
 
 @transaction.atomic
@@ -118,7 +140,7 @@ def _apply(posting: Posting, outcome: Outcome) -> Posting:
         fields["erp_number"] = outcome.erp_number[:80]
     if outcome.status == "confirmed":
         fields |= {
-            "erp_confirmed_at": outcome.confirmed_at or now,
+            "erp_confirmed_at": corrected(posting, outcome.confirmed_at, now),
             "failures": 0,
             "error_code": "",
             "error_message": "",
@@ -134,7 +156,7 @@ def _apply(posting: Posting, outcome: Outcome) -> Posting:
             return move(posting, Status.HELD, held_reason=held.value, failures=0, **fields)
         return move(posting, Status.REJECTED, failures=0, **fields)
     if outcome.status == "retry":
-        pause = backoff_seconds(posting.failures + 1, ceiling=RETRY_CEILING_SECONDS)
+        pause = max(_spread(posting, posting.failures + 1), asked_pause(outcome))
         fields |= {"failures": posting.failures + 1, "due_at": now + timedelta(seconds=pause)}
         return move(posting, Status.QUEUED, **fields)
     return move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now), unknown_since=now)
@@ -142,7 +164,7 @@ def _apply(posting: Posting, outcome: Outcome) -> Posting:
 
 def _unclear(posting: Posting, outcome: Outcome, now: datetime) -> dict[str, Any]:
     failures = posting.failures + 1
-    pause = backoff_seconds(failures, first=FIRST_LOOK_SECONDS, ceiling=RETRY_CEILING_SECONDS)
+    pause = max(_spread(posting, failures), asked_pause(outcome))
     return {
         "failures": failures,
         "due_at": now + timedelta(seconds=pause),
@@ -150,6 +172,14 @@ def _unclear(posting: Posting, outcome: Outcome, now: datetime) -> dict[str, Any
         "error_code": outcome.error_code[:60],
         "error_message": outcome.message,
     }
+
+
+def _spread(posting: Posting, failures: int) -> float:
+    """Seconds to wait after so many failures; the same for a posting each time, so that a rehearsal repeats itself."""
+    seed = f"{posting.business_key}:{failures}".encode()
+    share = int.from_bytes(hashlib.sha256(seed).digest()[:4]) / 2**32
+    pause = backoff_seconds(failures, first=FIRST_LOOK_SECONDS, ceiling=RETRY_CEILING_SECONDS)
+    return pause * (1 - SPREAD * share)
 
 
 def _held_reason(error_code: str) -> lifecycle.HeldReason | None:

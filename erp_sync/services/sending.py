@@ -1,4 +1,4 @@
-"""The sender: claim (transaction), ask the ERP (none), record (transaction), for as long as there is due work.
+"""One sender: claim (transaction), ask the ERP (none), record (transaction), for as long as there is due work.
 
 Owns the order of those three steps and nothing of what an answer means. Any number of senders may run at once and any
 of them may die at any line: a posting takes effect at most once per business key.
@@ -18,42 +18,76 @@ from erp_sync.adapters.port import Outcome, OutcomeStatus
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import AttemptAction, ErpConnection
 from erp_sync.services.acknowledging import fetch_acknowledgements
-from erp_sync.services.circuit import note_failure, note_success, probe_due, sort_waiting
+from erp_sync.services.circuit import (
+    end_outages,
+    note_failure,
+    note_success,
+    pass_trial,
+    probe_due,
+    sort_waiting,
+    throttle,
+)
 from erp_sync.services.claiming import Claim, claim_again, claim_next, expire_leases, willing_connections
 from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import adapter_for
-from erp_sync.services.outcomes import is_outage, record_look_up, record_send
+from erp_sync.services.leases import kept
+from erp_sync.services.outcomes import asked_pause, is_outage, record_look_up, record_send, speaks
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FAULT = "erp.connector_fault"
-#: A sender takes nothing new after this long, so that it ends well before its worker would be ended.
+#: A run takes nothing new after this long.
 BUDGET_SECONDS = settings.POSTING_LEASE_SECONDS * 2 / 9
 
 
 def send_due(*, limit: int = 20, budget: float = BUDGET_SECONDS) -> int:
-    """Bring up to `limit` due postings forward, at most for `budget` seconds; returns how many were worked on.
+    """Bring up to `limit` due postings forward, one after another, at most for `budget` seconds; returns how many.
 
-    Also gives up on lost senders, probes silent connections and fetches acknowledgements. Must not run inside a
-    transaction: each step commits before the network is touched. Inside a moved clock only the ledger moves, each
-    posting at the moment it was due.
+    Also gives up on lost senders, probes silent connections and fetches acknowledgements. Connections take turns. Must
+    not run inside a transaction: each step commits before the network is touched. Inside a moved clock only the ledger
+    moves, each posting at the moment it was due. What the worker runs side by side is `lanes`.
     """
     if not clock.moved():
         probe_due()
         fetch_acknowledgements()
-    expire_leases()
-    sort_waiting()
+    tidy()
     started = time.monotonic()
     worked = 0
+    turns = willing_connections()
     while worked < limit and time.monotonic() - started < budget:
-        claim = claim_next(willing_connections())
+        claim = claim_next(turns)
         if claim is None:
             break
         with _moment_of(claim):
-            _work(claim)
+            bring_forward(claim)
         worked += 1
+        turns = _next_turns(claim)
     return worked
+
+
+def tidy() -> None:
+    """What is done once for all connections before anything is sent: short transactions, no network."""
+    expire_leases()
+    sort_waiting()
+    if not clock.moved():
+        end_outages()
+
+
+def bring_forward(claim: Claim) -> None:
+    """Take one claimed posting as far as one answer of the ERP takes it, and keep hold of it meanwhile.
+
+    Asks the ERP, so it must not run inside a transaction. What the answer says of the connection is noted too.
+    """
+    with kept(claim):
+        _work(claim)
+
+
+def _next_turns(last: Claim) -> list[int]:
+    """Whose turn it is after a claim: what is willing now, the connection just served last."""
+    willing = willing_connections()
+    served = last.posting.connection_id
+    return [pk for pk in willing if pk != served] + [pk for pk in willing if pk == served]
 
 
 def _moment_of(claim: Claim) -> AbstractContextManager[None]:
@@ -64,9 +98,9 @@ def _moment_of(claim: Claim) -> AbstractContextManager[None]:
 def _work(claim: Claim) -> None:
     if claim.action == AttemptAction.LOOK_UP:
         again = _look_up(claim)
-        if again is None:
-            return
-        claim = again
+        if again is not None:
+            bring_forward(again)
+        return
     connection = _connection(claim)
     outcome = _ask(claim, lambda: adapter_for(connection).send(command_of(claim.posting)))
     record_send(posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome)
@@ -93,7 +127,7 @@ def _look_up(claim: Claim) -> Claim | None:
     if isinstance(answer, Outcome):
         _judge(connection, answer)
     else:
-        note_success(connection)
+        _trust(connection)
     return claim_again(claim) if may_send else None
 
 
@@ -119,9 +153,20 @@ def _judge(connection: ErpConnection, outcome: Outcome) -> None:
     """What an outcome says of the connection: a fault of ours says nothing."""
     if outcome.error_code == FAULT:
         return
+    pause = asked_pause(outcome)
+    if pause:
+        throttle(connection, pause)
     if is_outage(outcome):
         note_failure(connection, outcome.message)
-    elif outcome.status in ("confirmed", "rejected"):
+    elif speaks(outcome):
+        _trust(connection)
+
+
+def _trust(connection: ErpConnection) -> None:
+    """An answer came: the row as the claim found it says whether that ends a trial."""
+    if connection.on_trial:
+        pass_trial(connection)
+    else:
         note_success(connection)
 
 
