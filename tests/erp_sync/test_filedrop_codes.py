@@ -63,11 +63,8 @@ def test_what_is_shown_before_is_the_file_that_is_written(folders: dict[str, Any
         assert Path(step.address).read_bytes() == step.body.encode()
     with pytest.raises(ErpRejected, match="must be above zero"):
         FileDropAdapter(folders).preview(command(payload=SCRAP | {"quantity": "0"}))
-    (stays,) = FileDropAdapter(folders).preview(command("customer_answer", {"customer": "C"}))
-    assert (stays.method, stays.note) == (
-        "",
-        "answers to customers go by mail or EDI, not through a file drop",
-    )
+    with pytest.raises(ErpRejected, match="answers to customers go by mail or EDI"):
+        FileDropAdapter(folders).preview(command("customer_answer", {"customer": "C"}))
 
 
 def test_what_was_read_or_set_aside_is_deleted_after_its_days(folders: dict[str, Any]) -> None:

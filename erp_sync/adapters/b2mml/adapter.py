@@ -66,7 +66,7 @@ class B2mmlDropAdapter(_B2mml):
         return self._not_taken(command) or self._exchange.look_up(command)
 
     def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        return self._shown(command) or self._exchange.preview(self._codes.theirs(command))
+        return self._exchange.preview(self._shown(command))
 
     def arrivals(self) -> set[str]:
         return self._exchange.inbox.sort()
@@ -129,10 +129,7 @@ class B2mmlHttpAdapter(_B2mml):
         return port.Outcome("unknown", error_code="b2mml.waiting", message=NO_NEWS)
 
     def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        shown = self._shown(command)
-        if shown:
-            return shown
-        body = messages.write(self._codes.theirs(command)).decode()
+        body = messages.write(self._shown(command)).decode()
         note = "CreationDateTime is the moment of sending." + (" Signed then too." if self._signs else "")
         return (port.Step("POST", self._caller.url, body, note),)
 

@@ -47,7 +47,7 @@ class FileDropAdapter(rules.Rules):
         return self._not_taken(command) or self._exchange.look_up(command)
 
     def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        return self._shown(command) or self._exchange.preview(self._codes.theirs(command))
+        return self._exchange.preview(self._shown(command))
 
     def arrivals(self) -> set[str]:
         return self._exchange.inbox.sort()

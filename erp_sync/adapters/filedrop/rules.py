@@ -81,12 +81,12 @@ class Rules:
             return port.Outcome("rejected", error_code="erp.payload", message=words)
         return None
 
-    def _shown(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        """Nothing to show of a kind that stays here. Raises ErpRejected for a payload that would be refused."""
+    def _shown(self, command: port.PostingCommand) -> port.PostingCommand:
+        """The command in the ERP's codes, to be shown. Raises ErpRejected for what would not be sent."""
         no = self._no(command)
-        if no is not None and no.status == "rejected":
-            raise ErpRejected(no.error_code, no.message)
-        return () if no is None else (port.Step("", "", note=no.message),)
+        if no is not None:
+            raise ErpRejected(no.error_code or "erp.not_offered", no.message)
+        return self._codes.theirs(command)
 
     def _not_taken(self, command: port.PostingCommand) -> port.Outcome | None:
         able = self.capability(command)

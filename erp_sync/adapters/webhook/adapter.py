@@ -81,10 +81,7 @@ class WebhookAdapter(rules.Rules):
         return self._said(command, answer)
 
     def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        shown = self._shown(command)
-        if shown:
-            return shown
-        body = json.loads(message(self._codes.theirs(command)))
+        body = json.loads(message(self._shown(command)))
         return (port.Step("POST", self._caller.url, body, "Signed when it is sent; the key is its id."),)
 
     def read_call(self, headers: Mapping[str, str], body: bytes) -> tuple[port.Acknowledgement, ...]:
