@@ -11,6 +11,7 @@ from erp_sync.services.checking import check_payload
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
 from erp_sync.services.keeping import prune_kept, set_aside
+from erp_sync.services.lanes import call_lanes, close_lanes, wait_for_lanes
 from erp_sync.services.operating import (
     approve,
     cancel,
@@ -30,9 +31,11 @@ from erp_sync.services.withdrawing import withdraw
 __all__ = [
     "Pulled",
     "approve",
+    "call_lanes",
     "cancel",
     "check_connection",
     "check_payload",
+    "close_lanes",
     "connection_for",
     "edit_and_retry",
     "ensure_demo_connections",
@@ -46,8 +49,8 @@ __all__ = [
     "note_keyed",
     "note_number",
     "posting_key",
-    "pull_due",
     "prune_kept",
+    "pull_due",
     "pull_master_data",
     "queue_posting",
     "receive_call",
@@ -60,5 +63,6 @@ __all__ = [
     "settled_unhandled",
     "store_secret",
     "sweep_alarms",
+    "wait_for_lanes",
     "withdraw",
 ]
