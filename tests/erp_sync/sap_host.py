@@ -66,6 +66,17 @@ def refused(code: str, text: str, status: int = 400, details: tuple[str, ...] = 
     return Answer(status=status, body={"error": error})
 
 
+def framed(code: str, text: str, *inside: tuple[str, str]) -> Answer:
+    """A V2 error that stands around others, as the material document service answers."""
+    details = [{"code": one, "message": words} for one, words in (*inside, (code, text))]
+    error = {
+        "code": code,
+        "message": {"lang": "en", "value": text},
+        "innererror": {"errordetails": details},
+    }
+    return Answer(status=400, body={"error": error})
+
+
 class Host:
     """The running server. `asked` holds every request but token fetches; `tokens` counts those."""
 

@@ -6,26 +6,23 @@ The files are not part of this repository; where they are absent the tests that 
 import copy
 import functools
 import json
-from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft4Validator
 
-FOLDERS = (Path(__file__).parents[2] / "../shared/data/sap_openapi", Path("/work/shared/data/sap_openapi"))
+from tests.shared_data import shared
 
 
-def folder() -> Path:
-    found = next((one for one in FOLDERS if one.is_dir()), None)
-    if found is None:
-        pytest.skip("the published SAP interface files are not here")
+@functools.cache
+def document(name: str) -> dict[str, Any]:
+    """One published file, read. The test is skipped by name where it is absent."""
+    found: dict[str, Any] = json.loads(shared("sap_openapi", name).read_text(encoding="utf-8"))
     return found
 
 
 @functools.cache
 def _components(name: str) -> dict[str, Any]:
-    path = folder() / name
-    components = copy.deepcopy(json.loads(path.read_text(encoding="utf-8"))["components"])
+    components = copy.deepcopy(document(name)["components"])
 
     def tighten(node: Any) -> None:
         if isinstance(node, dict):

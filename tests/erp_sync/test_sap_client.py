@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -143,7 +144,11 @@ def test_a_login_redirect_is_not_followed(host: Host, client: Client) -> None:
     host.script = lambda asked: Answer(status=302, headers={"Location": "https://login.example/"})
     with pytest.raises(ErpUnavailable) as elsewhere:
         client.get(ORDERS, "A_ProductionOrder_2('1')")
-    assert (elsewhere.value.code, elsewhere.value.sent) == ("sap.redirected", False)
+    assert elsewhere.value.code == "erp.host_refused"
+    host.script = lambda asked: Answer(status=302, headers={"Location": f"{host.url}/login"})
+    with pytest.raises(ErpUnavailable) as own:
+        client.get(ORDERS, "A_ProductionOrder_2('1')")
+    assert (own.value.code, own.value.sent) == ("sap.redirected", False)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,14 @@ def test_what_a_failed_write_proves(
         (sap_host.refused("M7/021", "Deficit of 3 EA"), "sap.short_stock"),
         (sap_host.refused("M7/199", "something else"), "sap.goods_movement"),
         (sap_host.refused("CO/111", "something else"), "sap.order"),
+        (sap_host.refused("CO/469", "a number we do not know for sure"), "sap.order"),
         (sap_host.refused("ZZ/001", "own message"), "sap.refused"),
+        (
+            sap_host.framed("MM_IM_ODATA_API_MDOC/014", "failed", ("M7/021", "Deficit of 3 EA")),
+            "sap.short_stock",
+        ),
+        (sap_host.framed("MM_IM_ODATA_API_MDOC/014", "failed", ("M8/147", "GBB")), "sap.account_missing"),
+        (sap_host.framed("MM_IM_ODATA_API_MDOC/014", "failed", ("ZZ/1", "own")), "sap.goods_movement"),
         (sap_host.refused("/IWFND/MED/170", "No service found", status=403), "sap.no_service"),
         (sap_host.refused("", "no authority", status=403), "sap.not_authorised"),
         (Answer(status=428), "sap.etag_missing"),
@@ -191,6 +203,28 @@ def test_what_a_business_no_is_called(host: Host, client: Client, answer: Answer
     with pytest.raises(ErpRejected) as refused:
         client.create(GOODS, "A_MaterialDocumentHeader", {})
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "raised", "code"),
+    [
+        (400, {"code": "CO/333", "message": "no", "target": "WorkCenter"}, ErpRejected, "sap.order"),
+        (400, {"code": "", "message": "failed", "details": [{"code": "M7/053", "message": "closed"}]},
+         ErpRejected, "sap.period_closed"),
+        (400, {"code": "ZZ/001", "message": "locked by MILLER"}, ErpUnavailable, "sap.locked.busy"),
+        (403, {"code": "", "message": "no authority"}, ErpRejected, "sap.not_authorised"),
+        (503, {"code": "", "message": "closed for now"}, ErpUnavailable, "sap.http_503"),
+        (400, {"code": "/IWBEP/CM_COS/005", "message": "outdated"}, ErpUnavailable, "sap.repeated"),
+    ],
+)  # fmt: skip
+def test_a_v4_service_says_no_under_the_same_codes(
+    host: Host, client: Client, status: int, error: dict[str, Any], raised: type[Exception], code: str
+) -> None:
+    host.script = lambda asked: Answer(status=status, body={"error": error})
+    with pytest.raises(raised) as refused:
+        list(client.rows(WORK_CENTRES, "WorkCenterHeader"))
+    assert refused.value.code == code  # type: ignore[attr-defined]
+    assert str(error["message"]) in str(refused.value)
 
 
 def test_a_refused_connection_proves_nothing_was_sent() -> None:

@@ -149,8 +149,9 @@ def test_order_lines_carry_dates_and_the_partners_they_name(sap: port.ErpAdapter
         "2026-11-24",
     )
     assert (sale.data["customer"], sale.data["po_number"], sale.data["cancelled"]) == ("C1", "PO-9", False)
-    [purchase] = pulled(sap, "purchase_lines")
+    purchase, gone = pulled(sap, "purchase_lines")
     assert (purchase.code, purchase.data["promised_date"]) == ("4500000001/10", "2026-11-23")
+    assert (purchase.deleted, gone.code, gone.deleted) == (False, "4500000001/20", True)
     assert [one.code for one in pulled(sap, "customers")] == ["C1"]
     assert [one.code for one in pulled(sap, "suppliers")] == ["S1"]
 

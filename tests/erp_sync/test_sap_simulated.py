@@ -19,7 +19,7 @@ from tests.sap_simulator import serving
 Row = dict[str, Any]
 MAPPED: Row = {
     "plant": {"RHF": "1010"}, "work_unit": {"PRESS-1": "E:10000045"}, "defect": {"burr": "QM-E/1"},
-    "reason": {"burr": "0001"},
+    "reason": {"burr": "0001"}, "characteristic": {"bore": "1/10"},
 }  # fmt: skip
 CONFIRM: Row = {
     "work_order": "1000123",
@@ -51,6 +51,45 @@ POSTINGS: dict[str, tuple[str, Row]] = {
     "transfer": (
         "movement.transfer",
         {"item": "RM-1", "quantity": "5", "from_location": "101A", "to_location": "101B"},
+    ),
+    "unblock": (
+        "movement.unblock",
+        {"item": "RM-3", "quantity": "5", "lot": "B0001", "from_location": "101A"},
+    ),
+    "stock return": (
+        "movement.return",
+        {"to": "stock", "work_order": "1000123", "item": "RM-1", "quantity": "2", "to_location": "101A"},
+    ),
+    "supplier return": (
+        "movement.return",
+        {
+            "to": "supplier",
+            "purchase_order": "4500000001",
+            "po_line": "10",
+            "item": "RM-1",
+            "quantity": "2",
+            "reason_code": "burr",
+        },
+    ),
+    "measured": (
+        "inspection_result",
+        {
+            "work_order": "1000123",
+            "characteristic": "bore",
+            "verdict": "rejected",
+            "value": "25.3",
+            "uom": "mm",
+        },
+    ),
+    "judged": (
+        "inspection_result",
+        {
+            "inspection_lot": "10000000000",
+            "characteristic": "surface",
+            "verdict": "accepted",
+            "inspected": "5",
+            "nonconforming": "0",
+        },
     ),
     "defect": ("quality_event", {"action": "open", "quantity": "3", "item": "FG-100", "defect_code": "burr"}),
     "notification": ("maintenance_notification", {"action": "open", "work_unit": "PRESS-1"}),
@@ -88,6 +127,10 @@ def take_back(posted: PostingCommand, number: str) -> PostingCommand:
     )  # fmt: skip
 
 
+#: What must stand in SAP before a posting makes sense.
+BEFORE = {"unblock": "block", "stock return": "issue", "supplier return": "purchase receipt"}
+
+
 @pytest.fixture
 def sim(running: tuple[Simulator, str]) -> Simulator:
     """The simulator with fresh books and no faults."""
@@ -107,7 +150,14 @@ def sap(running: tuple[Simulator, str], sim: Simulator) -> Iterator[port.ErpAdap
 
 def size(sim: Simulator) -> dict[str, int]:
     """How many documents of each kind there are."""
-    kept = ("ProdnOrdConf2", "A_MaterialDocumentHeader", "A_Defect", "MaintenanceNotification")
+    kept = (
+        "ProdnOrdConf2",
+        "A_MaterialDocumentHeader",
+        "A_Defect",
+        "A_InspectionResult",
+        "MaintenanceNotification",
+        "MaintenanceNotificationItem",
+    )
     return {name: len(sim.books.tables[name]) for name in kept}
 
 
@@ -115,6 +165,8 @@ def size(sim: Simulator) -> dict[str, int]:
 def test_every_posting_is_taken_and_survives_a_cut_line_without_a_second_document(
     sap: port.ErpAdapter, sim: Simulator, name: str
 ) -> None:
+    if name in BEFORE:
+        assert sap.send(posting(BEFORE[name])).status == "confirmed"
     posted, before = posting(name), sum(size(sim).values())
     assert sap.look_up(posted) is None
     method = "PATCH" if name.endswith("quantity") else "POST"
@@ -128,8 +180,16 @@ def test_every_posting_is_taken_and_survives_a_cut_line_without_a_second_documen
     assert sum(size(sim).values()) == before + (method == "POST")
 
 
-@pytest.mark.parametrize("name", ["confirmation", "scrap", "transfer", "defect"])
+BACK = [
+    "confirmation", "issue", "order receipt", "purchase receipt", "scrap", "block", "unblock", "transfer",
+    "stock return", "supplier return", "defect", "notification",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BACK)
 def test_every_document_is_taken_back_once(sap: port.ErpAdapter, sim: Simulator, name: str) -> None:
+    if name in BEFORE:
+        sap.send(posting(BEFORE[name]))
     posted = posting(name)
     stock = dict(sim.books.stock)
     back = take_back(posted, sap.send(posted).erp_number)

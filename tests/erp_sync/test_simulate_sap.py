@@ -83,11 +83,13 @@ def sim(served: tuple[Simulator, str]) -> Simulator:
 
 
 def error_of(reply: httpx.Response) -> tuple[int, str]:
-    """Status and T100 code of a V2 error body, whose form is checked on the way."""
+    """Status and T100 code of a V2 error body, whose form is checked on the way; of a framed one the inner code."""
     error = reply.json()["error"]
     assert error["message"]["lang"] == "en"
     assert error["message"]["value"]
-    return reply.status_code, error["code"]
+    details = [one["code"] for one in error["innererror"]["errordetails"]]
+    assert details[-1] == error["code"]
+    return reply.status_code, details[0]
 
 
 def confirmation(**given: Any) -> dict[str, Any]:
@@ -211,7 +213,7 @@ def test_a_confirmation_moves_goods_and_is_found_by_its_external_key(sap: Client
 def test_a_cancelled_confirmation_gives_back_everything_once(sap: Client) -> None:
     sent = confirmation(to_ProdnOrdConfMatlDocItm={"results": [issue()]}, IsFinalConfirmation=True)
     made = sap.post(CONF + "ProdnOrdConf2", sent).json()["d"]
-    assert error_of(sap.post(CONF + "ProdnOrdConf2", confirmation())) == (400, "RU/116")
+    assert error_of(sap.post(CONF + "ProdnOrdConf2", confirmation())) == (400, "RU/904")
     path = (
         f"{CONF}CancelProdnOrdConf?ConfirmationGroup='{made['ConfirmationGroup']}'"
         f"&ConfirmationCount='{made['ConfirmationCount']}'"
@@ -219,7 +221,7 @@ def test_a_cancelled_confirmation_gives_back_everything_once(sap: Client) -> Non
     back = sap.post(path).json()["d"]
     assert (back["IsReversal"], back["ConfirmationCount"]) == (True, "2")
     assert sap.stock("RM-1") == "500"
-    assert error_of(sap.post(path)) == (400, "RU/122")
+    assert error_of(sap.post(path)) == (400, "RU/908")
     assert sap.stock("RM-1") == "500"
     assert sap.post(CONF + "ProdnOrdConf2", confirmation()).status_code == 201
 
@@ -227,12 +229,12 @@ def test_a_cancelled_confirmation_gives_back_everything_once(sap: Client) -> Non
 @pytest.mark.parametrize(
     ("given", "code"),
     [
-        ({"OrderID": "999"}, "CO/017"),
-        ({"OrderID": "1000124"}, "RU/007"),
+        ({"OrderID": "999"}, "CO/901"),
+        ({"OrderID": "1000124"}, "RU/901"),
         ({"OrderID": "1000510"}, "RU/494"),
-        ({"OrderOperation": "0099"}, "RU/010"),
-        ({"ConfirmationYieldQuantity": "111"}, "RU/135"),
-        ({"ConfirmationYieldQuantity": "0", "ConfirmationScrapQuantity": "0"}, "RU/128"),
+        ({"OrderOperation": "0099"}, "RU/903"),
+        ({"ConfirmationYieldQuantity": "111"}, "RU/905"),
+        ({"ConfirmationYieldQuantity": "0", "ConfirmationScrapQuantity": "0"}, "RU/906"),
         ({"PostingDate": "/Date(1262304000000)/"}, "M7/053"),
         ({"to_ProdnOrdConfMatlDocItm": {"results": [issue(QuantityInEntryUnit="501")]}}, "M7/021"),
         ({"to_ProdnOrdConfMatlDocItm": {"results": [issue(Material="NO")]}}, "M3/305"),
@@ -268,7 +270,7 @@ def test_proposals_say_what_is_left_and_what_it_takes(sap: Client) -> None:
 def test_an_order_somebody_else_holds_is_refused_until_it_is_free(sap: Client) -> None:
     sap.http.post("/sim/locks", json={"object": "order:1000123", "user": "MILLER"})
     reply = sap.post(CONF + "ProdnOrdConf2", confirmation())
-    assert error_of(reply) == (400, "CO/469")
+    assert error_of(reply) == (400, "CO/902")
     assert "MILLER" in reply.json()["error"]["message"]["value"]
     sap.http.request("DELETE", "/sim/locks")
     assert sap.post(CONF + "ProdnOrdConf2", confirmation()).status_code == 201
@@ -288,7 +290,7 @@ def test_block_and_scrap_move_between_the_stock_types(sap: Client) -> None:
     path = f"{MATDOC}Cancel?MaterialDocumentYear='{year}'&MaterialDocument='{number}'"
     assert sap.post(path).status_code == 200
     assert sap.stock("RM-1", kind="07") == "10"
-    assert error_of(sap.post(path)) == (400, "M7/123")
+    assert error_of(sap.post(path)) == (400, "M7/903")
 
 
 def test_a_document_is_all_or_nothing(sap: Client) -> None:
@@ -298,12 +300,21 @@ def test_a_document_is_all_or_nothing(sap: Client) -> None:
 
 
 def test_a_receipt_beyond_the_purchase_order_is_refused(sap: Client) -> None:
-    line = issue(GoodsMovementType="101", PurchaseOrder="4500000001", PurchaseOrderItem="10")
+    line = issue(
+        GoodsMovementType="101",
+        GoodsMovementRefDocType="B",
+        PurchaseOrder="4500000001",
+        PurchaseOrderItem="10",
+    )
     first = document(line | {"QuantityInEntryUnit": "290"}, code="01")
     assert sap.post(MATDOC + "A_MaterialDocumentHeader", first).status_code == 201
     second = document(line | {"QuantityInEntryUnit": "11"}, code="01")
     assert error_of(sap.post(MATDOC + "A_MaterialDocumentHeader", second)) == (400, "M7/022")
     assert sap.stock("RM-1") == "790"
+    framed = sap.post(MATDOC + "A_MaterialDocumentHeader", second).json()["error"]
+    assert framed["code"] == "MM_IM_ODATA_API_MDOC/014"
+    bare = document(line | {"GoodsMovementRefDocType": "", "QuantityInEntryUnit": "1"}, code="01")
+    assert error_of(sap.post(MATDOC + "A_MaterialDocumentHeader", bare)) == (400, "MM_IM_ODATA_API_MDOC/011")
     wanted = "startswith(ReferenceDocument,'EXC-') and GoodsMovementCode eq '01'"
     found = sap.found(
         MATDOC + "A_MaterialDocumentHeader", **{"$filter": wanted, "$select": "MaterialDocument"}
@@ -313,7 +324,7 @@ def test_a_receipt_beyond_the_purchase_order_is_refused(sap: Client) -> None:
 
 def test_a_batch_managed_material_asks_for_its_batch(sap: Client) -> None:
     line = issue(GoodsMovementType="551", Material="RM-3", EntryUnit="KG")
-    assert error_of(sap.post(MATDOC + "A_MaterialDocumentHeader", document(line))) == (400, "M7/042")
+    assert error_of(sap.post(MATDOC + "A_MaterialDocumentHeader", document(line))) == (400, "M7/905")
     done = sap.post(MATDOC + "A_MaterialDocumentHeader", document(line | {"Batch": "B0001"}))
     assert done.status_code == 201
     assert sap.stock("RM-3") == "70"
@@ -332,7 +343,7 @@ def test_defects_results_and_notifications(sap: Client) -> None:
     }
     made = sap.post(defects, body)
     assert made.status_code == 201
-    assert error_of(sap.post(defects, body | {"DefectCode": "7"})) == (400, "QM/001")
+    assert error_of(sap.post(defects, body | {"DefectCode": "7"})) == (400, "QE/901")
     path = f"{defects}('{made.json()['d']['DefectInternalID']}')"
     assert (
         sap.send("PATCH", path, {"DefectText": "deep burr"}, If_Match=made.headers["etag"]).status_code == 204
@@ -348,8 +359,11 @@ def test_defects_results_and_notifications(sap: Client) -> None:
     }
     results = ROOT + "API_INSPECTIONLOT_SRV/A_InspectionResult"
     result["InspResultFrmtdMeanValue"] = "25.3"
+    assert error_of(sap.post(results, result | {"InspResultFrmtdMeanValue": ""})) == (400, "QE/901")
+    assert error_of(sap.post(results, result | {"InspectionValuationResult": "X"})) == (400, "QE/901")
     assert sap.post(results, result).status_code == 201
-    assert error_of(sap.post(results, result)) == (400, "QM/001")
+    assert error_of(sap.post(results, result)) == (400, "QE/901")
+    assert sap.post(f"{results}Value", result).status_code == 405
 
     notes = ROOT + "API_MAINTNOTIFICATION/"
     note = {
@@ -365,11 +379,21 @@ def test_defects_results_and_notifications(sap: Client) -> None:
     assert len(made.json()["d"]["to_Item"]["results"]) == 1
     assert error_of(sap.post(notes + "MaintenanceNotification", note | {"TechnicalObject": "0"})) == (
         400,
-        "IM/160",
+        "IM/902",
     )
+    items = f"{notes}MaintenanceNotification('{number}')/to_Item"
+    second = {
+        "MaintNotifItemText": "seal",
+        "to_ItemCause": {"results": [{"MaintNotifCauseText": "worn"}]},
+    }
+    assert sap.post(items, second).status_code == 201
+    assert [one["MaintNotifItemText"] for one in sap.found(items)["results"]] == ["bearing", "seal"]
+    causes = f"{notes}MaintenanceNotificationItem(MaintenanceNotification='{number}',MaintenanceNotificationItem='2')"
+    assert sap.found(f"{causes}/to_ItemCause")["results"][0]["MaintNotifCauseText"] == "worn"
     complete = f"{notes}CompleteMaintNotification?MaintenanceNotification='{number}'"
     assert sap.post(complete).status_code == 200
-    assert error_of(sap.post(complete)) == (400, "IM/414")
+    assert error_of(sap.post(complete)) == (400, "IM/901")
+    assert error_of(sap.post(items, {"MaintNotifItemText": "late"})) == (400, "IM/901")
 
 
 def test_schedule_lines_take_a_new_date_and_a_quantity_not_below_the_delivered(sap: Client) -> None:
@@ -377,10 +401,15 @@ def test_schedule_lines_take_a_new_date_and_a_quantity_not_below_the_delivered(s
         ROOT + "API_PURCHASEORDER_PROCESS_SRV/A_PurchaseOrderScheduleLine"
         "(PurchasingDocument='4500000001',PurchasingDocumentItem='00010',ScheduleLine='0001')"
     )
-    receipt = issue(GoodsMovementType="101", PurchaseOrder="4500000001", PurchaseOrderItem="10")
+    receipt = issue(
+        GoodsMovementType="101",
+        GoodsMovementRefDocType="B",
+        PurchaseOrder="4500000001",
+        PurchaseOrderItem="10",
+    )
     assert sap.post(MATDOC + "A_MaterialDocumentHeader", document(receipt, code="01")).status_code == 201
     low = {"ScheduleLineOrderQuantity": "9"}
-    assert error_of(sap.send("PATCH", path, low, If_Match=sap.get(path).headers["etag"])) == (400, "06/077")
+    assert error_of(sap.send("PATCH", path, low, If_Match=sap.get(path).headers["etag"])) == (400, "06/903")
     new = {"ScheduleLineDeliveryDate": "/Date(4102444800000)/", "ScheduleLineOrderQuantity": "250"}
     assert sap.send("PATCH", path, new, If_Match=sap.get(path).headers["etag"]).status_code == 204
     item = "API_PURCHASEORDER_PROCESS_SRV/A_PurchaseOrderItem(PurchaseOrder='4500000001',PurchaseOrderItem='00010')"

@@ -17,8 +17,8 @@ from erp_sync.simulators.sap.plant import LITTLE_PLANT, SeedError, build, read_s
 from erp_sync.simulators.sap.query import filter_of, key_of
 from erp_sync.simulators.sap.refusals import Refusal
 from erp_sync.simulators.sap.values import check, from_json, to_json
+from tests.erp_sync.sap_published import document
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "data" / "sap_openapi"
 FILES = {
     "API_PROD_ORDER_CONFIRMATION_2_SRV": "OP_API_PROD_ORDER_CONFIRMATIO_2_SRV_0001.json",
     "API_PRODUCTION_ORDER_2_SRV": "OP_API_PRODUCTION_ORDER_2_SRV_0001.json",
@@ -36,8 +36,7 @@ FILES = {
 
 def schemas_of(entity: Entity) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The published read, create and change schema of an entity."""
-    text = (PUBLISHED / FILES[entity.service]).read_text(encoding="utf-8")
-    found = json.loads(text)["components"]["schemas"]
+    found = document(FILES[entity.service])["components"]["schemas"]
     if entity.name in found:
         names = entity.name, f"Create{entity.name}", f"Update{entity.name}"
     else:
@@ -72,7 +71,6 @@ def fits(one: Field, published: dict[str, Any]) -> bool:
     }[one.kind]
 
 
-@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published SAP interface files are not in ../shared")
 @pytest.mark.parametrize("name", sorted(entities()))
 def test_the_field_table_says_what_the_published_files_say(name: str) -> None:
     entity = entities()[name]

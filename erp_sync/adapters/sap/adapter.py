@@ -14,14 +14,15 @@ from typing import Any
 
 from erp_sync import canonical
 from erp_sync.adapters import port
-from erp_sync.adapters.sap import pull, reconcile
+from erp_sync.adapters.sap import checks, pull, reconcile
 from erp_sync.adapters.sap.auth import Access
 from erp_sync.adapters.sap.changes import ChangeBack, ChangeHandler
 from erp_sync.adapters.sap.client import ORDERS, Client
 from erp_sync.adapters.sap.confirmations import ConfirmationCancel, ConfirmationHandler
 from erp_sync.adapters.sap.defects import NO_COMPLETION, DefectHandler, DefectRemoval
 from erp_sync.adapters.sap.documents import Desk, Found, Handler, Job, NotHere
-from erp_sync.adapters.sap.maintenance import MaintenanceHandler
+from erp_sync.adapters.sap.inspections import NO_TAKING_BACK, InspectionHandler
+from erp_sync.adapters.sap.maintenance import NO_REOPENING, MaintenanceHandler, NotificationWithdrawal
 from erp_sync.adapters.sap.movements import MovementCancel, MovementHandler
 from erp_sync.adapters.sap.terms import Terms
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -31,6 +32,7 @@ HANDLERS: dict[str, Handler] = {
     "confirmation": ConfirmationHandler(),
     **{f"movement.{name}": MovementHandler() for name in _MOVEMENTS},
     "quality_event": DefectHandler(),
+    "inspection_result": InspectionHandler(),
     "maintenance_notification": MaintenanceHandler(),
     "change.date": ChangeHandler(),
     "change.quantity": ChangeHandler(),
@@ -40,6 +42,7 @@ REVERSALS: dict[str, Handler] = {
     "confirmation": ConfirmationCancel(),
     **{f"movement.{name}": MovementCancel() for name in _MOVEMENTS},
     "quality_event": DefectRemoval(),
+    "maintenance_notification": NotificationWithdrawal(),
     "change.date": ChangeBack(),
     "change.quantity": ChangeBack(),
 }
@@ -61,7 +64,7 @@ class SapAdapter:
     `settings`: url, database (SAP's client), username, password; token_url and scope for client credentials;
     connect_timeout, read_timeout and settle_seconds (5, 60, 120); timezone of the plant. Mappings: `plant`,
     `location`, `unit`, `movement_type`, `stock_type`, `reason`, `activity`, `work_centre`, `defect`, `work_unit`,
-    `damage`, `cause`, `priority`, `severity`, `notification_type`.
+    `damage`, `cause`, `priority`, `severity`, `notification_type`, `characteristic`, `verdict`, `result_code`.
     `overconfirm`: also confirm what SAP holds as confirmed; `receive_with_confirmation`: the last
     operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it.
     """
@@ -84,8 +87,8 @@ class SapAdapter:
         payload, no = command.payload, port.Capability
         if command.kind == "quality_event" and payload.get("action") == "complete":
             return no(False, NO_COMPLETION)
-        if command.kind == "reversal" and payload.get("reverses_kind") not in REVERSALS:
-            return no(False, f"SAP can't take back a {payload.get('reverses_kind')}")
+        if command.kind == "reversal":
+            return _takes_back(str(payload.get("reverses_kind")), payload.get("original") or {})
         return self.capabilities().get(command.kind, no(False, f"unknown kind {command.kind}"))
 
     def send(self, command: port.PostingCommand) -> port.Outcome:
@@ -103,7 +106,7 @@ class SapAdapter:
         except NotHere as error:
             return port.Outcome("local", message=str(error))
         except ErpRejected as error:
-            return port.Outcome("rejected", error_code=error.code, message=error.message)
+            return port.Outcome("rejected", error_code=error.code, message=error.message, raw=error.raw)
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if self._client.writes > writes else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
@@ -129,6 +132,18 @@ class SapAdapter:
             return port.Outcome("unknown", error_code="sap.unexpected", message=words)
         return None if found is None else _outcome(found)
 
+    def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
+        able = self.capability(command)
+        if not able.supported:
+            raise ErpRejected("erp.not_offered", able.reason)
+        return _handler(command).preview(self._desk.terms, _job(command))
+
+    def check_code(self, kind: str, ours: str, theirs: str) -> port.CodeCheck:
+        return checks.check(self._desk, kind, theirs)
+
+    def identities(self, entity: str) -> Iterator[str]:
+        return checks.identities(self._desk, entity)
+
     def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
         return pull.pages(self._desk, entity, watermark)
 
@@ -140,13 +155,29 @@ class SapAdapter:
             return port.Health(False, detail=error.message)
         taken = int((time.perf_counter() - started) * 1000)
         client = self._client.access.sap_client
-        return port.Health(True, detail=f"client {client}" if client else ORDERS.name, latency_ms=taken)
+        # SAP's Date header is cut to whole seconds: the middle of that second is nearest to what it was.
+        said = self._client.server_time
+        at = said + timedelta(milliseconds=500) if said else None
+        return port.Health(
+            True, detail=f"client {client}" if client else ORDERS.name, latency_ms=taken, clock=at
+        )
 
     def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
         return reconcile.documents(self._desk, since)
 
     def close(self) -> None:
         self._client.close()
+
+
+def _takes_back(kind: str, original: Mapping[str, Any]) -> port.Capability:
+    """Whether a confirmed posting can be taken back by SAP's own means."""
+    if kind == "inspection_result":
+        return port.Capability(False, NO_TAKING_BACK)
+    if kind == "maintenance_notification" and original.get("action") == "complete":
+        return port.Capability(False, NO_REOPENING)
+    if kind not in REVERSALS:
+        return port.Capability(False, f"SAP can't take back a {kind}")
+    return port.Capability(True)
 
 
 def _handler(command: port.PostingCommand) -> Handler:

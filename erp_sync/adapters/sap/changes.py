@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from erp_sync import canonical
+from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import batch, production, wire
 from erp_sync.adapters.sap.client import ORDERS, PURCHASES, SALES, Service
-from erp_sync.adapters.sap.documents import Desk, Found, Job, drifted
-from erp_sync.adapters.sap.terms import fit, item_number
+from erp_sync.adapters.sap.documents import Desk, Found, Job, plain, stop_if_drifted
+from erp_sync.adapters.sap.terms import Terms, fit, item_number
 from erp_sync.adapters.sap.wire import Row
 from erp_sync.canonical_kinds import Change, ChangeDate, ChangeQuantity, Reversal
 from erp_sync.errors import ErpRejected
@@ -23,6 +24,13 @@ from erp_sync.errors import ErpRejected
 Value = date | Decimal
 REQUESTED = "RequestedDeliveryDate"
 CONFIRMED = "ConfirmedDeliveryDate"
+#: What people are told differs, by the type of the changed value.
+DRIFT_FIELDS: dict[type, str] = {date: "date", Decimal: "quantity"}
+#: How SAP names the schedule lines of an item: entity, its key, the width of an item's number.
+SCHEDULES = {
+    "po_line": ("A_PurchaseOrderScheduleLine", ("PurchasingDocument", "PurchasingDocumentItem"), 5),
+    "so_line": ("A_SalesOrderScheduleLine", ("SalesOrder", "SalesOrderItem"), 6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,11 @@ def spots(desk: Desk, payload: Change, *, live: bool = False) -> list[Spot]:
     """
     field, number = field_of(payload), payload.number
     if payload.target == "work_order":
-        row = production.live_order(desk, number, released=False) if live else production.order(desk, number)
+        row = (
+            production.live_order(desk, payload, number, released=False)
+            if live
+            else production.order(desk, number)
+        )
         return [Spot(ORDERS, production.path(number), row, field)]
     if payload.target == "po_line":
         line = item_number(payload.line, 5)
@@ -73,24 +85,16 @@ def spots(desk: Desk, payload: Change, *, live: bool = False) -> list[Spot]:
         )
         owner = _owner(desk, PURCHASES, item, number, line)
         if live:
-            _open(
-                owner,
-                number,
-                line,
-                PurchasingDocumentDeletionCode="deleted",
-                IsCompletelyDelivered="complete",
-            )
+            _open(payload, owner, PurchasingDocumentDeletionCode="deleted", IsCompletelyDelivered="complete")
         rows = list(desk.client.rows(PURCHASES, f"{item}/to_ScheduleLine"))
-        names = ("PurchasingDocument", "PurchasingDocumentItem", "ScheduleLine")
-        return _lines(PURCHASES, "A_PurchaseOrderScheduleLine", names, rows, field)
+        return _lines(PURCHASES, payload.target, rows, field)
     line = item_number(payload.line, 6)
     item = wire.key("A_SalesOrderItem", SalesOrder=fit("sales order", number, 10), SalesOrderItem=line)
     owner = _owner(desk, SALES, item, number, line)
     if live:
-        _open(owner, number, line, SalesDocumentRjcnReason="rejected")
+        _open(payload, owner, SalesDocumentRjcnReason="rejected")
     rows = list(desk.client.rows(SALES, f"{item}/to_ScheduleLine"))
-    names = ("SalesOrder", "SalesOrderItem", "ScheduleLine")
-    return _lines(SALES, "A_SalesOrderScheduleLine", names, rows, field)
+    return _lines(SALES, payload.target, rows, field)
 
 
 def _owner(desk: Desk, service: Service, path: str, number: str, line: str) -> Row:
@@ -100,17 +104,28 @@ def _owner(desk: Desk, service: Service, path: str, number: str, line: str) -> R
     return found
 
 
-def _open(row: Row, number: str, line: str, **ends: str) -> None:
+def _open(payload: Change, row: Row, **ends: str) -> None:
     for name, words in ends.items():
         if row.get(name):
-            raise drifted(f"order item {number}/{line}", words, "open")
+            what = f"order item {payload.number}/{payload.line}"
+            stop_if_drifted(payload, what, "line_status", words, "open")
+            return
 
 
-def _lines(service: Service, entity: str, names: tuple[str, ...], rows: list[Row], field: str) -> list[Spot]:
+def _lines(service: Service, target: str, rows: list[Row], field: str) -> list[Spot]:
+    entity, item, _ = SCHEDULES[target]
+    names = (*item, "ScheduleLine")
     return [
         Spot(service, wire.key(entity, **{name: str(row[name]) for name in names}), row, field)
         for row in rows
     ]
+
+
+def said(value: Value | None) -> str:
+    """A value for people and for what they confirm to have seen."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    return value.isoformat() if value is not None else "nothing"
 
 
 class ChangeHandler:
@@ -138,15 +153,31 @@ class ChangeHandler:
         for spot in wanted:
             now = spot.value(new)
             if payload.old is not None and now != payload.old:
-                raise drifted(
-                    f"{payload.number} {spot.field}", now if now is not None else "nothing", payload.old
-                )
+                what, theirs = f"{payload.number} {spot.field}", said(now)
+                stop_if_drifted(payload, what, DRIFT_FIELDS[type(new)], theirs, said(payload.old))
         self._write(desk, wanted, body(wanted[0].field, new))
         if any(spot.value(new) != new for spot in spots(desk, payload)):
             raise ErpRejected(
                 "sap.not_taken", f"SAP took the change of {payload.number}, but kept its old value"
             )
         return _found(payload)
+
+    def preview(self, terms: Terms, job: Job[Any]) -> tuple[Step, ...]:
+        payload = job.payload
+        content = {"d": body(field_of(payload), payload.new)}
+        if payload.target == "work_order":
+            path = production.path(payload.number)
+            return (
+                Step(
+                    "PATCH", f"{ORDERS.root}/{path}", content, "under the version SAP shows when it is read"
+                ),
+            )
+        service = PURCHASES if payload.target == "po_line" else SALES
+        entity, (order, item), width = SCHEDULES[payload.target]
+        where = {order: fit("order", payload.number, 10), item: item_number(payload.line, width)}
+        path = wire.key(entity, **where, ScheduleLine="...")
+        note = "for each schedule line of the item, under the version SAP shows; several in one changeset of $batch"
+        return (Step("PATCH", f"{service.root}/{path}", content, note),)
 
     @staticmethod
     def _write(desk: Desk, wanted: list[Spot], fields: Row) -> None:
@@ -167,9 +198,14 @@ class ChangeBack:
     def drive(self, desk: Desk, job: Job[Reversal]) -> Found:
         return ChangeHandler().drive(desk, self._back(job))
 
+    def preview(self, terms: Terms, job: Job[Reversal]) -> tuple[Step, ...]:
+        return ChangeHandler().preview(terms, self._back(job))
+
     @staticmethod
     def _back(job: Job[Reversal]) -> Job[Any]:
+        """The opposite change; what was seen of SAP since is what the reversal says, not the original."""
         kind, original = job.payload.reverses_kind, dict(job.payload.original)
+        original["seen"] = job.payload.seen
         if not original.get("old"):
             raise ErpRejected("erp.payload", "the original change does not say what the value was before")
         original["old"], original["new"] = original["new"], original["old"]

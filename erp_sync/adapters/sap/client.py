@@ -7,6 +7,7 @@ Must not know: postings, canonical kinds, the outbox.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from core import clock
+from erp_sync.adapters import outbound
 from erp_sync.adapters.sap import batch, wire
 from erp_sync.adapters.sap.auth import Access, Login
 from erp_sync.adapters.sap.errors import refusal
@@ -68,15 +71,13 @@ class Client:
         if access.sap_client:
             headers["sap-client"] = access.sap_client
         options: dict[str, Any] = {
-            "timeout": httpx.Timeout(access.read_timeout, connect=access.connect_timeout),
-            "limits": httpx.Limits(max_keepalive_connections=0),
-            "transport": transport,
-            "trust_env": False,
-            "follow_redirects": False,
+            "timeout": httpx.Timeout(access.read_timeout, connect=access.connect_timeout)
         }
-        self._http = httpx.Client(headers=headers, **options)
+        if transport is not None:
+            options["transport"] = transport
+        self._http = outbound.client({"url": access.url}, headers=headers, **options)
         # The login service may be another host; SAP's cookies must not reach it.
-        self._login_http = httpx.Client(**options)
+        self._login_http = outbound.client({"token_url": access.token_url}, **options)
         self._login = Login(access, self._login_http)
         self._tokens: dict[str, str] = {}
 
@@ -115,9 +116,21 @@ class Client:
             if url in seen:
                 raise ErpRejected("sap.paging", f"SAP's list of {path} leads back to itself")
 
+    def count(self, service: Service, path: str, **options: str) -> int:
+        """How many rows a list has in all."""
+        answer = self._ask(
+            "GET", self._url(service, f"{path}/$count", options), accept="text/plain, application/json"
+        )
+        return self._readable(answer, lambda found: int(str(found)))
+
     def create(self, service: Service, path: str, body: Mapping[str, Any]) -> Row:
-        """The new entity as SAP answers it."""
-        return self._readable(self._write("POST", service, path, body=body), wire.row_of)
+        """The new entity as SAP answers it.
+
+        The request carries SAP's own headers of repeatable requests: where a system has them switched on, a request
+        repeated on its way takes effect once. Nothing here relies on it; a new try is a new request, since SAP would
+        answer an old one with its old refusal.
+        """
+        return self._readable(self._write("POST", service, path, body=body, once=True), wire.row_of)
 
     def change(self, service: Service, path: str, body: Mapping[str, Any], *, etag: str) -> None:
         """Change fields of an entity if it still is the version `etag` names. V2 wants the body under `d`."""
@@ -179,13 +192,15 @@ class Client:
         content: bytes | None = None,
         content_type: str = "application/json",
         etag: str = "",
+        once: bool = False,
     ) -> httpx.Response:
         """A changing request with the service's token; one answered "Required" is sent again with a fresh one."""
         url = self._url(service, path, {})
+        marks = _repeatable() if once else {}
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
         for fresh in (False, True):
-            headers = {_TOKEN: self._token(service, fresh=fresh)}
+            headers = {_TOKEN: self._token(service, fresh=fresh), **marks}
             if etag:
                 headers["If-Match"] = etag
             try:
@@ -278,6 +293,14 @@ class Client:
             return read(answer.json())
         except ValueError as error:
             raise ErpUnavailable(f"SAP's answer was not readable: {error}", code="sap.garbled") from None
+
+
+def _repeatable() -> dict[str, str]:
+    """Headers that name one request: 32 hex digits, and when it was made."""
+    return {
+        "RequestID": uuid.uuid4().hex.upper(),
+        "RepeatabilityCreation": f"{clock.now():%Y-%m-%dT%H:%M:%S}",
+    }
 
 
 class _TokenWanted(Exception):

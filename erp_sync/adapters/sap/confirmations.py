@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.keys import key_uuid
+from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import production, wire
 from erp_sync.adapters.sap.client import CONFIRMATIONS
 from erp_sync.adapters.sap.documents import Desk, Found, Job, moment
@@ -123,9 +124,9 @@ class ConfirmationHandler:
     def drive(self, desk: Desk, job: Job[Confirmation]) -> Found:
         payload = job.payload
         done = payload.yield_qty + payload.scrap_qty + payload.rework_qty
-        order = production.live_order(desk, payload.work_order, expand=True)
+        order = production.live_order(desk, payload, payload.work_order, expand=True)
         over = bool(desk.terms.option("overconfirm", False))
-        row, last = production.open_operation(order, payload.work_order, payload.operation, done, over=over)
+        row, last = production.open_operation(payload, order, done, over=over)
         receives = ""
         if payload.final and last and desk.terms.option("receive_with_confirmation", False):
             receives = str(order.get("Material") or "")
@@ -133,6 +134,12 @@ class ConfirmationHandler:
         made["OrderOperation"] = str(row.get("ManufacturingOrderOperation"))
         made["Sequence"] = str(row.get("ManufacturingOrderSequence") or "0")
         return _found(desk, desk.client.create(CONFIRMATIONS, ENTITY, made))
+
+    def preview(self, terms: Terms, job: Job[Confirmation]) -> tuple[Step, ...]:
+        notes = [] if job.payload.operation else ["the order's last operation, as SAP names it"]
+        if job.payload.final and terms.option("receive_with_confirmation", False):
+            notes.append("with the receipt of the goods, if it is the order's last operation")
+        return (Step("POST", f"{CONFIRMATIONS.root}/{ENTITY}", body(terms, job), "; ".join(notes)),)
 
 
 class ConfirmationCancel:
@@ -156,6 +163,10 @@ class ConfirmationCancel:
         )
         return _found(desk, answer or original, cancellation=True)
 
+    def preview(self, terms: Terms, job: Job[Reversal]) -> tuple[Step, ...]:
+        group, _, count = job.payload.reverses_number.partition("/")
+        return (_cancelling(job, {"ConfirmationGroup": group or "...", "ConfirmationCount": count or "..."}),)
+
     @staticmethod
     def _original(desk: Desk, job: Job[Reversal]) -> Row | None:
         external = str(key_uuid(job.payload.reverses))
@@ -172,6 +183,12 @@ def cancel_params(job: Job[Any], original: Row) -> dict[str, str | uuid.UUID | d
         "ConfirmationText": caption(job.key, job.command.text, 40),
         "ExternalSystemConfirmation": uuid.UUID(job.uuid),
     }
+
+
+def _cancelling(job: Job[Any], original: Row) -> Step:
+    params = {name: wire.literal(value) for name, value in cancel_params(job, original).items()}
+    note = "parameters of the call; under the version SAP shows when it is read"
+    return Step("POST", f"{CONFIRMATIONS.root}/CancelProdnOrdConf", params, note)
 
 
 def _carrying(desk: Desk, external: str) -> list[Row]:

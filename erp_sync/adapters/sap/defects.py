@@ -6,6 +6,7 @@ defect's text. It publishes no way to complete one. Must not know: the outbox, H
 
 from __future__ import annotations
 
+from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import wire
 from erp_sync.adapters.sap.client import DEFECTS, PRODUCTS
 from erp_sync.adapters.sap.documents import Desk, Found, Job, NotHere, moment
@@ -64,6 +65,10 @@ class DefectHandler:
             made = body(desk.terms, job, unit)
         return _found(desk, desk.client.create(DEFECTS, ENTITY, made))
 
+    def preview(self, terms: Terms, job: Job[QualityEvent]) -> tuple[Step, ...]:
+        note = "the unit is the material's own in SAP" if job.payload.item else ""
+        return (Step("POST", f"{DEFECTS.root}/{ENTITY}", body(terms, job), note),)
+
 
 class DefectRemoval:
     """A defect taken back: deleted, which SAP keeps as a deletion mark or not at all."""
@@ -85,6 +90,11 @@ class DefectRemoval:
                 desk.client.delete(DEFECTS, path, etag=wire.etag_of(fresh))
         number = str(row["DefectInternalID"]) if row else job.payload.reverses_number
         return Found(document=ENTITY, number=number, state="deleted")
+
+    def preview(self, terms: Terms, job: Job[Reversal]) -> tuple[Step, ...]:
+        path = wire.key(ENTITY, DefectInternalID=job.payload.reverses_number or "...")
+        note = "under the version SAP shows when it is read"
+        return (Step("DELETE", f"{DEFECTS.root}/{path}", note=note),)
 
 
 def _carrying(desk: Desk, key: str) -> Row | None:

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
 from core.keys import key_uuid
-from erp_sync.adapters.port import PostingCommand
+from erp_sync.adapters.port import PostingCommand, Step
 from erp_sync.adapters.sap import wire
 from erp_sync.adapters.sap.client import Client
 from erp_sync.adapters.sap.terms import Terms
 from erp_sync.adapters.sap.wire import Row
 from erp_sync.canonical_base import Payload
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import Difference, Drifted
 
 P = TypeVar("P", bound=Payload)
 
@@ -74,6 +74,10 @@ class Handler(Protocol):
 
     def drive(self, desk: Desk, job: Job[Any]) -> Found: ...
 
+    def preview(self, terms: Terms, job: Job[Any]) -> tuple[Step, ...]:
+        """What `drive` would write, as far as it is known without asking SAP. Raises as `drive` before it asks."""
+        ...
+
 
 def moment(desk: Desk, row: Row, day: str, hour: str) -> datetime | None:
     """When SAP wrote a row, from its date and time of day on the plant's clock; None when it does not say."""
@@ -89,9 +93,18 @@ def same_number(one: Any, other: Any) -> bool:
     return str(one or "").lstrip("0") == str(other or "").lstrip("0")
 
 
-def drifted(what: str, theirs: object, ours: object) -> ErpRejected:
+def stop_if_drifted(payload: Payload, what: str, field: str, theirs: object, ours: object) -> None:
+    """Raise Drifted, unless the posting says that just this was seen and is wanted all the same."""
+    if (payload.seen or {}).get(field) != str(theirs):
+        raise drifted(what, field, theirs, ours)
+
+
+def drifted(what: str, field: str, theirs: object, ours: object) -> Drifted:
     """SAP no longer stands where the posting was written: a person must look, with both values before them."""
-    return ErpRejected("erp.drifted", f"{what}: SAP now says {theirs}, the posting expected {ours}")
+    return Drifted(
+        f"{what}: SAP now says {theirs}, the posting expected {ours}",
+        Difference(field, str(ours), str(theirs)),
+    )
 
 
 def plain(number: Decimal) -> str:

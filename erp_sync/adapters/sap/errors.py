@@ -10,22 +10,23 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
-#: Single messages whose cause is known; the meaning in our words stands beside.
+#: Single messages whose meaning is published or well documented; the meaning in our words stands beside. A number that
+#: is not here says no more than its class: SAP's own text is shown, and nothing is guessed from it.
 MESSAGES: dict[str, str] = {
     "RU/494": "sap.order_closed",  # confirmation on an order that is closed
     "M7/021": "sap.short_stock",  # the place does not hold that much
+    "M7/022": "sap.over_quantity",  # more than the purchase order leaves open
     "M7/053": "sap.period_closed",  # posting date outside the open periods
-    "M7/022": "sap.over_quantity",  # more than the purchase or production order leaves open
-    "06/001": "sap.locked.busy",  # table row blocked by another user
+    "M8/147": "sap.account_missing",  # accounting has no account for this movement
     "M3/897": "sap.locked.busy",  # plant data of a material locked
-    "M3/024": "sap.locked.busy",  # valuation data of a material locked
-    "CO/469": "sap.order_state",  # the order's status does not allow it
-    "CO/030": "sap.order_state",
+    "06/001": "sap.locked.busy",  # table row blocked by another user
+    "06/019": "sap.document_unknown",  # purchasing document does not exist
 }
 #: What part of SAP spoke, by message class, for messages not listed above.
 CLASSES: dict[str, str] = {
@@ -33,23 +34,22 @@ CLASSES: dict[str, str] = {
     "CO": "sap.order",
     "C2": "sap.order",
     "M7": "sap.goods_movement",
+    "M8": "sap.goods_movement",
     "MIGO": "sap.goods_movement",
+    "MM_IM_ODATA_API_MDOC": "sap.goods_movement",
     "M3": "sap.material",
-    "12": "sap.batch",
-    "LB": "sap.batch",
     "06": "sap.purchasing",
     "ME": "sap.purchasing",
     "MEPO": "sap.purchasing",
     "V1": "sap.sales",
-    "V4": "sap.sales",
-    "VL": "sap.sales",
-    "QM": "sap.quality",
-    "QD": "sap.quality",
+    "QA": "sap.quality",
     "QE": "sap.quality",
+    "QM": "sap.quality",
     "IM": "sap.maintenance",
-    "IQS": "sap.maintenance",
     "BS": "sap.order_state",
 }
+#: A request SAP's repeat guard knows but no longer has the answer to: it was acted on, once.
+_REPEATED = "/IWBEP/CM_COS/005"
 #: SAP answers a lock as a business error; the words are asked for in English and say so.
 _LOCKED = re.compile(
     r"\b(locked (by|for)|blocked by (another )?user|(being|currently) (processed|edited|changed) by|"
@@ -62,17 +62,27 @@ _NO_SERVICE = re.compile(r"no service found|service .* not (found|active)", re.I
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """SAP's own words: `code` as sent (class/number where it is one), `target` the field it points at."""
+    """SAP's own words: `code` as sent (class/number where it is one), `target` the field it points at.
+
+    `inner` are the codes of the details: the outermost often only says that the document could not be posted.
+    """
 
     code: str
     text: str
     target: str = ""
     details: tuple[str, ...] = ()
+    inner: tuple[str, ...] = ()
 
     def said(self) -> str:
         """For people: code and words, then what SAP added."""
         first = f"{self.code}: {self.text}" if self.code else self.text
-        more = [line for line in self.details if line and line not in first]
+        codes = (*self.inner, *[""] * len(self.details))
+        told = [
+            f"{code}: {line}" if _T100.match(code) else line
+            for code, line in zip(codes, self.details, strict=False)
+            if line and line not in first
+        ]
+        more = list(dict.fromkeys(told))
         return " - ".join([first, *more])[:800]
 
 
@@ -84,28 +94,32 @@ def read_message(content: bytes) -> Message | None:
         return None
     if not isinstance(error, Mapping):
         return None
-    words = error.get("message")
-    text = str(words.get("value", "")) if isinstance(words, Mapping) else str(words or "")
-    inner = error.get("innererror")
+    text = _words(error.get("message"))
+    inside = error.get("innererror")
     listed = error.get("details")
     if not isinstance(listed, list):
-        found = inner.get("errordetails") if isinstance(inner, Mapping) else None
+        found = inside.get("errordetails") if isinstance(inside, Mapping) else None
         # A single detail arrives as an object under the same name in older systems.
         listed = found if isinstance(found, list) else [found] if isinstance(found, Mapping) else []
-    codes = [str(error.get("code") or ""), *(str(d.get("code") or "") for d in listed if isinstance(d, dict))]
-    code = next((one for one in codes if _T100.match(one)), codes[0])
-    details = tuple(str(d.get("message") or "") for d in listed if isinstance(d, dict))
-    return Message(code, text, str(error.get("target") or ""), details)
+    rows = [detail for detail in listed if isinstance(detail, dict)]
+    inner = tuple(str(row.get("code") or "") for row in rows)
+    details = tuple(_words(row.get("message")) for row in rows)
+    return Message(str(error.get("code") or ""), text, str(error.get("target") or ""), details, inner)
+
+
+def _words(message: Any) -> str:
+    return str(message.get("value", "")) if isinstance(message, Mapping) else str(message or "")
 
 
 def cause_of(message: Message) -> str:
     """Our code for a business error; `sap.refused` when nothing more is known."""
     if any(_LOCKED.search(words) for words in (message.text, *message.details)):
         return "sap.locked.busy"
-    if message.code in MESSAGES:
-        return MESSAGES[message.code]
-    found = _T100.match(message.code)
-    return CLASSES.get(found[1], "sap.refused") if found else "sap.refused"
+    codes = [one for one in (message.code, *message.inner) if _T100.match(one)]
+    exact = next((MESSAGES[one] for one in codes if one in MESSAGES), "")
+    # The details name the part that refused; the outermost code may be the service's own frame around it.
+    spoken = next((CLASSES[c] for one in reversed(codes) if (c := one.partition("/")[0]) in CLASSES), "")
+    return exact or spoken or "sap.refused"
 
 
 def refusal(status: int, content: bytes, headers: Mapping[str, str]) -> ErpRejected | ErpUnavailable:
@@ -122,6 +136,10 @@ def refusal(status: int, content: bytes, headers: Mapping[str, str]) -> ErpRejec
             f"SAP sends us elsewhere (HTTP {status}): is there a login page in front of it?",
             code="sap.redirected",
             sent=False,
+        )
+    if message and _REPEATED in (message.code, *message.inner):
+        return ErpUnavailable(
+            f"SAP knows this request, but not its answer any more. {words}", code="sap.repeated"
         )
     if status == code.UNAUTHORIZED:
         return ErpUnavailable(f"SAP refused the login. {words}".strip(), code="sap.credentials", sent=False)

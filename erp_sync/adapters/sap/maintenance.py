@@ -1,19 +1,21 @@
-"""Maintenance notifications: opened under the business key, completed with the cause.
+"""Maintenance notifications: opened under the business key, completed with the cause, withdrawn by completing them.
 
 Owns the body of a notification and the steps of completing one, each taken only if SAP does not show it done.
-MaintNotifExtReferenceNumber holds the key. Must not know: the outbox, HTTP.
+MaintNotifExtReferenceNumber holds the key. The published service neither deletes a notification nor opens one again.
+Must not know: the outbox, HTTP.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import wire
 from erp_sync.adapters.sap.client import NOTIFICATIONS
-from erp_sync.adapters.sap.documents import Desk, Found, Job, moment
+from erp_sync.adapters.sap.documents import Desk, Found, Job, moment, stop_if_drifted
 from erp_sync.adapters.sap.terms import Terms, caption, fit
 from erp_sync.adapters.sap.wire import Row
-from erp_sync.canonical_kinds import MaintenanceNotification
+from erp_sync.canonical_kinds import MaintenanceNotification, Reversal
 from erp_sync.errors import ErpRejected
 
 ENTITY = "MaintenanceNotification"
@@ -21,6 +23,9 @@ TYPES = {"request": "M1", "malfunction": "M2", "activity": "M3"}
 #: How a mapped work unit begins, and what SAP calls that kind of object.
 OBJECTS = {"E": "EAMS_EQUI", "F": "EAMS_FL"}
 COMPLETED = "NOCO"
+#: NotifProcessingPhase of a notification somebody has taken up.
+IN_PROCESS = "3"
+NO_REOPENING = "SAP's published notification service opens no completed notification again; open a new one"
 
 
 def body(terms: Terms, job: Job[MaintenanceNotification]) -> Row:
@@ -91,23 +96,28 @@ class MaintenanceHandler:
         if job.payload.action == "open":
             return _found(desk, desk.client.create(NOTIFICATIONS, ENTITY, body(desk.terms, job)))
         row = self._opened(desk, job)
-        item, number = _item(desk.terms, job), str(row[ENTITY])
+        number = str(row[ENTITY])
         path = wire.key(ENTITY, MaintenanceNotification=number)
-        texts = [str(one.get("MaintNotifItemText") or "") for one in wire.children(row, "to_Item")]
-        if not any(text.startswith(job.key) for text in texts):
-            desk.client.create(NOTIFICATIONS, f"{path}/to_Item", item)
+        if not _has_item(row, job.key):
+            desk.client.create(NOTIFICATIONS, f"{path}/to_Item", _item(desk.terms, job))
             row = self._opened(desk, job)
         ends = _malfunction(desk.terms, "End", job.payload.end)
         if any(row.get(name) != value for name, value in ends.items()):
             desk.client.change(NOTIFICATIONS, path, ends, etag=wire.etag_of(row))
             row = self._opened(desk, job)
-        desk.client.act(
-            NOTIFICATIONS, "CompleteMaintNotification", etag=wire.etag_of(row), MaintenanceNotification=number
-        )
+        _complete(desk, row)
         done = self.find(desk, job)
         if done is None:
             raise ErpRejected("sap.not_taken", f"SAP does not show notification {number} as completed")
         return done
+
+    def preview(self, terms: Terms, job: Job[MaintenanceNotification]) -> tuple[Step, ...]:
+        if job.payload.action == "open":
+            return (Step("POST", f"{NOTIFICATIONS.root}/{ENTITY}", body(terms, job)),)
+        steps = [_step("POST", "/to_Item", _item(terms, job))]
+        if ends := _malfunction(terms, "End", job.payload.end):
+            steps.append(_step("PATCH", "", {"d": ends}))
+        return (*steps, _completing("..."))
 
     @staticmethod
     def _opened(desk: Desk, job: Job[MaintenanceNotification]) -> Row:
@@ -115,6 +125,72 @@ class MaintenanceHandler:
         if row is None:
             raise ErpRejected("erp.not_found", "SAP does not hold the notification this completes")
         return row
+
+
+class NotificationWithdrawal:
+    """A notification taken back: an item says so, and it is completed, so that nobody acts on it any more.
+
+    One that somebody has taken up in SAP meanwhile stops the posting: the work may be under way.
+    """
+
+    def find(self, desk: Desk, job: Job[Reversal]) -> Found | None:
+        row = _carrying(desk, job.payload.reverses)
+        ours = row is not None and _completed(row) and _has_item(row, job.key)
+        return _found(desk, row) if row is not None and ours else None
+
+    def drive(self, desk: Desk, job: Job[Reversal]) -> Found:
+        row = _carrying(desk, job.payload.reverses)
+        if row is None:
+            raise ErpRejected("erp.not_found", "SAP no longer holds the notification to take back")
+        number = str(row[ENTITY])
+        if _completed(row):
+            stop_if_drifted(job.payload, f"notification {number}", "status", "completed", "outstanding")
+            return _found(desk, row)
+        if str(row.get("NotifProcessingPhase") or "") == IN_PROCESS or row.get("MaintenanceOrder"):
+            order = str(row.get("MaintenanceOrder") or "").lstrip("0")
+            theirs = f"in process with order {order}" if order else "in process"
+            stop_if_drifted(job.payload, f"notification {number}", "status", theirs, "outstanding")
+        if not _has_item(row, job.key):
+            path = wire.key(ENTITY, MaintenanceNotification=number)
+            desk.client.create(NOTIFICATIONS, f"{path}/to_Item", self._item(job))
+            row = _carrying(desk, job.payload.reverses) or row
+        _complete(desk, row)
+        done = self.find(desk, job)
+        if done is None:
+            raise ErpRejected("sap.not_taken", f"SAP does not show notification {number} as completed")
+        return done
+
+    def preview(self, terms: Terms, job: Job[Reversal]) -> tuple[Step, ...]:
+        return _step("POST", "/to_Item", self._item(job)), _completing(job.payload.reverses_number or "...")
+
+    @staticmethod
+    def _item(job: Job[Reversal]) -> Row:
+        words = job.command.text or job.payload.reason_code
+        return {"MaintNotifItemText": caption(job.key, f"withdrawn {words}", 40)}
+
+
+def _complete(desk: Desk, row: Row) -> None:
+    desk.client.act(
+        NOTIFICATIONS,
+        "CompleteMaintNotification",
+        etag=wire.etag_of(row),
+        MaintenanceNotification=str(row[ENTITY]),
+    )
+
+
+def _has_item(row: Row, key: str) -> bool:
+    texts = [str(one.get("MaintNotifItemText") or "") for one in wire.children(row, "to_Item")]
+    return any(text.startswith(key) for text in texts)
+
+
+def _step(method: str, way: str, content: Row) -> Step:
+    note = "its number is known once SAP has been asked for our key"
+    return Step(method, f"{NOTIFICATIONS.root}/{ENTITY}('...'){way}", content, note)
+
+
+def _completing(number: str) -> Step:
+    params = {"MaintenanceNotification": wire.literal(number)}
+    return Step("POST", f"{NOTIFICATIONS.root}/CompleteMaintNotification", params, "parameters of the call")
 
 
 def _carrying(desk: Desk, key: str) -> Row | None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import production, stock, wire
 from erp_sync.adapters.sap.client import GOODS, PURCHASES
-from erp_sync.adapters.sap.documents import Desk, Found, Job, drifted, moment, plain
+from erp_sync.adapters.sap.documents import Desk, Found, Job, moment, plain, stop_if_drifted
 from erp_sync.adapters.sap.terms import Place, Terms, caption, fit, item_number
 from erp_sync.adapters.sap.wire import Row
 from erp_sync.canonical_kinds import Movement, Receipt, Return, Reversal
@@ -146,7 +147,7 @@ class MovementHandler:
         what = plan(desk.terms, job)
         unit, origin = desk.terms.unit(payload.uom), what.origin
         if payload.work_order:
-            order = production.live_order(desk, payload.work_order)
+            order = production.live_order(desk, payload, payload.work_order)
             if not what.takes:
                 origin = origin or _home(order, "ProductionPlant")
         if isinstance(payload, Receipt) and payload.purchase_order:
@@ -160,16 +161,24 @@ class MovementHandler:
                 plant = origin.plant if origin else desk.terms.plant(payload.site)
                 origin = origin or stock.fullest(held, plant, payload.lot, kind)
                 if origin is None:
-                    raise drifted(
-                        f"{payload.item} in {plant}", "nothing there", f"{plain(payload.quantity)} to take"
-                    )
+                    ours = f"{plain(payload.quantity)} to take"
+                    stop_if_drifted(payload, f"{payload.item} in {plant}", "stock", "0 there", ours)
                 # A quantity in another unit than the stock is kept in is SAP's to compare.
-                if unit == base:
-                    stock.check(held, payload.item, origin, payload.lot, kind, payload.quantity)
+                elif unit == base:
+                    stock.check(held, payload, origin, kind)
         if not unit:
             raise ErpRejected("erp.mapping_missing", f"no unit is known for {payload.item} in SAP")
         made = body(desk.terms, job, what, origin, unit)
         return _found(desk, desk.client.create(GOODS, HEADER, made))
+
+    def preview(self, terms: Terms, job: Job[Movement]) -> tuple[Step, ...]:
+        what, unit = plan(terms, job), terms.unit(job.payload.uom)
+        notes = [] if unit else ["the unit is the material's own in SAP"]
+        if what.origin is None:
+            source = "where SAP holds the most of it" if what.takes else "where the order wants it"
+            notes.append(f"the storage location is {source}")
+        content = body(terms, job, what, what.origin, unit or "...")
+        return (Step("POST", f"{GOODS.root}/{HEADER}", content, "; ".join(notes)),)
 
 
 def _home(row: Row, plant: str) -> Place | None:
@@ -186,7 +195,9 @@ def _open_line(desk: Desk, payload: Receipt) -> Row:
         raise ErpRejected("erp.not_found", f"SAP has no purchase order item {number}/{line}")
     for name, words in (("PurchasingDocumentDeletionCode", "deleted"), ("IsCompletelyDelivered", "complete")):
         if found.get(name):
-            raise drifted(f"purchase order item {number}/{line}", words, "open")
+            what = f"purchase order item {number}/{line}"
+            stop_if_drifted(payload, what, "line_status", words, "open")
+            break
     return found
 
 
@@ -208,6 +219,14 @@ class MovementCancel:
         if found is None:
             raise ErpRejected("sap.not_taken", "SAP answered the cancellation, but the movement still stands")
         return found
+
+    def preview(self, terms: Terms, job: Job[Reversal]) -> tuple[Step, ...]:
+        number, _, year = job.payload.reverses_number.partition("/")
+        named = cancel_params(
+            job, {"MaterialDocument": number or "...", "MaterialDocumentYear": year or "..."}
+        )
+        params = {name: wire.literal(value) for name, value in named.items()}
+        return (Step("POST", f"{GOODS.root}/Cancel", params, "parameters of the call"),)
 
     @staticmethod
     def _original(desk: Desk, job: Job[Reversal]) -> Row | None:

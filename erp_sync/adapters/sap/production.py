@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from erp_sync.adapters.sap import wire
 from erp_sync.adapters.sap.client import ORDERS
-from erp_sync.adapters.sap.documents import Desk, drifted, plain
+from erp_sync.adapters.sap.documents import Desk, plain, stop_if_drifted
 from erp_sync.adapters.sap.terms import fit, operation
 from erp_sync.adapters.sap.wire import Row
+from erp_sync.canonical_base import Payload
 from erp_sync.errors import ErpRejected
 
 ORDER = "A_ProductionOrder_2"
@@ -50,13 +51,15 @@ def ended(row: Row) -> str:
     return next((words for name, words in ENDED if is_set(row, name)), "")
 
 
-def live_order(desk: Desk, number: str, *, released: bool = True, expand: bool = False) -> Row:
-    """An order that still takes postings. Raises ErpRejected `erp.drifted` with SAP's word for it."""
+def live_order(
+    desk: Desk, payload: Payload, number: str, *, released: bool = True, expand: bool = False
+) -> Row:
+    """An order that still takes postings. Raises Drifted with SAP's word for it, unless `payload` has seen that."""
     found = order(desk, number, expand=expand)
     if words := ended(found):
-        raise drifted(f"order {number}", words, "open")
-    if released and not (is_set(found, "OrderIsReleased") or is_set(found, "OrderIsPartiallyReleased")):
-        raise drifted(f"order {number}", "not released", "released")
+        stop_if_drifted(payload, f"order {number}", "order_status", words, "open")
+    elif released and not (is_set(found, "OrderIsReleased") or is_set(found, "OrderIsPartiallyReleased")):
+        stop_if_drifted(payload, f"order {number}", "order_status", "not released", "released")
     return found
 
 
@@ -70,16 +73,20 @@ def operations(row: Row) -> list[Row]:
     return sorted(found, key=lambda one: str(one.get("ManufacturingOrderOperation") or ""))
 
 
-def open_operation(row: Row, number: str, wanted: str, done: Decimal, *, over: bool) -> tuple[Row, bool]:
-    """(operation, whether it is the order's last) of an expanded order; the last one when none is named.
+def open_operation(payload: Payload, row: Row, done: Decimal, *, over: bool) -> tuple[Row, bool]:
+    """(operation, whether it is the order's last) of an expanded order; the last one when the payload names none.
 
     `done` is what the posting would confirm: with everything planned confirmed already it is likely in SAP by another
-    hand. `over` lets that pass. Raises ErpRejected `erp.not_found` or `erp.drifted`.
+    hand. `over` lets that pass. Raises ErpRejected `erp.not_found`, or Drifted.
     """
-    rows = operations(row)
+    number, rows = payload.work_order, operations(row)
     if not rows:
         raise ErpRejected("erp.not_found", f"SAP's order {number} has no operations")
-    sought = operation(wanted) if wanted else str(rows[-1].get("ManufacturingOrderOperation"))
+    sought = (
+        operation(payload.operation)
+        if payload.operation
+        else str(rows[-1].get("ManufacturingOrderOperation"))
+    )
     found = next(
         (one for one in rows if operation(str(one.get("ManufacturingOrderOperation"))) == sought), None
     )
@@ -89,16 +96,11 @@ def open_operation(row: Row, number: str, wanted: str, done: Decimal, *, over: b
         return found, found is rows[-1]
     confirmed = wire.number_in(found.get("OpTotalConfirmedYieldQty"))
     planned = wire.number_in(found.get("OpPlannedTotalQuantity"))
+    what = f"operation {sought} of order {number}"
     if is_set(found, "OperationIsConfirmed"):
-        raise drifted(
-            f"operation {sought} of order {number}",
-            f"finally confirmed with {plain(confirmed)}",
-            "still open",
-        )
-    if done and planned and confirmed >= planned:
-        raise drifted(
-            f"operation {sought} of order {number}",
-            f"{plain(confirmed)} of {plain(planned)} confirmed",
-            f"{plain(done)} still to confirm",
-        )
+        theirs, ours = f"finally confirmed with {plain(confirmed)}", "still open"
+        stop_if_drifted(payload, what, "confirmed", theirs, ours)
+    elif done and planned and confirmed >= planned:
+        theirs, ours = f"{plain(confirmed)} of {plain(planned)} confirmed", f"{plain(done)} still to confirm"
+        stop_if_drifted(payload, what, "confirmed", theirs, ours)
     return found, found is rows[-1]

@@ -18,6 +18,7 @@ from erp_sync.adapters.sap.client import GOODS, ORDERS, PRODUCTS, PURCHASES, SAL
 from erp_sync.adapters.sap.documents import Desk
 from erp_sync.adapters.sap.stock import EXPAND, Held, held_of
 from erp_sync.adapters.sap.wire import Row
+from erp_sync.errors import ErpRejected, ErpUnavailable
 
 #: A transaction may write a row this long before it commits; the next pull looks back that far.
 OVERLAP = timedelta(seconds=120)
@@ -25,6 +26,8 @@ SIZE = 200
 #: SAP's units as the plant says them, unless the connection maps them.
 UNITS = {"PC": "pcs", "ST": "pcs", "KG": "kg", "G": "g", "M": "m", "MM": "mm", "L": "l"}
 Read = Callable[[Desk, "datetime | None"], Iterator[Record]]
+#: Lists of which one row is one record.
+COUNTED = {"items": (PRODUCTS, "A_Product"), "work_orders": (ORDERS, production.ORDER)}
 
 
 def pages(desk: Desk, entity: str, watermark: str) -> Iterator[Page]:
@@ -36,15 +39,27 @@ def pages(desk: Desk, entity: str, watermark: str) -> Iterator[Page]:
     since = datetime.fromisoformat(watermark) if watermark else None
     asked, held = clock.now(), list[Record]()
     began: datetime | None = None
+    # Only a first read is long enough to be watched; the later ones are spared the question.
+    total = _total(desk, entity) if since is None else None
     for record in read(desk, since):
         began = began or desk.client.server_time
         held.append(record)
         if len(held) > SIZE:
-            yield Page(tuple(held[:SIZE]), watermark)
+            yield Page(tuple(held[:SIZE]), watermark, total)
             held = held[SIZE:]
     # SAP's clock as of the first answer; with no answer later than that, the pull itself was the first.
     until = began or desk.client.server_time or asked
-    yield Page(tuple(held), (until - OVERLAP).isoformat())
+    yield Page(tuple(held), (until - OVERLAP).isoformat(), total)
+
+
+def _total(desk: Desk, entity: str) -> int | None:
+    """How many rows there are, for the progress shown; a system that will not count them is read all the same."""
+    if entity not in COUNTED:
+        return None
+    try:
+        return desk.client.count(*COUNTED[entity])
+    except (ErpRejected, ErpUnavailable):
+        return None
 
 
 def _day(value: Any) -> str:
@@ -81,7 +96,8 @@ def _items(desk: Desk, since: datetime | None) -> Iterator[Record]:
             "source": "made" if kinds & {"E", "X"} else "bought",
             "active": not row.get("IsMarkedForDeletion"),
         }
-        yield Record("items", code, code, data, wire.moment_in(row.get("LastChangeDateTime")))
+        written, gone = wire.moment_in(row.get("LastChangeDateTime")), bool(row.get("IsMarkedForDeletion"))
+        yield Record("items", code, code, data, written, gone)
 
 
 def _work_centres(desk: Desk, since: datetime | None) -> Iterator[Record]:
@@ -95,9 +111,8 @@ def _work_centres(desk: Desk, since: datetime | None) -> Iterator[Record]:
             "active": not row.get("WorkCenterIsToBeDeleted"),
         }
         code = desk.terms.ours("work_centre", str(row["WorkCenter"]))
-        yield Record(
-            "work_centres", code, str(row["WorkCenterInternalID"]), data, wire.moment_in(row.get(field))
-        )
+        written, gone = wire.moment_in(row.get(field)), bool(row.get("WorkCenterIsToBeDeleted"))
+        yield Record("work_centres", code, str(row["WorkCenterInternalID"]), data, written, gone)
 
 
 def _status(row: Row) -> str:
@@ -152,7 +167,8 @@ def _work_orders(desk: Desk, since: datetime | None) -> Iterator[Record]:
             "components": components,
         }
         number = str(row["ManufacturingOrder"])
-        yield Record("work_orders", number, number, data, wire.stamp_in(row.get("LastChangeDateTime")))
+        gone = production.is_set(row, "OrderIsDeleted") or production.is_set(row, "OrderIsMarkedForDeletion")
+        yield Record("work_orders", number, number, data, wire.stamp_in(row.get("LastChangeDateTime")), gone)
 
 
 def _stock(desk: Desk, since: datetime | None) -> Iterator[Record]:
@@ -222,8 +238,7 @@ def _purchase_lines(desk: Desk, since: datetime | None) -> Iterator[Record]:
     options = {"expand": "to_PurchaseOrderItem/to_ScheduleLine", **_changed(since)}
     for order in desk.client.rows(PURCHASES, "A_PurchaseOrder", **options):
         for item in wire.children(order, "to_PurchaseOrderItem"):
-            if item.get("PurchasingDocumentDeletionCode"):
-                continue
+            gone = bool(item.get("PurchasingDocumentDeletionCode"))
             line = int(item["PurchaseOrderItem"])
             schedule = wire.children(item, "to_ScheduleLine")
             days = [day for one in schedule if (day := _day(one.get("ScheduleLineDeliveryDate")))]
@@ -236,12 +251,14 @@ def _purchase_lines(desk: Desk, since: datetime | None) -> Iterator[Record]:
                 "site": desk.terms.ours("plant", str(item.get("Plant") or "")),
                 "promised_date": max(days, default=""),
             }
-            yield _line_record("purchase_lines", order["PurchaseOrder"], line, data, order)
+            yield _line_record("purchase_lines", order["PurchaseOrder"], line, data, order, gone)
 
 
-def _line_record(entity: str, number: Any, line: int, data: dict[str, Any], order: Row) -> Record:
+def _line_record(
+    entity: str, number: Any, line: int, data: dict[str, Any], order: Row, gone: bool = False
+) -> Record:
     code = f"{number}/{line}"
-    return Record(entity, code, code, data, wire.moment_in(order.get("LastChangeDateTime")))
+    return Record(entity, code, code, data, wire.moment_in(order.get("LastChangeDateTime")), gone)
 
 
 def _traders(entity: str, service: Any, orders: str, field: str) -> Read:

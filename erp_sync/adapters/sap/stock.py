@@ -12,9 +12,10 @@ from decimal import Decimal
 
 from erp_sync.adapters.sap import wire
 from erp_sync.adapters.sap.client import STOCK
-from erp_sync.adapters.sap.documents import Desk, drifted, plain
+from erp_sync.adapters.sap.documents import Desk, plain, stop_if_drifted
 from erp_sync.adapters.sap.terms import Place
 from erp_sync.adapters.sap.wire import Row
+from erp_sync.canonical_kinds import Movement
 
 EXPAND = "to_MatlStkInAcctMod"
 
@@ -53,10 +54,9 @@ def of_material(desk: Desk, material: str) -> tuple[str, list[Held]]:
     return unit, [one for row in rows for one in held_of(row)]
 
 
-def check(
-    held: list[Held], material: str, place: Place, batch: str, stock_type: str, wanted: Decimal
-) -> None:
-    """Raises ErpRejected `erp.drifted` when the place holds less of that kind than is to be taken from it."""
+def check(held: list[Held], payload: Movement, place: Place, stock_type: str) -> None:
+    """Raises Drifted when the place holds less of that kind than the movement takes from it."""
+    batch, wanted = payload.lot, payload.quantity
     there = sum(
         (
             one.quantity
@@ -66,8 +66,9 @@ def check(
         Decimal(0),
     )
     if there < wanted:
-        what = f"{material} batch {batch}" if batch else material
-        raise drifted(f"{what} at {place}", f"{plain(there)} there", f"{plain(wanted)} to take")
+        what = f"{payload.item} batch {batch}" if batch else payload.item
+        theirs, ours = f"{plain(there)} there", f"{plain(wanted)} to take"
+        stop_if_drifted(payload, f"{what} at {place}", "stock", theirs, ours)
 
 
 def fullest(held: list[Held], plant: str, batch: str, stock_type: str) -> Place | None:

@@ -101,12 +101,12 @@ def operation_of(books: Books, values: Row) -> Row:
 def _check_amounts(values: Row, operation: Row, final: bool, name: str) -> None:
     for amount in (*_AMOUNTS, *_WORK):
         if (values.get(amount) or ZERO) < 0:
-            raise Refusal("RU/076", f"{amount} must not be negative", target=amount)
+            raise Refusal("RU/909", f"{amount} must not be negative", target=amount)
     if not final and not any(values.get(amount) for amount in (*_AMOUNTS, *_WORK)):
         raise Refusal(no.NOTHING_CONFIRMED, "Neither a quantity nor an activity is confirmed")
     unit = values.get("ConfirmationUnit") or operation["OperationUnit"]
     if unit != operation["OperationUnit"]:
-        raise Refusal("RU/031", f"Unit {unit} is not that of operation {name}", target="ConfirmationUnit")
+        raise Refusal("RU/910", f"Unit {unit} is not that of operation {name}", target="ConfirmationUnit")
     done = operation.get("OpTotalConfirmedYieldQty") or ZERO
     after = done + (values.get("ConfirmationYieldQuantity") or ZERO)
     if after > operation["OpPlannedTotalQuantity"] * (1 + TOLERANCE):

@@ -80,7 +80,15 @@ _BACKWARDS = {"302", "312", "324", "326"}
 
 
 def create(books: Books, values: Row, user: str) -> Row:
-    """A material document from outside, deep. Raises Refusal."""
+    """A material document from outside, deep. Raises Refusal, framed as the service frames it."""
+    try:
+        return _create(books, values, user)
+    except Refusal as refused:
+        text = "Material Document processing failed"
+        raise Refusal(no.DOCUMENT_FAILED, text, status=refused.status, because=refused) from None
+
+
+def _create(books: Books, values: Row, user: str) -> Row:
     items = values.pop("to_MaterialDocumentItem", [])
     code = str(values.get("GoodsMovementCode") or "")
     if code not in ("01", "02", "03", "04", "05", "06"):
@@ -97,13 +105,19 @@ def create(books: Books, values: Row, user: str) -> Row:
                 f"Movement type {item['GoodsMovementType']} can not be used with goods movement code {code}",
                 target="GoodsMovementType",
             )
+        if item.get("PurchaseOrder") and item.get("GoodsMovementRefDocType") != "B":
+            raise Refusal(
+                no.PROPERTY_UNFIT,
+                f"Property PURCHASEORDER is not supported for GoodsMovementType {item.get('GoodsMovementType')}",
+                target="PurchaseOrder",
+            )
     return post(books, values, items, user)
 
 
 def post(books: Books, header: Row, items: list[Row], user: str) -> Row:
     """Write a document and move the stock. Returns the header row. Raises Refusal."""
     if not items:
-        raise Refusal("M7/012", "Document does not contain any items")
+        raise Refusal("M7/906", "Document does not contain any items")
     now = clock.now()
     posted = header.get("PostingDate") or day_of(now)
     open_period(books, posted)
@@ -215,12 +229,12 @@ def _move(books: Books, item: Row) -> None:
     row = material_in_plant(books, material, plant)
     quantity = item.get("QuantityInEntryUnit") or ZERO
     if quantity <= 0:
-        raise Refusal("M7/061", "Enter a quantity", target="QuantityInEntryUnit")
+        raise Refusal("M7/907", "Enter a quantity", target="QuantityInEntryUnit")
     base = books.tables["A_Product"][(material,)]["BaseUnit"]
     unit = item.get("EntryUnit") or base
     if unit != base:
         raise Refusal(
-            "M7/064", f"Unit of measure {unit} not defined for material {material}", target="EntryUnit"
+            "M7/908", f"Unit of measure {unit} not defined for material {material}", target="EntryUnit"
         )
     item |= {"EntryUnit": unit, "MaterialBaseUnit": base, "QuantityInBaseUnit": quantity}
     if row.get("IsBatchManagementRequired") and not item.get("Batch"):
@@ -282,11 +296,11 @@ def _against(books: Books, item: Row, kind: Movement, quantity: Decimal) -> None
         elif item.get("ManufacturingOrder"):
             _produced(books, item, kind, quantity)
         else:
-            raise Refusal("M7/050", "Enter a purchase order or an order", target="PurchaseOrder")
+            raise Refusal("M7/909", "Enter a purchase order or an order", target="PurchaseOrder")
     elif kind.against == "order":
         _withdrawn(books, item, kind, quantity)
     elif kind.against == "cost" and not item.get("CostCenter"):
-        raise Refusal("M7/066", "Account assignment to a cost center is needed", target="CostCenter")
+        raise Refusal("M7/910", "Account assignment to a cost center is needed", target="CostCenter")
 
 
 def _purchase(books: Books, item: Row, kind: Movement, quantity: Decimal) -> None:
@@ -303,7 +317,7 @@ def _purchase(books: Books, item: Row, kind: Movement, quantity: Decimal) -> Non
     )
     if line["Material"] != item["Material"]:
         raise Refusal(
-            "M7/082", f"Material differs from purchase order item {' '.join(key)}", target="Material"
+            "M7/911", f"Material differs from purchase order item {' '.join(key)}", target="Material"
         )
     _within(
         books,
@@ -326,7 +340,7 @@ def _within(
             target="QuantityInEntryUnit",
         )
     if after < 0:
-        raise Refusal("M7/063", f"Return quantity exceeds what was received : {' '.join(what[1:])}")
+        raise Refusal("M7/912", f"Return quantity exceeds what was received : {' '.join(what[1:])}")
     books.add(quantity, *what)
 
 
@@ -334,7 +348,7 @@ def _produced(books: Books, item: Row, kind: Movement, quantity: Decimal) -> Non
     order = open_order(books, str(item["ManufacturingOrder"]))
     number = item["ManufacturingOrder"] = order["ManufacturingOrder"]
     if item["Material"] != order["Material"]:
-        raise Refusal("M7/082", f"Material differs from order {number}", target="Material")
+        raise Refusal("M7/911", f"Material differs from order {number}", target="Material")
     _within(
         books, ("made", number), kind.sign * quantity, order["TotalQuantity"], False, order["ProductionUnit"]
     )
@@ -365,7 +379,7 @@ def _withdrawn(books: Books, item: Row, kind: Movement, quantity: Decimal) -> No
         found = books.find("A_ProductionOrderComponent_2", Reservation=item["Reservation"])
         number = found[0]["ManufacturingOrder"] if found else ""
     if not number:
-        raise Refusal("M7/066", "Enter an order", target="ManufacturingOrder")
+        raise Refusal("M7/910", "Enter an order", target="ManufacturingOrder")
     order = open_order(books, number)
     item["ManufacturingOrder"] = order["ManufacturingOrder"]
     for part in books.find("A_ProductionOrderComponent_2", ManufacturingOrder=order["ManufacturingOrder"]):

@@ -27,7 +27,7 @@ def change_purchase(books: Books, line: Row, values: Row) -> None:
     if owner is None or owner.get("PurchasingDocumentDeletionCode"):
         raise Refusal(no.PURCHASE_UNKNOWN, f"Purchasing document item {number} {item} does not exist")
     if owner.get("IsCompletelyDelivered"):
-        raise Refusal("06/115", f"Item {item} of purchase order {number} is completely delivered")
+        raise Refusal("06/902", f"Item {item} of purchase order {number} is completely delivered")
     ordered = line.get("PurchaseOrderDate")
     wanted = values.get("ScheduleLineDeliveryDate")
     if ordered and wanted and wanted < ordered:
@@ -47,7 +47,7 @@ def change_purchase(books: Books, line: Row, values: Row) -> None:
         received = books.total("received", number, item)
         if quantity < 0 or others + quantity < received:
             raise Refusal(
-                "06/077",
+                "06/903",
                 f"Quantity of item {item} is below the {received.normalize():f} already delivered",
                 target="ScheduleLineOrderQuantity",
             )
@@ -71,11 +71,11 @@ def change_sales(books: Books, line: Row, values: Row) -> None:
     delivered = line.get("DeliveredQtyInOrderQtyUnit") or ZERO
     quantity = values.get("ScheduleLineOrderQuantity")
     if delivered and delivered >= line["ScheduleLineOrderQuantity"]:
-        raise Refusal("V1/848", f"Schedule line of item {item} is completely delivered")
+        raise Refusal("V1/903", f"Schedule line of item {item} is completely delivered")
     if quantity is not None:
         if quantity < delivered:
             raise Refusal(
-                "V1/847",
+                "V1/904",
                 f"Quantity is below the {delivered.normalize():f} already delivered",
                 target="ScheduleLineOrderQuantity",
             )

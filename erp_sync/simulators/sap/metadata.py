@@ -25,7 +25,7 @@ CHANGEABLE = frozenset(
 CREATABLE = frozenset(
     {
         "ProdnOrdConf2", "A_MaterialDocumentHeader", "A_Defect", "A_InspectionLot", "A_InspectionResult",
-        "A_InspectionResultValue", "MaintenanceNotification",
+        "MaintenanceNotification", "MaintenanceNotificationItem",
     }
 )  # fmt: skip
 

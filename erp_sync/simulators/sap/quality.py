@@ -5,6 +5,7 @@ Owns the rules of these documents. Must not know: HTTP. Runs inside the caller's
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from core import clock
@@ -15,10 +16,11 @@ from erp_sync.simulators.sap.orders import find_order
 from erp_sync.simulators.sap.refusals import Refusal
 from erp_sync.simulators.sap.values import Row
 
-LOT, RESULT, VALUE = "A_InspectionLot", "A_InspectionResult", "A_InspectionResultValue"
+LOT, RESULT = "A_InspectionLot", "A_InspectionResult"
 CHARACTERISTIC = "A_InspectionCharacteristic"
 DEFECT = "A_Defect"
 NOTIFICATION = "MaintenanceNotification"
+ITEM, CAUSE = "MaintenanceNotificationItem", "MaintNotificationItemCause"
 NOTIFICATION_TYPES = ("M1", "M2", "M3", "Y1", "Y2")
 
 
@@ -95,31 +97,27 @@ def create_lot(books: Books, values: Row, user: str) -> Row:
 
 
 def create_result(books: Books, values: Row, user: str) -> Row:
-    """The result of one characteristic; one each. Raises Refusal."""
+    """The summarised result of one characteristic; one each. Raises Refusal."""
     row = _characteristic(books, values)
     key = (row["InspectionLot"], row["InspPlanOperationInternalID"], row["InspectionCharacteristic"])
     if books.get(RESULT, key) is not None:
         raise Refusal(no.QUALITY, f"Results of characteristic {key[2]} already exist")
+    if values.get("InspectionValuationResult") not in (None, "", "A", "R", "F"):
+        raise Refusal(no.QUALITY, "Valuation is A, R or F", target="InspectionValuationResult")
+    told = str(values.get("InspResultFrmtdMeanValue") or values.get("InspectionResultOriginalValue") or "")
+    if row.get("InspSpecIsQuantitative"):
+        try:
+            number = Decimal(told)
+        except InvalidOperation:
+            raise Refusal(no.QUALITY, "Enter a measured value", target="InspResultFrmtdMeanValue") from None
+        if not number.is_finite():
+            raise Refusal(no.QUALITY, "Enter a measured value", target="InspResultFrmtdMeanValue")
+    elif told:
+        raise Refusal(no.QUALITY, "Characteristic has no measured values", target="InspResultFrmtdMeanValue")
+    wrong, seen = values.get("InspRsltNonconformingValsNmbr"), values.get("InspResultValidValuesNumber")
+    if wrong and seen is not None and wrong > seen:
+        raise Refusal(no.QUALITY, "More nonconforming than inspected", target="InspRsltNonconformingValsNmbr")
     return books.put(RESULT, {**values, **_entered(user)})
-
-
-def create_value(books: Books, values: Row, user: str) -> Row:
-    """One measured value. Raises Refusal."""
-    row = _characteristic(books, values)
-    if row.get("InspSpecIsQuantitative") and not (
-        values.get("InspResultFrmtdMeasuredValue") or values.get("InspectionResultOriginalValue")
-    ):
-        raise Refusal(no.QUALITY, "Enter a measured value", target="InspectionResultOriginalValue")
-    if not values.get("InspResultValueInternalID"):
-        lot = {name: values[name] for name in ("InspectionLot", "InspPlanOperationInternalID")}
-        known = books.find(VALUE, **lot, InspectionCharacteristic=values["InspectionCharacteristic"])
-        values["InspResultValueInternalID"] = str(len(known) + 1)
-    key = (
-        *(row[name] for name in ("InspectionLot", "InspPlanOperationInternalID", "InspectionCharacteristic")),
-    )
-    if books.get(VALUE, (*key, values["InspResultValueInternalID"])) is not None:
-        raise Refusal(no.QUALITY, f"Value {values['InspResultValueInternalID']} already exists")
-    return books.put(VALUE, {**values, **_entered(user)})
 
 
 def _characteristic(books: Books, values: Row) -> Row:
@@ -150,7 +148,7 @@ def create_notification(books: Books, values: Row, user: str) -> Row:
     kind = values.get("NotificationType")
     if kind not in NOTIFICATION_TYPES:
         raise Refusal(
-            "IM/018", f"Notification type {kind or '(none)'} does not exist", target="NotificationType"
+            "IM/903", f"Notification type {kind or '(none)'} does not exist", target="NotificationType"
         )
     _check_notification(books, values)
     items = values.pop("to_Item", [])
@@ -169,21 +167,33 @@ def create_notification(books: Books, values: Row, user: str) -> Row:
             "ConcatenatedActiveSystStsName": "OSNO",
         },
     )
-    for place, item in enumerate(items, start=1):
-        causes = item.pop("to_ItemCause", [])
-        item |= {"MaintenanceNotification": number, "MaintenanceNotificationItem": str(place)}
-        books.put("MaintenanceNotificationItem", {**item, "IsDeleted": False})
-        for at, cause in enumerate(causes, start=1):
-            books.put(
-                "MaintNotificationItemCause",
-                {
-                    **cause,
-                    **item_key(item),
-                    "MaintenanceNotificationCause": str(at),
-                    "IsDeleted": False,
-                },
-            )
+    for item in items:
+        _add_item(books, number, item)
     return row
+
+
+def create_item(books: Books, values: Row, user: str) -> Row:
+    """A further item of a notification, with its causes. Raises Refusal: unknown, complete, locked."""
+    number = str(values.get("MaintenanceNotification") or "")
+    row = books.get(NOTIFICATION, (number,))
+    if row is None:
+        raise Refusal(no.NOTIFICATION_UNKNOWN, f"Notification {number or '(none)'} does not exist")
+    _open(books, row)
+    made = _add_item(books, number, values)
+    # An item belongs to the notification's own version.
+    books.change(NOTIFICATION, row, {})
+    return made
+
+
+def _add_item(books: Books, number: str, values: Row) -> Row:
+    causes = values.pop("to_ItemCause", [])
+    place = str(len(books.find(ITEM, MaintenanceNotification=number)) + 1)
+    item = {**values, "MaintenanceNotification": number, "MaintenanceNotificationItem": place}
+    books.put(ITEM, item | {"IsDeleted": False})
+    for at, cause in enumerate(causes, start=1):
+        key = {**item_key(item), "MaintenanceNotificationCause": str(at)}
+        books.put(CAUSE, {**cause, **key, "IsDeleted": False})
+    return item
 
 
 def item_key(item: Row) -> Row:
@@ -203,7 +213,7 @@ def _check_notification(books: Books, values: Row) -> None:
         )  # fmt: skip
     starts, ends = values.get("MalfunctionStartDate"), values.get("MalfunctionEndDate")
     if starts and ends and ends < starts:
-        raise Refusal("IM/129", "Malfunction end is before its start", target="MalfunctionEndDate")
+        raise Refusal("IM/904", "Malfunction end is before its start", target="MalfunctionEndDate")
 
 
 def change_notification(books: Books, row: Row, values: Row) -> None:
@@ -227,7 +237,7 @@ def move_notification(books: Books, row: Row, phase: str) -> None:
 def _open(books: Books, row: Row) -> None:
     number = row["MaintenanceNotification"]
     books.must_be_free(
-        f"notification:{number}", "IM/101", f"Notification {number} is currently being processed by {{user}}"
+        f"notification:{number}", "IM/905", f"Notification {number} is currently being processed by {{user}}"
     )
     if row.get("NotifProcessingPhase") == "5":
         raise Refusal(no.NOTIFICATION_COMPLETE, f"Notification {number} is already completed")

@@ -36,8 +36,8 @@ CREATES: dict[str, Create] = {
     "A_Defect": quality.create_defect,
     "A_InspectionLot": quality.create_lot,
     "A_InspectionResult": quality.create_result,
-    "A_InspectionResultValue": quality.create_value,
     "MaintenanceNotification": quality.create_notification,
+    "MaintenanceNotificationItem": quality.create_item,
 }
 ORDER_ACTIONS: dict[str, Callable[[Books, Row], None]] = {
     "ReleaseOrder": orders.release,
@@ -186,6 +186,9 @@ class System:
         found = entity.ways.get(way)
         if found is None:
             raise not_found(f"segment '{way}'")
+        if request.method == "POST" and (entity.name, way) == (quality.NOTIFICATION, "to_Item"):
+            key = {name: row[name] for name in entity.key}
+            return self._create(_entity(found.target), request, key)
         if request.method != "GET":
             raise Refusal(
                 no.NOT_OFFERED, f"{request.method} is not offered for {entity.name}/{way}", status=405
@@ -198,12 +201,14 @@ class System:
             raise not_found(f"segment '{way}'")
         return as_json(200, {"d": render.v2(self.books, target, rows[0], request.base)})
 
-    def _create(self, entity: Entity, request: Request) -> Reply:
+    def _create(self, entity: Entity, request: Request, parent: Row | None = None) -> Reply:
+        """A new row; `parent` is the key of the one it is added to, by the way the request took."""
         if entity.name not in CREATABLE:
             raise Refusal(no.NOT_OFFERED, f"POST is not offered for {entity.name}", status=405)
         document = _document(request)
         values = check(entity, document.get("d", document) if set(document) == {"d"} else document)
         deep = tuple((name,) for name in values if name in entity.ways)
+        values |= parent or {}
         row = CREATES[entity.name](self.books, values, request.user)
         shown = render.v2(self.books, entity, row, request.base, (), deep)
         tag = {"etag": self.books.etag(entity.name, row)} if entity.has_etag else {}
