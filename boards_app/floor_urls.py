@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from boards_app.views import adoption, board, census, drills, postings, qr, reports, sequence, station
+from boards_app.views import (
+    adoption,
+    board,
+    census,
+    drills,
+    postings,
+    qr,
+    reports,
+    sequence,
+    station,
+    workbench,
+)
 
 urlpatterns = [
     path("adoption/", adoption.adoption, name="adoption"),
@@ -58,8 +69,12 @@ urlpatterns = [
     path("postings/live/", postings.live, name="postings-live"),
     path("postings/by-hand/", postings.by_hand, name="postings-by-hand"),
     path("postings/by-hand/live/", postings.by_hand_live, name="postings-by-hand-live"),
+    path("postings/errors/", workbench.errors, name="postings-errors"),
+    path("postings/errors/live/", workbench.errors_live, name="postings-errors-live"),
+    path("postings/bulk/", workbench.bulk, name="postings-bulk"),
     path("postings/<int:pk>/", postings.one, name="posting"),
     path("postings/<int:pk>/live/", postings.one_live, name="posting-live"),
+    path("postings/<int:pk>/change/", postings.change, name="posting-change"),
     path("postings/<int:pk>/<str:verb>/", postings.operate, name="posting-operate"),
     path("reports/", reports.latest, name="reports"),
     path("reports/<int:year>-<int:month>/", reports.month_report, name="report"),

@@ -1,21 +1,18 @@
-"""The postings screen: rows with their lag, how the ERPs are doing, one posting with its tries and what may be done.
+"""The postings screen: rows with their lag, how the ERPs are doing, the pages about them.
 
-Scoped by `erp_sync.selectors`, which decides whose postings a reader may see; adds the exception each belongs to.
+One posting in full is `posting`. Scoped by `erp_sync.selectors`, which decides
+whose postings a reader may see; adds the exception each belongs to.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from typing import Final
 
 from django.db.models import Count, Q
 
 from boards_app import wording
 from core import clock
-from core.errors import InvalidInput
 from erp_sync import lifecycle
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting
@@ -24,12 +21,9 @@ from erp_sync.selectors import (
     ConnectionState,
     connection_states,
     oldest_open,
-    posting_in_full,
     postings_for_screen,
 )
-from erp_sync.services.operating import FIXED_FIELDS
 from plant_app.models import Site, User
-from plant_app.selectors import can
 
 #: A lag from here on is marked.
 LATE_MINUTES: Final = 60.0
@@ -38,26 +32,6 @@ _STATE_WORDS: Final = {
     "dead": "Needs you", "open": "On the way", "confirmed": "Confirmed", "local": "Kept here",
     "cancelled": "Cancelled",
 }  # fmt: skip
-#: Payload members in the plant's words; others are shown as they are called, without underscores.
-_NAMES: Final = {
-    "yield_qty": "Good", "scrap_qty": "Scrap", "qty": "Quantity", "uom": "Unit", "machine_minutes": "Machine minutes",
-    "labour_minutes": "Labour minutes", "total_yield": "Good in all", "final": "Last of the order",
-    "reason_code": "Reason", "new": "New value", "old": "Old value", "work_centre": "Work centre",
-}  # fmt: skip
-_FIRST: Final = (
-    "site", "work_order", "operation", "number", "line", "action", "work_centre", "work_unit", "item", "lot",
-    "quantity", "uom", "from_location", "to_location", "from_status", "to_status", "yield_qty", "scrap_qty", "start",
-    "end",
-)  # fmt: skip
-_VERBS: Final = {
-    "approval": ("approve", "edit", "cancel", "mark-local"),
-    "queued": ("retry", "edit", "cancel", "mark-local"),
-    "unknown": ("retry", "mark-local"),
-    "rejected": ("edit", "retry", "cancel", "mark-local"),
-    "held": ("edit", "retry", "cancel", "mark-local"),
-}  # fmt: skip
-
-_BY_HAND: Final = ("keyed", "edit", "retry", "cancel", "mark-local")
 
 
 @dataclass(frozen=True)
@@ -219,110 +193,24 @@ def facets(query: Mapping[str, str], found: Health) -> tuple[list[Facet], list[F
     return states, kinds
 
 
-# --- one posting --------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Member:
-    """A member of what is sent: its name in words and its value; `kind` says how it is edited."""
-
-    name: str
-    words: str
-    value: str
-    kind: str
-    fixed: bool
-
-
-@dataclass(frozen=True)
-class InFull:
-    """One posting with everything about it."""
-
-    posting: Posting
-    row: Row
-    members: list[Member]
-    verbs: tuple[str, ...]
-    may_edit: bool
-
-
-def in_full(user: User, posting_id: int) -> InFull | None:
-    """One posting, or None where the reader may not see it. Five queries."""
-    posting = posting_in_full(user, posting_id)
-    if posting is None:
-        return None
-    may = can(user, "posting.edit", posting.site_id)
-    return InFull(
-        posting=posting,
-        row=as_row(posting),
-        members=[_member(name, posting.payload[name]) for name in sorted(posting.payload, key=_place)],
-        verbs=_BY_HAND if is_by_hand(posting) else _VERBS.get(posting.status, ()),
-        may_edit=may,
+def tabs(user: User, sites: list[Site], on: str) -> list[Facet]:
+    """The pages about postings, with what waits on each. One query."""
+    counts = (
+        Posting.objects.live()
+        .unsettled()
+        .filter(site__in=sites)
+        .aggregate(
+            errors=Count(
+                "pk",
+                filter=Q(status=lifecycle.Status.REJECTED)
+                | Q(status=lifecycle.Status.HELD) & ~Q(held_reason__in=lifecycle.NO_FAULT),
+            ),
+            by_hand=Count("pk", filter=Q(status="held", held_reason=lifecycle.HeldReason.MANUAL)),
+        )
     )
-
-
-@dataclass(frozen=True)
-class Card:
-    """One posting to key by hand: what to key, under which reference, and who asked."""
-
-    posting: Posting
-    row: Row
-    members: list[Member]
-    may_edit: bool
-    latest: str
-
-
-def card_of(posting: Posting, user: User) -> Card:
-    """What the list to key by hand shows of a posting; `latest` is now in its site's time, as a form takes it."""
-    return Card(
-        posting=posting,
-        row=as_row(posting),
-        members=[
-            _member(name, posting.payload[name])
-            for name in sorted(posting.payload, key=_place)
-            if posting.payload[name] not in (None, "", [], {})
-        ],
-        may_edit=can(user, "posting.edit", posting.site_id),
-        latest=clock.now().astimezone(ZoneInfo(posting.site.timezone)).strftime("%Y-%m-%dT%H:%M"),
-    )
-
-
-def _place(name: str) -> tuple[int, str]:
-    """Members people look for first; the store keeps no order of its own."""
-    return (_FIRST.index(name) if name in _FIRST else len(_FIRST), name)
-
-
-def _member(name: str, value: Any) -> Member:
-    kind = "text"
-    if isinstance(value, bool):
-        kind, shown = "flag", "yes" if value else "no"
-    elif isinstance(value, dict | list):
-        kind, shown = "json", json.dumps(value, indent=2, ensure_ascii=False)
-    else:
-        shown = "" if value is None else str(value)
-    words = _NAMES.get(name) or name.replace("_", " ").capitalize()
-    return Member(name, words, shown, kind, name in FIXED_FIELDS)
-
-
-def edited(posting: Posting, given: Mapping[str, str]) -> dict[str, Any]:
-    """The payload with the form's values in it, each in the type it had. Raises InvalidInput for what is none."""
-    payload = dict(posting.payload)
-    for name, value in posting.payload.items():
-        raw = given.get(f"payload.{name}")
-        if raw is None or name in FIXED_FIELDS:
-            continue
-        payload[name] = _typed(name, value, raw.strip())
-    return payload
-
-
-def _typed(name: str, before: Any, raw: str) -> Any:
-    if isinstance(before, bool):
-        return raw == "yes"
-    if isinstance(before, dict | list):
-        try:
-            return json.loads(raw)
-        except ValueError:
-            raise InvalidInput("erp.payload_unreadable", f"{name} is no longer readable as a list.") from None
-    if isinstance(before, int):
-        if not raw.lstrip("-").isdigit():
-            raise InvalidInput("erp.payload_unreadable", f"{name} is a whole number.")
-        return int(raw)
-    if isinstance(before, float):
-        return float(Decimal(raw))
-    return None if before is None and not raw else raw
+    return [
+        Facet("All", "/postings/", on == "list"),
+        Facet("Needs a person", "/postings/errors/", on == "errors", counts["errors"]),
+        Facet("To key by hand", "/postings/by-hand/", on == "by_hand", counts["by_hand"]),
+        Facet("Against ERP", "/postings/comparison/", on == "comparison"),
+    ]

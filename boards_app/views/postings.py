@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from boards_app.selectors import posting as one_posting
 from boards_app.selectors import postings as selectors
 from boards_app.selectors.frame import Frame
 from boards_app.views.frame import done, page, show, typed_moment
@@ -38,7 +39,7 @@ def live(request: HttpRequest, frame: Frame) -> HttpResponse:
 
 
 def _list(request: HttpRequest, frame: Frame) -> dict[str, Any]:
-    sites = _sites(frame)
+    sites = sites_of(frame)
     found = selectors.health(frame.user, sites, midnight(clock.today(frame.zone), frame.zone))
     rows = PostingFilter(request.GET, selectors.rows_of(frame.user, sites)).qs
     if request.GET.get("status") == "dead":
@@ -49,6 +50,7 @@ def _list(request: HttpRequest, frame: Frame) -> dict[str, Any]:
     query.pop("page", None)
     return {
         "frame": frame,
+        "tabs": selectors.tabs(frame.user, sites, "list"),
         "health": found,
         "rows": [selectors.as_row(posting) for posting in page_obj],
         "page_obj": page_obj,
@@ -61,7 +63,7 @@ def _list(request: HttpRequest, frame: Frame) -> dict[str, Any]:
     }
 
 
-def _sites(frame: Frame) -> list[Site]:
+def sites_of(frame: Frame) -> list[Site]:
     """The sites whose postings this reader may see; NotAllowed when there is none."""
     sites = [frame.site] if frame.site else list(frame.sites)
     allowed = [site for site in sites if can(frame.user, "posting.view", site)]
@@ -73,17 +75,28 @@ def _sites(frame: Frame) -> list[Site]:
 @page
 def one(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
     """One posting: what is sent, every try, every hand laid on it, what may be done."""
-    return show(request, "boards_app/posting.html", frame, {"full": _full(frame, pk)})
+    return show(request, "boards_app/posting.html", frame, _one(frame, pk))
 
 
 @page
 def one_live(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
     """The same, after a change."""
-    return render(request, "boards_app/_posting.html", {"full": _full(frame, pk)})
+    return render(request, "boards_app/_posting.html", _one(frame, pk))
 
 
-def _full(frame: Frame, pk: int) -> selectors.InFull:
-    full = selectors.in_full(frame.user, pk)
+@page
+def change(request: HttpRequest, frame: Frame, pk: int) -> HttpResponse:
+    """Its fields as a form, for the workbench's dialog."""
+    return render(request, "boards_app/posting_change.html", _one(frame, pk))
+
+
+def _one(frame: Frame, pk: int) -> dict[str, Any]:
+    full = _full(frame, pk)
+    return {"full": full, "posting": full.posting, "preview": full.preview}
+
+
+def _full(frame: Frame, pk: int) -> one_posting.InFull:
+    full = one_posting.in_full(frame.user, pk)
     if full is None:
         raise NotFound("erp.no_posting", "There is no such posting.")
     return full
@@ -102,11 +115,13 @@ def by_hand_live(request: HttpRequest, frame: Frame) -> HttpResponse:
 
 
 def _by_hand(request: HttpRequest, frame: Frame) -> dict[str, Any]:
-    rows = selectors.rows_of(frame.user, _sites(frame)).by_hand().order_by("occurred_at", "pk")
+    sites = sites_of(frame)
+    rows = selectors.rows_of(frame.user, sites).by_hand().order_by("occurred_at", "pk")
     page_obj = Paginator(rows, CARDS).get_page(request.GET.get("page"))
     return {
         "frame": frame,
-        "cards": [selectors.card_of(posting, frame.user) for posting in page_obj],
+        "tabs": selectors.tabs(frame.user, sites, "by_hand"),
+        "cards": [one_posting.card_of(posting, frame.user) for posting in page_obj],
         "page_obj": page_obj,
         "query": "",
         "address": request.GET.urlencode(),
@@ -147,7 +162,7 @@ def _retry(posting: Posting, user: User, request: HttpRequest) -> str:
 
 def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
     services.edit_and_retry(
-        posting_id=posting.pk, payload=selectors.edited(posting, request.POST.dict()), actor=user,
+        posting_id=posting.pk, payload=one_posting.edited(posting, request.POST.dict()), actor=user,
         reason=request.POST.get("reason", ""), version=_version(request),
     )  # fmt: skip
     return "Changed, it is sent again now"

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from boards_app.selectors.postings import edited
+from boards_app.selectors.posting import edited
 from core import clock
 from core.errors import InvalidInput
 from decisions_app.models import PostingLink
@@ -187,21 +187,22 @@ def test_without_a_script_the_page_comes_back_with_the_words(
 
 
 def test_edited_values_keep_their_types() -> None:
-    posting = Posting(
-        payload={"final": False, "line": 10, "lines": [{"a": 1}], "quantity": "5", "site": "RHF"}
-    )
+    before = {"final": False, "line": 10, "lines": [{"a": 1, "b": "x"}], "quantity": "5", "site": "RHF"}
+    posting = Posting(kind="customer_answer", payload=before)
     given = {
-        "payload.final": "yes", "payload.line": "20", "payload.lines": '[{"a": 2}]', "payload.quantity": " 6 ",
-        "payload.site": "GVL", "payload.made_up": "x",
+        "payload.final": "yes", "payload.line": "20", "payload.lines.0.a": "2", "payload.quantity": " 6 ",
+        "payload.site": "GVL", "payload.made_up": "x", "payload.lines.1.a": "9", "payload.customer": "ALSTRAND",
     }  # fmt: skip
     assert edited(posting, given) == {
         "final": True,
         "line": 20,
-        "lines": [{"a": 2}],
+        "lines": [{"a": 2, "b": "x"}],
         "quantity": "6",
         "site": "RHF",
+        "customer": "ALSTRAND",
     }
+    assert before["lines"] == [{"a": 1, "b": "x"}]
     with pytest.raises(InvalidInput):
-        edited(posting, {"payload.lines": "[{"})
+        edited(posting, {"payload.lines.0.a": "two"})
     with pytest.raises(InvalidInput):
         edited(posting, {"payload.line": "ten"})
