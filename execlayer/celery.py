@@ -1,7 +1,8 @@
 """The one place that knows which task a wake-up starts, how often the sweep looks, and on which queue.
 
 Apps say `core.wake.wake("notices")` and leave the work in their tables; a wake that reaches no broker is logged and
-dropped, because the sweep finds the work. Two queues, so that telling people never waits behind a long ERP pull.
+dropped, because the sweep finds the work. Three queues, so that telling people never waits behind a long ERP pull, and
+sending to an ERP behind nothing else.
 """
 
 import logging
@@ -31,6 +32,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 URGENT = "urgent"
 WORK = "work"
+ERP = "erp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ WAKES: dict[str, Job] = {
     "shift_change": Job("exceptions_app.tasks.change_shifts", URGENT, 10),
     "containment": Job("decisions_app.tasks.contain_due", URGENT, 3),
     "windows": Job("decisions_app.tasks.refresh_windows", URGENT, 10),
-    "postings": Job("erp_sync.tasks.send_due", WORK, 3),
+    "postings": Job("erp_sync.tasks.send_due", ERP, 3),
     "settled": Job("decisions_app.tasks.handle_settled", WORK, 5),
     "resequence": Job("sequence_app.tasks.resequence_due", WORK, 5),
     "advice": Job("exceptions_app.tasks.give_advice", WORK, 15),
@@ -67,6 +69,7 @@ WAKES: dict[str, Job] = {
     "webhooks": Job("notify_app.tasks.send_webhooks", WORK, 2),
     "drills": Job("notify_app.tasks.run_drills", WORK, 30),
     "pull": Job("erp_sync.tasks.pull_due", WORK, 60),
+    "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 300),
 }
 # swept only
 SWEEPS: dict[str, Job] = {
@@ -76,7 +79,6 @@ SWEEPS: dict[str, Job] = {
     "edi_files": Job("exceptions_app.tasks.take_edi_files", WORK, 5),
     "by_hand": Job("erp_sync.tasks.find_keyed", WORK, 60),
     "watchdog": Job("exceptions_app.tasks.watch_records", URGENT, 60),
-    "reconciliation": Job("erp_sync.tasks.reconcile", WORK, 6 * 3600),
     "outbox_alarms": Job("erp_sync.tasks.sweep_alarms", WORK, 30),
     "erp_kept": Job("erp_sync.tasks.prune_kept", WORK, 6 * 3600),
     "months": Job("metrics_app.tasks.freeze_months", WORK, 3600),

@@ -36,8 +36,8 @@ ANONYMOUS_PER_CODE = env.number("ANONYMOUS_PER_CODE", 20)
 WEBHOOK_PRIVATE_NETWORKS = env.words("WEBHOOK_PRIVATE_NETWORKS")
 WEBHOOK_KEEP_DELIVERED_DAYS = env.number("WEBHOOK_KEEP_DELIVERED_DAYS", 30)  # 0 keeps them for good
 WEBHOOK_KEEP_DEAD_DAYS = env.number("WEBHOOK_KEEP_DEAD_DAYS", 90)
-# A sender of postings silent this long is given up on. Longer than a worker may live on one task (execlayer/celery.py).
-POSTING_LEASE_SECONDS = env.number("POSTING_LEASE_SECONDS", 180)
+# A sender of postings silent this long is given up on. A living one renews its hold four times within it.
+POSTING_LEASE_SECONDS = env.number("POSTING_LEASE_SECONDS", 90)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 STATIC_DIRECTORY = env.text("STATIC_ROOT")
 EMAIL_HOST = env.text("EMAIL_HOST")

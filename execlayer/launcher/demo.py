@@ -29,7 +29,7 @@ from execlayer.launcher.valkey import Valkey
 SERVERS, SERVING, BESIDE = 0, 1, 2  # stopped in the opposite order
 # What a shell beside the demo needs to reach the same servers (see execlayer/environment.py).
 SHARED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "ALLOWED_HOSTS", "HSTS_SECONDS", "ERP")
-WORKERS = {"urgent": 2, "work": 2}  # queue -> processes
+WORKERS = {"urgent": 2, "work": 2, "erp": 1}  # queue -> processes (one sends with threads)
 
 CELERY = ("-m", "celery", "--quiet", "-A", "execlayer.celery")
 QUIET = ("--loglevel", "WARNING")

@@ -47,7 +47,7 @@ def test_every_variable_read_is_documented_and_no_other() -> None:
 
 
 def test_the_sweeps_are_those_of_the_worker() -> None:
-    rows = re.findall(r"^\| (\w+) \| `([\w.]+)` \| (urgent|work) \| (\d+) \|$", _page(), re.MULTILINE)
+    rows = re.findall(r"^\| (\w+) \| `([\w.]+)` \| (urgent|work|erp) \| (\d+) \|$", _page(), re.MULTILINE)
     assert rows == [(name, job.task, job.queue, str(int(job.every))) for name, job in JOBS.items()]
 
 

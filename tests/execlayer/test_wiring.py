@@ -12,11 +12,11 @@ from kombu.exceptions import OperationalError
 
 from core.wake import wake
 from execlayer import celery as wiring
-from execlayer.celery import JOBS, SWEEPS, URGENT, WAKES, WORK, app
+from execlayer.celery import ERP, JOBS, SWEEPS, URGENT, WAKES, WORK, app
 from execlayer.launcher.demo import WORKERS
 
 NAMES = {
-    "advice", "attachments", "census", "containment", "drills", "edi_out", "escalation", "held", "mailboxes",
+    "advice", "alarms", "attachments", "census", "containment", "drills", "edi_out", "escalation", "held", "mailboxes",
     "messages", "notices", "notices_outside", "notices_push", "postings", "pull", "replies", "resequence",
     "settled", "shift_change", "signals", "webhooks", "windows",
 }  # fmt: skip
@@ -53,12 +53,19 @@ def test_every_task_of_ours_has_a_queue_and_a_sweep(tasks):
 
 
 def test_a_worker_listens_to_every_queue():
-    assert {job.queue for job in JOBS.values()} == set(WORKERS) == {URGENT, WORK}
+    assert {job.queue for job in JOBS.values()} == set(WORKERS) == {URGENT, WORK, ERP}
 
 
 def test_telling_people_never_waits_behind_an_erp():
     assert WAKES["notices"].queue == WAKES["signals"].queue == WAKES["escalation"].queue == URGENT
-    assert WAKES["pull"].queue == WAKES["postings"].queue == WORK
+    assert WAKES["pull"].queue == JOBS["reconciliation"].queue == WORK
+
+
+def test_sending_to_an_erp_waits_behind_nothing_else():
+    assert [name for name, job in JOBS.items() if job.queue == ERP] == ["postings"]
+
+
+def test_months_are_swept():
     assert "months" in SWEEPS
 
 
