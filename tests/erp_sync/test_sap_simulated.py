@@ -252,7 +252,7 @@ def test_drift_is_seen_before_anything_is_written(
 
 
 def test_everything_is_read_and_what_we_posted_is_listed(sap: port.ErpAdapter) -> None:
-    posted = [posting("confirmation"), posting("scrap")]
+    posted = [posting(name) for name in ("confirmation", "scrap", "defect", "measured", "notification")]
     for one in posted:
         sap.send(one)
     read = {entity: [r for page in sap.pull(entity) for r in page.records] for entity in port.PULL_ENTITIES}

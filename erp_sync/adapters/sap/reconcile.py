@@ -1,6 +1,7 @@
 """Which SAP documents carry one of our keys, for reconciliation.
 
-Owns where each kind of document keeps the key. A confirmation keeps it in its text, beside the uuid made of it.
+Owns where each kind of document keeps the key. A confirmation keeps it in its text, beside the uuid made of it. A change
+leaves no document; it is looked up where it was made.
 Must not know: the outbox's tables.
 """
 
@@ -8,16 +9,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from core.keys import key_uuid
 from erp_sync.adapters.port import ErpDocument
-from erp_sync.adapters.sap import movements, wire
-from erp_sync.adapters.sap.client import CONFIRMATIONS, GOODS
+from erp_sync.adapters.sap import defects, inspections, maintenance, movements, wire
+from erp_sync.adapters.sap.client import CONFIRMATIONS, DEFECTS, GOODS, INSPECTIONS, NOTIFICATIONS, Service
 from erp_sync.adapters.sap.confirmations import ENTITY
 from erp_sync.adapters.sap.documents import Desk, moment
+from erp_sync.errors import ErpRejected
 
 KEY = re.compile(r"^[A-Z2-7]{16}(?=\s|$)")
+
+
+#: A plant without quality management or maintenance in SAP has these services switched off: nothing was posted there.
+_NOT_USED = ("sap.no_service", "sap.not_authorised", "erp.not_found")
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A list whose rows carry the key in front of a field; `number` joins these fields."""
+
+    service: Service
+    entity: str
+    field: str
+    number: tuple[str, ...]
+    quantity: str = ""
+
+
+KEYED = (
+    Keyed(DEFECTS, defects.ENTITY, "DefectText", ("DefectInternalID",), "DefectiveQuantity"),
+    Keyed(INSPECTIONS, inspections.ENTITY, "InspectionResultText", inspections.KEYS),
+    Keyed(NOTIFICATIONS, maintenance.ENTITY, "MaintNotifExtReferenceNumber", (maintenance.ENTITY,)),
+)
 
 
 def documents(desk: Desk, since: datetime) -> Iterator[ErpDocument]:
@@ -25,6 +50,12 @@ def documents(desk: Desk, since: datetime) -> Iterator[ErpDocument]:
     day = wire.literal(desk.terms.local(since).date())
     yield from _movements(desk, day)
     yield from _confirmations(desk, day)
+    for kind in KEYED:
+        try:
+            yield from _keyed(desk, kind, day)
+        except ErpRejected as error:
+            if error.code not in _NOT_USED:
+                raise
 
 
 def _movements(desk: Desk, day: str) -> Iterator[ErpDocument]:
@@ -62,4 +93,21 @@ def _confirmations(desk: Desk, day: str) -> Iterator[ErpDocument]:
             state="cancelled" if cancelled else "posted",
             final=not cancelled,
             written_at=moment(desk, row, "ConfirmationEntryDate", "ConfirmationEntryTime"),
+        )
+
+
+def _keyed(desk: Desk, kind: Keyed, day: str) -> Iterator[ErpDocument]:
+    for row in desk.client.rows(kind.service, kind.entity, filter=f"CreationDate ge {day}"):
+        found = KEY.match(str(row.get(kind.field) or ""))
+        if found is None:
+            continue
+        deleted = bool(row.get("IsDeleted"))
+        yield ErpDocument(
+            business_key=found[0],
+            erp_number="/".join(str(row[name]) for name in kind.number),
+            document=kind.entity,
+            state="deleted" if deleted else "posted",
+            final=not deleted,
+            written_at=moment(desk, row, "CreationDate", "CreationTime"),
+            quantity=wire.number_in(row[kind.quantity]) if row.get(kind.quantity) else None,
         )
