@@ -8,10 +8,12 @@ from django.conf import settings
 from core import clock
 from core.doctor import Finding, Level, check
 from erp_sync import access, lifecycle
+from erp_sync.gaps import gaps_of
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark
 from erp_sync.selectors import connection_states, sites_without_erp
 from erp_sync.services.keeping import set_aside
 from erp_sync.services.connecting import address_of
+from erp_sync.services.sweeping import sweep_state
 
 DEAD_AFTER = timedelta(hours=4)
 UNCLEAR_AFTER = timedelta(minutes=15)
@@ -129,12 +131,24 @@ def reading() -> Iterator[Finding]:
     for mark in (
         Watermark.objects.filter(connection__enabled=True).exclude(missing=[]).select_related("connection")
     ):
+        gaps = list(gaps_of(mark.missing).values())
+        rows = sum(gap.times for gap in gaps)
         yield Finding(
             "XL-W022", Level.INFO,
-            f"{mark.connection.name}: {len(mark.missing)} rows of {mark.entity} speak of what is not here, "
-            f"first {mark.missing[0]}",
-            "Enter or read what they name; the rows are then read again by themselves.", len(mark.missing),
+            f"{mark.connection.name}: {rows} rows of {mark.entity} speak of what is not here, first {gaps[0]}",
+            "Enter or read what they name; the rows are then read again by themselves.", rows,
         )  # fmt: skip
+    for mark in (
+        Watermark.objects.filter(connection__enabled=True).exclude(gone=[]).select_related("connection")
+    ):
+        state = sweep_state(mark)
+        if state.refused:
+            yield Finding(
+                "XL-W024", Level.WARNING,
+                f"{mark.connection.name}: {state.refused} of {state.of} {mark.entity.replace('_', ' ')} are missing "
+                "from ERP's listing; that is not believed and nothing was marked",
+                "Look in the ERP. If they are gone indeed, say so at the connection in the admin.", state.refused,
+            )  # fmt: skip
     for connection, lying in set_aside():
         yield Finding(
             "XL-W023", Level.WARNING,

@@ -20,9 +20,12 @@ def _close_lanes(**_: Any) -> None:
     services.close_lanes()
 
 
-@shared_task
+# A read is one long transaction-free walk through pages; it gives its place up by itself (see pulling.TURN), and only a
+# first read of an ERP that can't be resumed comes near this limit.
+@shared_task(soft_time_limit=540, time_limit=570)
 def pull_due() -> None:
-    beat("erp.reader", read=services.pull_due())
+    runs = services.work_pull_runs()
+    beat("erp.reader", read=services.pull_due(), runs=runs)
 
 
 @shared_task
@@ -40,7 +43,7 @@ def prune_kept() -> None:
     beat("erp.kept", deleted=services.prune_kept())
 
 
-@shared_task
+@shared_task(soft_time_limit=540, time_limit=570)
 def reconcile() -> None:
-    runs = services.reconcile_all()
+    runs = services.reconcile_due()
     beat("erp.reconciliation", runs=len(runs))

@@ -7,7 +7,7 @@ not know: any ERP, postings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -81,7 +81,10 @@ def client(settings: Mapping[str, Any], names: Iterable[str] = ADDRESSES, **opti
     Each request opens its own connection unless `limits` says otherwise, so that a refused one proves nothing arrived.
     """
     guard = Guard(hosts_of(settings, names))
-    hooks = {"request": [guard.on_request], "response": [guard.on_response]}
+    hooks: dict[str, list[Callable[..., Any]]] = {
+        "request": [guard.on_request],
+        "response": [guard.on_response],
+    }
     options.setdefault("limits", httpx.Limits(max_keepalive_connections=0))
     return httpx.Client(**options, event_hooks=hooks, follow_redirects=False, trust_env=False)
 

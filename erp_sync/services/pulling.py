@@ -1,10 +1,12 @@
 """Reading master data: pages out of a connector, into the plant's mirror, as far as a watermark.
 
 Owns when an entity is read again and how far it has been read. A page and its watermark are written in one
-transaction, so a read can end anywhere and goes on there. Must not know: what a row means; that is the plant's.
+transaction, so a read can end anywhere and goes on there. One reader works at a time, so that a slow ERP never takes
+the workers postings need. Must not know: what a row means; that is the plant's.
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,24 +14,27 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from core import clock
-from core.due import claim
 from core.errors import InvalidInput
 from core.hints import hint
 from core.wake import wake
 from erp_sync.adapters.port import PULL_ENTITIES, Page
 from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.gaps import Gaps, gaps_of, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.circuit import note_failure, note_success
 from erp_sync.services.connecting import adapter_for, address_of
+from erp_sync.services.reader import nobody_reads
+from erp_sync.services.sweeping import scope_of, sweep_due
 from plant_app.services import PullResult, apply_pull
 
 logger = logging.getLogger(__name__)
 
 PULL_EVERY = timedelta(seconds=60)
 PULL_AGAIN_AFTER_ERROR = timedelta(minutes=3)
-#: One reader per entity: nobody else begins within this time.
-PULL_LEASE = timedelta(minutes=10)
-KEPT_MISSING = 200
+#: A reader that has not written a page for this long is given up on; until then nobody else begins.
+PULL_LEASE = timedelta(minutes=3)
+#: Seconds after which a read that can be resumed makes way, and goes on in its next turn.
+TURN = 45.0
 #: What others refer to is read first.
 ORDER = (
     "items",
@@ -45,49 +50,76 @@ ORDER = (
 
 @dataclass
 class Pulled:
-    """What reading one entity did. `unknown` names rows that speak of something this plant does not have."""
+    """What reading one entity did. `unknown` names rows that speak of something not here, `gaps` what that is."""
 
     entity: str
     from_start: bool = False
     rows: int = 0
     created: int = 0
     changed: int = 0
+    renamed: int = 0
+    deleted: int = 0
     unknown: list[str] = field(default_factory=list)
+    gaps: Gaps = field(default_factory=dict)
     drifted: int = 0
+    unfinished: bool = False
     error: str = ""
 
 
 def pull_due(*, limit: int = len(PULL_ENTITIES)) -> int:
     """Read what is due of every willing connection; returns how many entities were read to their end.
 
-    Must not run inside a transaction. A connection that is silent, unbuilt or a ledger is left alone; so is an entity
-    another reader holds. Posting never waits for it.
+    Must not run inside a transaction. A connection that is silent, unbuilt or a ledger is left alone; nothing is read
+    while another reader is at work. Posting never waits for it.
     """
     _know_entities()
     read = 0
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False, open_until__isnull=True):
-        if address_of(connection).ready:
-            done = [_pull(connection, mark) for mark in _claim_marks(connection, limit)]
-            _reread_missing(connection, done)
-            read += sum(not one.error for one in done)
+        if not address_of(connection).ready:
+            continue
+        done = []
+        due = Watermark.objects.filter(connection=connection, next_at__lte=clock.now())
+        for mark in sorted(due, key=lambda one: ORDER.index(one.entity))[:limit]:
+            claimed = _claim(mark)
+            if claimed is None:
+                break
+            done.append(_pull(connection, claimed))
+        _reread_missing(connection, done)
+        read += sum(not one.error and not one.unfinished for one in done)
     return read
 
 
-def pull_master_data(*, connection: ErpConnection, entities: Iterable[str] | None = None) -> list[Pulled]:
+def pull_master_data(
+    *, connection: ErpConnection, entities: Iterable[str] | None = None, from_start: bool = False
+) -> list[Pulled]:
     """Read the named entities (all) of a connection now, due or not, in an order references need.
 
-    Must not run inside a transaction. Raises InvalidInput for an entity no connector reads. Trouble of the ERP is
-    kept on the entity's watermark and in the result, and does not stop the others.
+    Must not run inside a transaction. `from_start` reads everything, not only what changed. Raises InvalidInput for an
+    entity no connector reads. Trouble of the ERP is kept on the entity's watermark and in the result, and does not stop
+    the others. A reader that is already at it wins; the loser says so.
     """
+    wanted = check_entities(entities)
+    _know_entities()
+    if from_start:
+        Watermark.objects.filter(connection=connection, entity__in=wanted).update(value="")
+    marks = {mark.entity: mark for mark in Watermark.objects.filter(connection=connection)}
+    done = [_pull(connection, marks[entity]) for entity in wanted]
+    while any(one.unfinished for one in done):
+        for place, one in enumerate(done):
+            if one.unfinished:
+                more = _pull(connection, Watermark.objects.get(connection=connection, entity=one.entity))
+                done[place] = _together(one, more)
+    _reread_missing(connection, done)
+    return done
+
+
+def check_entities(entities: Iterable[str] | None) -> list[str]:
+    """The named entities (all of none are), in an order references need. Raises InvalidInput for an unknown one."""
     wanted = set(entities) if entities is not None else set(ORDER)
     unknown = wanted - set(ORDER)
     if unknown:
         raise InvalidInput("erp.unknown_entity", f"No connector reads {', '.join(sorted(unknown))}.")
-    _know_entities()
-    marks = {mark.entity: mark for mark in Watermark.objects.filter(connection=connection)}
-    done = [_pull(connection, marks[entity]) for entity in ORDER if entity in wanted]
-    _reread_missing(connection, done)
-    return done
+    return [entity for entity in ORDER if entity in wanted]
 
 
 def _know_entities() -> None:
@@ -100,22 +132,35 @@ def _know_entities() -> None:
 
 
 @transaction.atomic
-def _claim_marks(connection: ErpConnection, limit: int) -> list[Watermark]:
-    due = Watermark.objects.filter(connection=connection, next_at__lte=clock.now()).order_by("next_at", "pk")
-    marks = claim(due, limit)
-    Watermark.objects.filter(pk__in=[mark.pk for mark in marks]).update(next_at=clock.now() + PULL_LEASE)
-    return sorted(marks, key=lambda mark: ORDER.index(mark.entity))
+def _claim(mark: Watermark) -> Watermark | None:
+    """The mark as this reader's, None where it is not due any more or another reader is at work (on anything)."""
+    now = clock.now()
+    if not nobody_reads(now):
+        return None
+    row = Watermark.objects.select_for_update(no_key=True).filter(pk=mark.pk, next_at__lte=now).first()
+    if row is not None:
+        row.began_at, row.rows_now, row.total_now, row.next_at = now, 0, None, now + PULL_LEASE
+        row.save(update_fields=["began_at", "rows_now", "total_now", "next_at"])
+    return row
 
 
 def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     done = Pulled(mark.entity, from_start=not mark.value)
-    reached, began, heard = mark.value, clock.now(), False
+    reached, began, heard, turn = mark.value, clock.now(), False, time.monotonic()
+    Watermark.objects.filter(pk=mark.pk).update(
+        began_at=began, rows_now=0, total_now=None, next_at=began + PULL_LEASE
+    )
     try:
         for page in adapter_for(connection).pull(mark.entity, mark.value):
             if not _apply(mark, reached, page, done, began):
                 done.error = "another reader went on meanwhile"
                 return done
             reached, heard = page.watermark, True
+            if reached != mark.value and time.monotonic() - turn > TURN:
+                done.unfinished = True
+                break
+        if not done.unfinished:
+            sweep_due(connection, mark.pk)
     except ErpUnavailable as error:
         done.error = error.message
         note_failure(connection, error.message)
@@ -141,33 +186,50 @@ def _apply(mark: Watermark, reached: str, page: Page, done: Pulled, began: datet
     row = Watermark.objects.select_for_update().get(pk=mark.pk)
     if row.value != reached:
         return False
-    result: PullResult = apply_pull(entity=mark.entity, records=page.records, read_at=began)
-    row.value = page.watermark
-    row.save(update_fields=["value"])
+    result: PullResult = apply_pull(
+        entity=mark.entity, records=page.records, read_at=began, scope=scope_of(row.connection)
+    )
     done.rows += len(page.records)
-    done.created += result.created
-    done.changed += result.created + result.updated
+    row.value, row.rows_now, row.next_at = page.watermark, done.rows, clock.now() + PULL_LEASE
+    row.total_now = page.total if page.total is not None else row.total_now
+    row.save(update_fields=["value", "rows_now", "total_now", "next_at"])
+    done.created += result.created + result.renamed
+    done.changed += result.changed
+    done.renamed += result.renamed
+    done.deleted += result.deleted
     done.unknown += result.unknown
+    merge_gaps(done.gaps, result.gaps)
     done.drifted += len(result.drift)
+    if page.records:
+        hint("postings", kind="reading", connection=row.connection_id, entity=mark.entity, rows=done.rows)
     return True
 
 
 def _finish(mark: Watermark, done: Pulled) -> None:
     now = clock.now()
     rows = Watermark.objects.filter(pk=mark.pk)
+    rows.update(began_at=None)
     if done.error:
         rows.update(error=done.error, error_at=now, next_at=now + PULL_AGAIN_AFTER_ERROR)
+        return
+    # Only a read from the start proves that what was missing no longer is.
+    before: Gaps = {} if done.from_start else gaps_of(mark.missing)
+    kept = {"missing": stored_gaps(merge_gaps(before, done.gaps)), "error": "", "error_at": None}
+    if done.unfinished:
+        rows.update(**kept, next_at=now)
+        wake("pull")
     else:
-        # Only a read from the start proves that what was missing no longer is.
-        before = mark.missing if mark.value else []
-        rows.update(
-            at=now,
-            rows=done.rows,
-            missing=list(dict.fromkeys([*before, *done.unknown]))[:KEPT_MISSING],
-            error="",
-            error_at=None,
-            next_at=now + PULL_EVERY,
-        )
+        rows.update(**kept, at=now, rows=done.rows, next_at=now + PULL_EVERY)
+
+
+def _together(first: Pulled, more: Pulled) -> Pulled:
+    """Two turns of one read, told as one."""
+    for name in ("rows", "created", "changed", "renamed", "deleted", "drifted"):
+        setattr(first, name, getattr(first, name) + getattr(more, name))
+    first.unknown += more.unknown
+    merge_gaps(first.gaps, more.gaps)
+    first.unfinished, first.error = more.unfinished, more.error
+    return first
 
 
 def _reread_missing(connection: ErpConnection, done: list[Pulled]) -> None:

@@ -1,7 +1,7 @@
 """Holding the outbox against the ERP's own documents: missing there, unknown here, differing, doubled.
 
-Owns the comparison and its record. It changes no posting: what differs is for a person to judge. The ledger's books
-and connectors that can't list documents are left out.
+Owns the comparison and its record; when it is due is decided beside this. It changes no posting: what differs is for a
+person to judge. Connectors that can't list documents say so.
 """
 
 from collections import Counter, defaultdict
@@ -29,8 +29,15 @@ def reconcile(*, connection: ErpConnection, since: datetime | None = None) -> Re
 
     Must not run inside a transaction: it reads the ERP. When the ERP can't be asked, the run says so and finds nothing.
     """
-    began = clock.now()
-    run = ReconciliationRun.objects.create(connection=connection, since=since or began - WINDOW)
+    return compare(
+        ReconciliationRun.objects.create(connection=connection, since=since or clock.now() - WINDOW)
+    )
+
+
+def compare(run: ReconciliationRun) -> ReconciliationRun:
+    """Carry out a run that has been begun or asked for. As `reconcile`."""
+    connection, began = run.connection, clock.now()
+    run.started_at = began
     findings: list[ReconciliationFinding] = []
     try:
         adapter = adapter_for(connection)
@@ -56,16 +63,8 @@ def reconcile(*, connection: ErpConnection, since: datetime | None = None) -> Re
     with transaction.atomic():
         ReconciliationFinding.objects.bulk_create(findings)
         run.finished_at = clock.now()
-        run.save(update_fields=["documents", "postings", "error", "finished_at"])
+        run.save(update_fields=["started_at", "documents", "postings", "error", "finished_at"])
     return run
-
-
-def reconcile_all() -> list[ReconciliationRun]:
-    """Reconcile every living connection. Must not run inside a transaction."""
-    return [
-        reconcile(connection=connection)
-        for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False, open_until__isnull=True)
-    ]
 
 
 def _from_here(

@@ -79,8 +79,8 @@ def _lot(record: Pulled, book: Book) -> Written:
 
 def _stock(record: Pulled, book: Book) -> Written:
     data = record.data
-    location: StockLocation = book.get(StockLocation, data.get("location"), "location")
     item = book.get(Item, data.get("item"))
+    location: StockLocation = book.get(StockLocation, data.get("location"), "location")
     lot = Lot.objects.get_or_create(item=item, code=str(data["lot"]))[0] if data.get("lot") else None
     usual = StockStatus.BLOCKED if location.kind == StockLocation.Kind.BLOCKED else StockStatus.FREE
     row, created = StockRow.objects.select_for_update(of=("self",), no_key=True).get_or_create(

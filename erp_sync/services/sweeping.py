@@ -1,0 +1,96 @@
+"""Finding what an ERP deleted: everything it still lists, held against the mirror, daily and on demand.
+
+Owns when a sweep is due, its record on the watermark, and whose rows a connection speaks for. A listing that breaks off
+proves nothing and marks nothing; one that lost too much is kept for a person to look at. Must not know: what being gone
+means for a row; that is the plant's.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+
+from core import clock
+from core.hints import hint
+from core.wake import wake
+from erp_sync.adapters.port import Listing
+from erp_sync.models import ErpConnection, Watermark
+from erp_sync.services.connecting import adapter_for
+from plant_app.services import SWEPT, Scope, Swept, sweep_gone
+
+SWEEP_EVERY = timedelta(hours=24)
+#: A listing that was not believed is asked for again after this.
+SWEEP_AGAIN = timedelta(hours=1)
+#: The ERP's clock and ours may differ by this much, and a row created meanwhile must not count as gone.
+SLACK = timedelta(minutes=2)
+KEPT_CODES = 200
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """What the last sweep of an entity found: codes gone, or how many of how many it would not believe were."""
+
+    codes: tuple[str, ...] = ()
+    refused: int = 0
+    of: int = 0
+
+
+def scope_of(connection: ErpConnection) -> Scope:
+    """Whose rows a connection speaks for: all while it is the only ERP read from, else the orders of its sites. Two
+    queries."""
+    others = ErpConnection.objects.filter(enabled=True, is_ledger=False).exclude(pk=connection.pk)
+    if not others.exists():
+        return Scope()
+    return Scope(alone=False, sites=frozenset(connection.site_links.values_list("site_id", flat=True)))
+
+
+def sweep_state(mark: Watermark) -> SweepState:
+    """The record of a watermark's last sweep."""
+    if mark.gone and isinstance(mark.gone[0], dict):
+        return SweepState((), int(mark.gone[0].get("refused", 0)), int(mark.gone[0].get("of", 0)))
+    return SweepState(tuple(str(code) for code in mark.gone))
+
+
+def sweep_due(connection: ErpConnection, mark_id: int) -> Swept | None:
+    """Sweep an entity if that is due: read through once, and last swept a day ago. None when it is not, or can't be.
+
+    Must not run inside a transaction. Raises ErpUnavailable when the listing breaks off; nothing is marked then.
+    """
+    mark = Watermark.objects.get(pk=mark_id)
+    pause = SWEEP_AGAIN if sweep_state(mark).refused else SWEEP_EVERY
+    if mark.swept_at is not None and mark.swept_at > clock.now() - pause:
+        return None
+    return sweep(connection=connection, entity=mark.entity)
+
+
+def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> Swept | None:
+    """List everything the ERP has of an entity and mark what is gone; None where the connector can't list it.
+
+    Must not run inside a transaction. `believe`: a person has looked, and the listing counts however much is missing.
+    Raises ErpUnavailable when the listing breaks off; nothing is marked then.
+    """
+    adapter = adapter_for(connection)
+    if not isinstance(adapter, Listing) or entity.removesuffix("s") not in SWEPT:
+        return None
+    began = clock.now()
+    present = set(adapter.identities(entity))
+    with transaction.atomic():
+        mark, _new = Watermark.objects.select_for_update(no_key=True).get_or_create(
+            connection=connection, entity=entity
+        )
+        done = sweep_gone(
+            entity=entity,
+            present=present,
+            listed_at=began - SLACK,
+            scope=scope_of(connection),
+            believe=believe,
+        )
+        mark.swept_at = began
+        mark.gone = (
+            [{"refused": done.refused, "of": done.of}] if done.refused else list(done.codes[:KEPT_CODES])
+        )
+        mark.save(update_fields=["swept_at", "gone"])
+        if done.codes:
+            hint("postings", kind="master_data", entity=entity)
+            wake("resequence")
+    return done
