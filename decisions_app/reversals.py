@@ -1,10 +1,12 @@
 """How each posting of a decision is taken back, and how each plant effect is: one line per kind, or why not.
 
-Pure tables; the doing is `services.undoing`'s and the outbox's. A test holds every option of every shipped playbook
-against them.
+Pure tables; that of the postings is the outbox's own. The doing is `services.undoing`'s and the outbox's. A test holds
+every option of every shipped playbook against them.
 """
 
 from dataclasses import dataclass
+
+from erp_sync.reversals import REVERSALS
 
 
 @dataclass(frozen=True)
@@ -17,30 +19,7 @@ class Way:
 
 # What ERP already has is taken back like this; what it does not have yet is simply called off.
 POSTINGS: dict[str, Way] = {
-    "movement.block": Way("the stock is freed again"),
-    "movement.unblock": Way("the stock is blocked again"),
-    "movement.issue": Way("the issue is cancelled, the goods are back in stock"),
-    "movement.receipt": Way("the receipt is cancelled"),
-    "movement.transfer": Way("the goods move back"),
-    "movement.scrap": Way(
-        "the scrap is cancelled; pieces already destroyed stay destroyed, so do this before", False
-    ),
-    "movement.return": Way(
-        "the return is cancelled; goods already shipped must be called back by a person", False
-    ),
-    "confirmation": Way("the confirmation is cancelled, its counts are due again"),
-    "quality_event": Way("the defect is completed as raised in error"),
-    "maintenance_notification": Way(
-        "the notification is completed as raised in error; ERP deletes none", False
-    ),
-    "cost": Way("the opposite entry"),
-    "change.date": Way("the date before, unless somebody has changed it since"),
-    "change.quantity": Way("the quantity before, unless somebody has changed it since"),
-    "change.cancel": Way(
-        "the cancellation is cleared; what ERP has technically completed a person opens again", False
-    ),
-    "operation.move": Way("the operation moves back"),
-    "customer_answer": Way("a newer answer, never silence: what a customer was told can't be unsaid", False),
+    kind: Way(one.words, one.whole) for kind, one in REVERSALS.items() if kind != "reversal"
 }
 # What each effect leaves behind once its decision is taken back.
 EFFECTS: dict[str, Way] = {

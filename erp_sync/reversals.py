@@ -1,7 +1,7 @@
-"""What taking a posting back means, for every kind: one table.
+"""How each kind of posting is taken back, or why it is not: one table over all kinds.
 
-Pure. `means` is what happens in ERP; `never` why there is nothing to take back, with what to do instead. Whether the
-connected ERP can do it is its connector's word. Must not know: Django, how a reversal is sent.
+Pure. What ERP does not have yet is simply called off; this is for what it has. Whether the connected ERP can do it is
+its connector's word. Must not know: Django, how a reversal is sent.
 """
 
 from __future__ import annotations
@@ -13,47 +13,60 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """`means`: what happens in ERP, in words; or `never`: why nothing does. `needs` are payload members it goes by."""
+    """`words` for people: what happens in ERP, or with `never` what to do instead.
 
-    means: str = ""
-    never: str = ""
+    `whole` False: something stays, and the words say what. `needs`: members of the payload it goes by.
+    """
+
+    words: str
+    whole: bool = True
+    never: bool = False
     needs: tuple[str, ...] = ()
 
 
 REVERSALS: dict[str, Reversal] = {
-    "confirmation": Reversal("The confirmation is cancelled: quantities and times count as not confirmed."),
-    "movement.issue": Reversal("The issue is cancelled: the material is back where it was taken from."),
-    "movement.receipt": Reversal("The receipt is cancelled: the goods are open on their order again."),
-    "movement.scrap": Reversal("The write-off is cancelled: the stock is back in the status it had."),
-    "movement.block": Reversal("The stock is unblocked."),
-    "movement.unblock": Reversal("The stock is blocked again."),
-    "movement.transfer": Reversal("The stock goes back to where it was."),
-    "movement.return": Reversal("The return is cancelled: the goods are in stock again."),
-    "quality_event": Reversal("The defect is deleted or closed as raised in error."),
-    "inspection_result": Reversal("The result is withdrawn: the characteristic is open again."),
-    "maintenance_notification": Reversal("The notification is completed as raised in error."),
-    "cost": Reversal("An opposite entry is posted."),
-    "change.date": Reversal("The date goes back to the one before.", needs=("old",)),
-    "change.quantity": Reversal("The quantity goes back to the one before.", needs=("old",)),
-    "change.cancel": Reversal(never="An order called off is not revived by a posting; order anew in ERP."),
-    "operation.move": Reversal(
-        "The operation goes back to the machine it was planned on.", needs=("from_unit",)
+    "movement.block": Reversal("the stock is freed again"),
+    "movement.unblock": Reversal("the stock is blocked again"),
+    "movement.issue": Reversal("the issue is cancelled, the goods are back in stock"),
+    "movement.receipt": Reversal("the receipt is cancelled"),
+    "movement.transfer": Reversal("the goods move back"),
+    "movement.scrap": Reversal(
+        "the scrap is cancelled; pieces already destroyed stay destroyed, so do this before", whole=False
     ),
-    "customer_answer": Reversal(never="What a customer was told stays told; send a newer answer."),
-    "reversal": Reversal(never="A reversal is not reversed; decide the posting anew."),
+    "movement.return": Reversal(
+        "the return is cancelled; goods already shipped must be called back by a person", whole=False
+    ),
+    "confirmation": Reversal("the confirmation is cancelled, its counts are due again"),
+    "quality_event": Reversal("the defect is completed as raised in error"),
+    "inspection_result": Reversal("the result is withdrawn, its characteristic is to be tested again"),
+    "maintenance_notification": Reversal(
+        "the notification is completed as raised in error; ERP deletes none", whole=False
+    ),
+    "cost": Reversal("the opposite entry"),
+    "change.date": Reversal("the date before, unless somebody has changed it since", needs=("old",)),
+    "change.quantity": Reversal("the quantity before, unless somebody has changed it since", needs=("old",)),
+    "change.cancel": Reversal(
+        "the cancellation is cleared; what ERP has technically completed a person opens again", whole=False
+    ),
+    "operation.move": Reversal("the operation moves back", needs=("from_unit",)),
+    "customer_answer": Reversal(
+        "a newer answer, never silence: what a customer was told can't be unsaid", whole=False, never=True
+    ),
+    "reversal": Reversal("a reversal is not taken back: post again what it took back", never=True),
 }
 
 
 def why_never(kind: str, payload: Mapping[str, Any]) -> str:
-    """Why a posting of `kind` can't be taken back; empty when it can. A change must say what the value was before."""
+    """Why a posting of `kind` can't be taken back, with what to do instead; empty when it can.
+
+    A change must say what was before it, or nobody knows where to go back to.
+    """
     known = REVERSALS.get(kind)
     if known is None:
-        return f"There is no posting kind {kind}."
+        return f"there is no posting kind {kind}"
     if known.never:
-        return known.never
+        return known.words
     lacking = [name for name in known.needs if payload.get(name) in (None, "")]
-    return (
-        f"It does not say what was before ({', '.join(lacking)}); decide the change back anew."
-        if lacking
-        else ""
-    )
+    if lacking:
+        return f"it does not say what was before ({', '.join(lacking)}): decide the change back anew"
+    return ""

@@ -31,13 +31,14 @@ ASKED_FOR = "asked for where it was decided"
 BY_SITE = "everything here is sent after approval"
 BY_POLICY = "this kind is sent after approval"
 CHANGED_SINCE = "changed since it was approved"
+_STANDING = (ASKED_FOR, BY_SITE, BY_POLICY, CHANGED_SINCE)
 #: Whoever changed what is sent is as little its approver as whoever decided it.
 _CHANGING = (PostingEdit.Verb.EDIT, PostingEdit.Verb.ACCEPT)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a posting; `reason` says why it stays here or waits, `buffered_until` when it goes with others."""
+    """What becomes of a posting; `reason` says why it stays here or waits, `buffered_until` its slot."""
 
     status: Status
     worth: Worth
@@ -68,12 +69,13 @@ def judge(
     policy = policy_for(connection, posting.site, posting.kind)
     worth = worth_of(posting.kind, posting.payload, posting.site)
     mode = policies.most_cautious(level, policy.mode if policy is not None else PostingMode.LIVE)
+    reasons = [ASKED_FOR] if needs_approval else []
     if mode == PostingMode.MANUAL and not local_reason:
-        return Verdict(Status.HELD, worth, held_reason=lifecycle.HeldReason.MANUAL.value)
+        held = lifecycle.HeldReason.MANUAL.value
+        return Verdict(Status.HELD, worth, held_reason=held, reason="; ".join(reasons))
     why = (local_reason or why_local(posting, level))[:LOCAL_REASON_LIMIT]
     if why:
         return Verdict(Status.LOCAL, worth, reason=why)
-    reasons = [ASKED_FOR] if needs_approval else []
     if mode == PostingMode.APPROVAL:
         reasons.append(BY_POLICY if level == Level.LIVE else BY_SITE)
     reasons += limits_passed(policy, worth, posting.site)
@@ -95,6 +97,19 @@ def policy_for(connection: ErpConnection | None, site: Site, kind: str) -> Posti
         Q(site=site) | Q(site__isnull=True), Q(kind=kind) | Q(kind=""), connection=connection
     )
     return max(rows, key=lambda row: (bool(row.kind), row.site_id is not None), default=None)
+
+
+def approval_reasons(posting: Posting, worth: Worth) -> list[str]:
+    """Why a posting of the outbox waits, or should wait, for approval as it is now: what was said when it was queued
+    and does not depend on how much it is, and the limits it goes beyond."""
+    policy = policy_for(posting.connection, posting.site, posting.kind)
+    said = posting.approval_reason.split("; ")
+    kept = [words for words in said if words in _STANDING]
+    if posting.status == Status.APPROVAL and not posting.approval_reason:
+        kept = [ASKED_FOR]
+    if policy is not None and policy.mode == PostingMode.APPROVAL and not {BY_POLICY, BY_SITE} & set(kept):
+        kept.append(BY_POLICY)
+    return kept + limits_passed(policy, worth, posting.site)
 
 
 def limits_passed(policy: PostingPolicy | None, worth: Worth, site: Site) -> list[str]:

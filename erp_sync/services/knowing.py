@@ -189,7 +189,6 @@ def _finally_confirmed(payload: Mapping[str, Any], site: Site, own: Posting | No
         site=site,
         kind="confirmation",
         payload__final=True,
-        withdrawn_at__isnull=True,
     ).exclude(status=lifecycle.Status.CANCELLED)
     return (rows if own is None else rows.exclude(pk=own.pk)).exists()
 

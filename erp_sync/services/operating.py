@@ -1,7 +1,8 @@
 """What a person may do to a posting: approve, retry, edit, cancel, settle by hand.
 
-Owns those verbs and their record of who and why. Whether the person may is the caller's question. A posting that is
-being sent, or may have taken effect, can't be cancelled or edited: the lifecycle refuses it.
+Owns those verbs and their record of who and why. Whether the person may is the caller's question, but for approving,
+where who decided counts. A posting that is being sent, or may have taken effect, can't be cancelled or edited: the
+lifecycle refuses it.
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,19 @@ from core.wake import wake
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
 from erp_sync.services.checking import check_payload
-from erp_sync.services.judging import LOCAL_REASON_LIMIT
+from erp_sync.services.judging import (
+    APPROVAL_REASON_LIMIT,
+    CHANGED_SINCE,
+    LOCAL_REASON_LIMIT,
+    approval_reasons,
+    policy_for,
+    require_approver,
+    slot_of,
+)
 from erp_sync.services.moves import REFUSAL_HINTS, lock, move, note_edit
 from erp_sync.services.queueing import TEXT_LIMIT, announce
+from erp_sync.services.releasing import waits_for_slot
+from erp_sync.services.valuing import worth_of
 from erp_sync.services.withdrawing import complete_withdrawal
 from plant_app.models import User
 
@@ -29,11 +40,17 @@ FIXED_FIELDS = ("site", "work_order", "reverses")
 
 @transaction.atomic
 def approve(*, posting_id: int, actor: User, version: int | None = None) -> Posting:
-    """Let a posting that waits for approval go. Locks it. Raises TransitionRefused in any other status."""
+    """Let a posting that waits for approval go: at once, or with the others of its slot. Locks it.
+
+    Raises NotAllowed `access.not_allowed`, `erp.approver_role` or `erp.second_person` for whom it is not to approve;
+    TransitionRefused in any other status. To turn it down, cancel it with a reason.
+    """
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "approved", Status.APPROVAL)
+    require_approver(posting, actor)
     note_edit(posting, Verb.APPROVE, actor, "")
-    move(posting, Status.QUEUED, due_at=clock.now())
+    slot = slot_of(policy_for(posting.connection, posting.site, posting.kind), posting.site)
+    move(posting, Status.QUEUED, due_at=slot or clock.now(), buffered_until=slot)
     wake("postings")
     return posting
 
@@ -41,7 +58,11 @@ def approve(*, posting_id: int, actor: User, version: int | None = None) -> Post
 @transaction.atomic
 def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None = None) -> Posting:
     """Try a posting again now: a rejected or held one is queued, a waiting one goes at once, an unclear one is looked
-    up at once (never sent blindly). Locks it. Raises TransitionRefused in any other status."""
+    up at once (never sent blindly). Locks it.
+
+    One that was to be keyed by hand, and is now to be sent, waits for approval where it needs one. Raises
+    TransitionRefused in any other status.
+    """
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "sent again", Status.REJECTED, Status.HELD, Status.QUEUED, Status.UNKNOWN)
     if posting.connection_id is None:
@@ -50,8 +71,11 @@ def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None
     if posting.status == Status.UNKNOWN:
         # A look-up under way keeps its claim; it answers by itself.
         move(posting, Status.UNKNOWN, **({} if posting.claim_token else {"due_at": clock.now()}))
+    elif posting.held_reason == lifecycle.HeldReason.MANUAL:
+        worth = worth_of(posting.kind, posting.payload, posting.site)
+        _go(posting, approval_reasons(posting, worth), failures=0)
     else:
-        move(posting, Status.QUEUED, due_at=clock.now(), failures=0)
+        move(posting, Status.QUEUED, due_at=clock.now(), buffered_until=None, failures=0)
     wake("postings")
     return posting
 
@@ -68,14 +92,22 @@ def edit_and_retry(
 ) -> Posting:
     """Change what is sent and send it under the same business key. Locks the posting.
 
-    One waiting for approval, or for somebody to key it, goes on waiting. Raises InvalidInput for a payload that can't
-    be posted, a missing reason or a changed identity (site, work order, what it reverses); TransitionRefused once it
-    may have been sent.
+    Its limits are judged anew, and an approval holds only for what was approved: beyond a limit, or where everything
+    of its kind is approved, it waits for one (again). One for somebody to key goes on waiting. Raises InvalidInput for
+    a payload that can't be posted (everything wrong with it at once), a missing reason or a changed identity (site,
+    work order, what it reverses); TransitionRefused once it may have been sent.
     """
-    _need_reason(reason)
+    need_reason(reason)
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "edited", Status.APPROVAL, Status.QUEUED, Status.REJECTED, Status.HELD)
-    clean = check_payload(posting.kind, payload, site=posting.site)
+    clean = check_payload(
+        posting.kind,
+        payload,
+        site=posting.site,
+        connection=posting.connection,
+        own=posting,
+        depth="floor" if posting.reversal_of_id else "whole",
+    )
     changed_identity = [name for name in FIXED_FIELDS if clean.get(name) != posting.payload.get(name)]
     if changed_identity:
         raise InvalidInput(
@@ -88,22 +120,50 @@ def edit_and_retry(
         name: posting.payload.get(name) for name in names if posting.payload.get(name) != clean.get(name)
     }
     after = {name: clean.get(name) for name in before}
-    fields: dict[str, Any] = {
-        "payload": clean,
-        "reason_code": str(clean.get("reason_code", "")),
-        "failures": 0,
-    }
+    fields: dict[str, Any] = {}
     if text is not None and text[:TEXT_LIMIT] != posting.text:
         before["text"], after["text"] = posting.text, text[:TEXT_LIMIT]
         fields["text"] = text[:TEXT_LIMIT]
     note_edit(posting, Verb.EDIT, actor, reason, before=before, after=after)
-    if posting.status == Status.APPROVAL:
-        return move(posting, Status.APPROVAL, **fields)
+    return send_changed(posting, payload=clean, **fields)
+
+
+def send_changed(posting: Posting, *, payload: dict[str, Any], **fields: Any) -> Posting:
+    """Send a posting with another payload, or let it wait for what it must wait for. The caller holds its lock and has
+    noted the change."""
+    posting.payload = payload
+    worth = worth_of(posting.kind, payload, posting.site)
+    fields |= {
+        "payload": payload,
+        "reason_code": str(payload.get("reason_code", "")),
+        "failures": 0,
+        "value": worth.value,
+    }
     if posting.held_reason == lifecycle.HeldReason.MANUAL:
         return move(posting, Status.HELD, error_code="", error_message="", **fields)
-    move(posting, Status.QUEUED, due_at=clock.now(), **fields)
+    reasons = approval_reasons(posting, worth)
+    if reasons and posting.edits.filter(verb=Verb.APPROVE).exists() and CHANGED_SINCE not in reasons:
+        reasons = [CHANGED_SINCE, *reasons]
+    _go(posting, reasons, **fields)
     wake("postings")
     return posting
+
+
+def _go(posting: Posting, reasons: list[str], **fields: Any) -> None:
+    """To the queue, keeping its slot; or to approval where there are reasons."""
+    if not reasons:
+        slot = posting.buffered_until if waits_for_slot(posting) else None
+        move(posting, Status.QUEUED, due_at=slot or clock.now(), buffered_until=slot, **fields)
+        return
+    policy = policy_for(posting.connection, posting.site, posting.kind)
+    move(
+        posting,
+        Status.APPROVAL,
+        approval_reason="; ".join(reasons)[:APPROVAL_REASON_LIMIT],
+        approver_role=policy.approver_role if policy is not None else posting.approver_role,
+        buffered_until=None,
+        **fields,
+    )
 
 
 @transaction.atomic
@@ -112,7 +172,7 @@ def cancel(*, posting_id: int, reason: str, actor: User | None = None, version: 
 
     Raises InvalidInput without a reason; TransitionRefused once it is being sent, unclear or settled.
     """
-    _need_reason(reason)
+    need_reason(reason)
     posting = lock(posting_id, version=version)
     _refuse_unless(posting, "cancelled", Status.APPROVAL, Status.QUEUED, Status.REJECTED, Status.HELD)
     note_edit(posting, Verb.CANCEL, actor, reason)
@@ -134,7 +194,7 @@ def mark_local(
 
     Raises InvalidInput without a reason; TransitionRefused while it is being sent or once it is settled.
     """
-    _need_reason(reason)
+    need_reason(reason)
     posting = lock(posting_id, version=version)
     _refuse_unless(
         posting,
@@ -184,7 +244,8 @@ def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
         )
 
 
-def _need_reason(reason: str) -> None:
+def need_reason(reason: str) -> None:
+    """Raise InvalidInput `erp.reason_missing` for an empty reason."""
     if not reason.strip():
         raise InvalidInput(
             "erp.reason_missing", "Say why.", "A reason is kept with every change made by hand."

@@ -165,7 +165,7 @@ def _begin(posting: Posting, verdict: Verdict, wrong: str) -> None:
     posting.status = verdict.status.value
     posting.value = verdict.worth.value
     if verdict.status == Status.HELD:
-        posting.held_reason = verdict.held_reason
+        posting.held_reason, posting.approval_reason = verdict.held_reason, verdict.reason
         posting.due_at = now + LOOK_EVERY
         posting.error_code, posting.error_message = (PAYLOAD_INVALID, wrong) if wrong else ("", "")
     elif verdict.status == Status.LOCAL:

@@ -1,17 +1,19 @@
 """Taking a posting's effect back, whatever state it is in: called off, reversed, or noted until it is known which.
 
-Owns the withdrawal and the reversal posting, which is queued once per original and sent like any other. Must not
-know: why somebody wants it back.
+Owns the withdrawal, the one call that takes back what ERP has, and the reversal posting, of which one at a time stands
+for an original and which is sent like any other. Must not know: why somebody wants it back.
 """
 
 from django.db import transaction
 
 from core import clock
-from erp_sync import lifecycle
+from core.errors import InvalidInput, TransitionRefused
+from erp_sync import lifecycle, reversals
 from erp_sync.models import Posting, PostingEdit
 from erp_sync.services.moves import lock, move, note_edit
-from erp_sync.services.queueing import queue_posting
+from erp_sync.services.queueing import announce, queue_posting
 from plant_app.models import User
+from plant_app.permissions import require
 
 Status = lifecycle.Status
 REVERSAL = "reversal"
@@ -39,6 +41,69 @@ def withdraw(*, posting_id: int, reason: str, actor: User | None = None, reason_
     return complete_withdrawal(posting)
 
 
+@transaction.atomic
+def reverse(
+    *, posting_id: int, reason: str, actor: User, reason_code: str = "", version: int | None = None
+) -> Posting:
+    """Take back what ERP has (or what was settled here), by one reversal; returns it. Locks the original.
+
+    Exactly once: while a reversal stands, it is returned, whoever asks and however often; one called off makes room
+    for another, one refused is edited or sent again like any posting. One in flight is marked, returned, and taken
+    back by itself once ERP has answered. Kept with who and why. The reversal waits for approval or its slot where its
+    policy says so, and for a person where the original was keyed by hand.
+
+    Raises NotAllowed `access.not_allowed`; InvalidInput `erp.reason_missing`; TransitionRefused
+    `erp.reversal_of_reversal`, `erp.no_reversal` (the kind has none, and why), `erp.not_posted` (ERP never had it).
+    """
+    if not reason.strip():
+        raise InvalidInput(
+            "erp.reason_missing", "Say why.", "A reason is kept with every change made by hand."
+        )
+    posting = lock(posting_id, version=version)
+    require(actor, "posting.reverse", posting.site_id)
+    _refuse_reversal(posting)
+    standing = standing_reversal(posting)
+    if standing is not None:
+        return standing
+    in_flight = posting.status not in (Status.CONFIRMED, Status.LOCAL)
+    if in_flight and posting.withdrawn_at is not None:
+        return posting
+    note_edit(posting, PostingEdit.Verb.WITHDRAW, actor, reason)
+    posting.withdrawn_at = clock.now()
+    posting.withdrawn_code = reason_code
+    posting.version += 1
+    posting.save(update_fields=["withdrawn_at", "withdrawn_code", "version"])
+    announce(posting)
+    return posting if in_flight else _reverse(posting, again=True)
+
+
+def standing_reversal(posting: Posting) -> Posting | None:
+    """The reversal of a posting that has taken effect, or is to; one that was called off does not stand."""
+    return posting.reversals.exclude(status=Status.CANCELLED).order_by("pk").first()
+
+
+def why_not_reversible(posting: Posting) -> tuple[str, str]:
+    """(code, words) of why a posting can't be taken back now; two empty strings where it can."""
+    if posting.kind == REVERSAL:
+        return "erp.reversal_of_reversal", reversals.REVERSALS[REVERSAL].words
+    never = reversals.why_never(posting.kind, posting.payload)
+    if never:
+        return "erp.no_reversal", never
+    if posting.status in _CANCELLABLE:
+        return "erp.not_posted", "ERP does not have it: cancel it"
+    if posting.status == Status.CANCELLED:
+        return "erp.not_posted", "it was cancelled, ERP never had it"
+    return "", ""
+
+
+def _refuse_reversal(posting: Posting) -> None:
+    code, words = why_not_reversible(posting)
+    if code:
+        raise TransitionRefused(
+            code, f"This posting can't be taken back: {words}.", status_now=posting.status, kind=posting.kind
+        )
+
+
 def complete_withdrawal(posting: Posting) -> Posting:
     """Cancel or reverse a withdrawn posting as far as its status allows now; the caller holds its lock.
 
@@ -53,8 +118,13 @@ def complete_withdrawal(posting: Posting) -> Posting:
     return posting
 
 
-def _reverse(posting: Posting) -> Posting:
-    edit = posting.edits.filter(verb=PostingEdit.Verb.WITHDRAW).select_related("actor").order_by("pk").first()
+def _reverse(posting: Posting, *, again: bool = False) -> Posting:
+    """The reversal of a posting, queued where there is none yet; `again`: also where the last one was called off."""
+    before = list(posting.reversals.order_by("pk"))
+    standing = next((one for one in before if one.status != Status.CANCELLED), None)
+    if standing is not None or (before and not again):
+        return standing or before[-1]
+    edit = posting.edits.filter(verb=PostingEdit.Verb.WITHDRAW).select_related("actor").order_by("pk").last()
     reason_code = posting.withdrawn_code or posting.reason_code or DEFAULT_REASON_CODE
     keyed = posting.status == Status.LOCAL and posting.erp_confirmed_at is not None
     kept_here = posting.status == Status.LOCAL and not keyed
@@ -71,7 +141,7 @@ def _reverse(posting: Posting) -> Posting:
         },
         occurred_at=posting.withdrawn_at or clock.now(),
         origin_ref=posting.origin_ref,
-        key_parts=(posting.pk, posting.business_key),
+        key_parts=(posting.pk, posting.business_key, *((len(before),) if before else ())),
         chain=posting.chain,
         actor=edit.actor if edit is not None else None,
         text=f"reverses {posting.business_key}",

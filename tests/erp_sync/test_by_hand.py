@@ -9,7 +9,7 @@ from core.errors import InvalidInput, TransitionRefused
 from erp_sync import services
 from erp_sync.models import ErpConnection, Posting, PostingEdit
 from erp_sync.services.commands import command_of
-from plant_app.models import Capability, ExceptionType, Level, Site, User
+from plant_app.models import AccessRole, Capability, ExceptionType, Level, Site, User
 from plant_app.services import set_level
 from tests import factories as make
 from tests.erp_sync.conftest import Queue
@@ -18,7 +18,9 @@ from tests.erp_sync.scripted import Books, take
 
 @pytest.fixture
 def clerk(site: Site) -> User:
-    return make.UserFactory(username="clerk")
+    user = make.UserFactory(username="clerk")
+    make.AccessGrantFactory(user=user, site=site, role=AccessRole.PLANNER)
+    return user
 
 
 def switch(site: Site, level: str, type_: ExceptionType | None = None) -> None:

@@ -22,7 +22,7 @@ from erp_sync.services import (
     settled_unhandled,
     withdraw,
 )
-from plant_app.models import User
+from plant_app.models import AccessRole, Site, User
 from tests import factories as make
 from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
@@ -38,8 +38,10 @@ def now() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def person(db: None) -> User:
-    return make.UserFactory(username="ingrid.vogel")
+def person(site: Site) -> User:
+    user = make.UserFactory(username="ingrid.vogel")
+    make.AccessGrantFactory(user=user, site=site, role=AccessRole.PLANNER)
+    return user
 
 
 @pytest.fixture
