@@ -1,7 +1,7 @@
 """Which SAP documents carry one of our keys, for reconciliation.
 
-Owns where each kind of document keeps the key. A confirmation keeps it in its text, beside the uuid made of it. A change
-leaves no document; it is looked up where it was made.
+Owns where each kind of document keeps the key. A confirmation keeps it in its text, beside the uuid made of it. A
+change leaves no document; it is looked up where it was made.
 Must not know: the outbox's tables.
 """
 
