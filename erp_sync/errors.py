@@ -13,14 +13,27 @@ class ErpUnavailable(Exception):
     """The ERP could not be asked or its answer did not arrive.
 
     `sent` is False only where the request certainly never reached the ERP (connection refused,
-    name not found, login refused): then nothing can have happened there.
+    name not found, login refused): then nothing can have happened there. `retry_after` are the seconds it asks for.
     """
 
-    def __init__(self, message: str, *, code: str = "erp.unavailable", sent: bool = True) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "erp.unavailable",
+        sent: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.sent = sent
+        self.retry_after = retry_after
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """What an outcome made of it carries along."""
+        return {} if self.retry_after is None else {"retry_after": self.retry_after}
 
 
 class ErpRejected(Exception):
@@ -61,5 +74,7 @@ class Drifted(ErpRejected):
     def raw(self) -> dict[str, Any]:
         """The differences as the outbox keeps them on the attempt."""
         return {
-            "drift": [{"field": one.field, "ours": one.ours, "theirs": one.theirs} for one in self.differences]
+            "drift": [
+                {"field": one.field, "ours": one.ours, "theirs": one.theirs} for one in self.differences
+            ]
         }

@@ -216,6 +216,7 @@ def test_trouble_before_the_effect_leaves_nothing_and_the_next_try_succeeds(
     sim.faults.add(fault)
     outcome = sap.send(posted)
     assert (outcome.status, outcome.error_code, size(sim)) == (status, code, before)
+    assert outcome.raw == ({"retry_after": 1.0} if code == "sap.busy" else {})
     assert sap.look_up(posted) is None
     assert sap.send(posted).status == "confirmed"
 

@@ -109,7 +109,7 @@ class SapAdapter:
             return port.Outcome("rejected", error_code=error.code, message=error.message, raw=error.raw)
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if self._client.writes > writes else "retry"
-            return port.Outcome(status, error_code=error.code, message=error.message)
+            return port.Outcome(status, error_code=error.code, message=error.message, raw=error.raw)
         except SURPRISES as error:
             words = f"SAP's answer does not fit the connector: {type(error).__name__} {error}"
             status = "unknown" if self._client.writes > writes else "rejected"

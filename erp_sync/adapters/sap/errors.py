@@ -148,7 +148,10 @@ def refusal(status: int, content: bytes, headers: Mapping[str, str]) -> ErpRejec
     if status == code.TOO_MANY_REQUESTS:
         wait = headers.get("retry-after", "")
         hint = f", wants {wait} s of quiet" if wait.isdecimal() else ""
-        return ErpUnavailable(f"SAP takes no more calls now{hint}", code="sap.busy", sent=False)
+        pause = float(wait) if wait.isdecimal() else None
+        return ErpUnavailable(
+            f"SAP takes no more calls now{hint}", code="sap.busy", sent=False, retry_after=pause
+        )
     if status in (code.PRECONDITION_FAILED, code.CONFLICT):
         return ErpUnavailable(
             f"SAP: the record was changed meanwhile. {words}".strip(), code="sap.stale", sent=False
