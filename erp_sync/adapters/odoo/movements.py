@@ -1,0 +1,362 @@
+"""Stock that changes place or is written off: internal transfers and scrap orders.
+
+Owns where each kind moves what, and the walk of a document to `done`; `origin` carries the key. Odoo lets stock go
+below zero, so what is free is read first. A taking back of a transfer is the transfer the other way round.
+Must not know: the outbox, HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from erp_sync.adapters.handling import Found, Job, plain, stop_if_drifted
+from erp_sync.adapters.odoo.catalogue import ident, label, moment, number, stamp
+from erp_sync.adapters.odoo.client import Row, Wizard
+from erp_sync.adapters.odoo.production import Desk, drop_draft
+from erp_sync.adapters.port import Step
+from erp_sync.canonical_kinds import Movement, Reversal
+from erp_sync.errors import ErpRejected, ErpUnavailable
+
+PICKING, MOVE, LINE, SCRAP = "stock.picking", "stock.move", "stock.move.line", "stock.scrap"
+PICKING_FIELDS = ("name", "origin", "state", "location_id", "location_dest_id", "date_done", "write_date")
+SCRAP_FIELDS = ("name", "origin", "state", "scrap_qty", "date_done", "write_date")
+#: What is moved is all there is to move: no second transfer for a rest.
+WHOLE: Row = {"skip_backorder": True, "picking_ids_not_to_backorder": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """A movement in Odoo's ids; `quantity` in the item's own unit."""
+
+    product: int
+    unit: int | None
+    quantity: Decimal
+    lot: int | None
+    origin: int
+    target: int
+    type: int | None
+
+
+def haul_of(desk: Desk, job: Job[Movement]) -> Haul:
+    """Where the kind moves what. Raises ErpRejected for codes Odoo does not know or nobody mapped."""
+    payload, books = job.payload, desk.catalogue
+    product = books.product(payload.item)
+    lot = books.lot(payload.lot, product["id"]) if payload.lot else None
+    origin, target = _ends(desk, job, product["id"], lot)
+    if origin == target:
+        raise ErpRejected("erp.same_place", "from and to are the same place in Odoo")
+    kind = ident(books.warehouse(payload.site)["int_type_id"])
+    return Haul(product["id"], ident(product["uom_id"]), payload.quantity, lot, origin, target, kind)
+
+
+def _ends(desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tuple[int, int]:
+    payload, books = job.payload, desk.catalogue
+
+    def given(code: str) -> int | None:
+        return int(books.place(code)["id"]) if code else None
+
+    def holding() -> int:
+        found = books.fullest(payload.site, product, lot)
+        if found is None:
+            stop_if_drifted(
+                job, f"{payload.item} in {payload.site or 'Odoo'}", "stock", _wanted(payload), "0"
+            )
+            return ident(books.warehouse(payload.site)["lot_stock_id"]) or 0
+        return found
+
+    def blocked() -> int:
+        return int(books.special_place("blocked", payload.site)["id"])
+
+    origin, target = given(payload.from_location), given(payload.to_location)
+    match job.command.kind:
+        case "movement.block":
+            return origin or holding(), target or blocked()
+        case "movement.unblock":
+            return origin or blocked(), target or (ident(books.warehouse(payload.site)["lot_stock_id"]) or 0)
+        case "movement.scrap":
+            source = origin or (blocked() if payload.from_status == "blocked" else holding())
+            named = books.mapped("scrap", payload.site)
+            return source, int(books.special_place("scrap", payload.site)["id"]) if named else 0
+        case _:
+            return origin or holding(), target or 0
+
+
+def _wanted(payload: Movement) -> str:
+    return plain(payload.quantity)
+
+
+def check_stock(desk: Desk, job: Job[Any], haul: Haul) -> None:
+    """Stop where less is free than the posting takes: Odoo itself would go below zero."""
+    there = desk.catalogue.on_hand(haul.product, haul.origin, haul.lot)
+    if there < haul.quantity:
+        stop_if_drifted(job, f"stock of {_named(job)}", "stock", plain(haul.quantity), plain(there))
+
+
+def _named(job: Job[Any]) -> str:
+    """Item and lot for people; a reversal's are the original's."""
+    said = job.payload.original if isinstance(job.payload, Reversal) else job.command.payload
+    return f"{said.get('item', '')}{f' lot {lot}' if (lot := said.get('lot')) else ''}"
+
+
+class TransferHandler:
+    """One internal transfer of one item per posting."""
+
+    def find(self, desk: Desk, job: Job[Any]) -> Found | None:
+        rows = desk.client.search(PICKING, [["origin", "=", job.key]], PICKING_FIELDS)
+        alive = [row for row in rows if row["state"] != "cancel"]
+        return _moved(alive[0]) if alive else None
+
+    def drive(self, desk: Desk, job: Job[Any], found: Found | None) -> Found:
+        haul = self.haul(desk, job)
+        if found is not None and not self._same(desk, int(found.record), haul):
+            self._cancel(desk, int(found.record))
+            found = None
+        if found is None:
+            check_stock(desk, job, haul)
+            record = desk.client.create(PICKING, self._values(desk, job, haul))
+        else:
+            record = int(found.record)
+        try:
+            self._finish(desk, record, haul)
+        except ErpRejected:
+            self._cancel(desk, record)
+            raise
+        return _moved(desk.client.one(PICKING, record, PICKING_FIELDS))
+
+    def haul(self, desk: Desk, job: Job[Any]) -> Haul:
+        return haul_of(desk, job)
+
+    def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
+        payload, books = job.payload, desk.catalogue
+        blocked = f"blocked location of {payload.site}"
+        if job.command.kind in ("movement.block", "movement.unblock") and not (
+            payload.to_location if job.command.kind == "movement.block" else payload.from_location
+        ):
+            blocked = books.mapped("blocked", payload.site)
+            if not blocked:
+                raise ErpRejected(
+                    "erp.mapping_missing", f"blocked {payload.site!r} is not mapped to a code of Odoo"
+                )
+        ends = {
+            "movement.block": (
+                payload.from_location or "where most of it is",
+                payload.to_location or blocked,
+            ),
+            "movement.unblock": (payload.from_location or blocked, payload.to_location or "the main stock"),
+        }.get(job.command.kind, (payload.from_location, payload.to_location))
+        body = {
+            "origin": job.key,
+            "product": payload.item,
+            "quantity": plain(payload.quantity),
+            "location_id": books.mapped("location", ends[0]) or ends[0],
+            "location_dest_id": books.mapped("location", ends[1]) or ends[1],
+        } | ({"lot": payload.lot} if payload.lot else {})
+        return _walk(body)
+
+    def _values(self, desk: Desk, job: Job[Any], haul: Haul) -> Row:
+        ends = {"location_id": haul.origin, "location_dest_id": haul.target}
+        move: Row = {"product_id": haul.product, "product_uom_qty": float(haul.quantity), **ends}
+        fields = desk.client.fields(MOVE)
+        if "name" in fields:
+            move["name"] = job.caption()
+        if haul.unit:
+            move["uom_id" if "product_uom" not in fields else "product_uom"] = haul.unit
+        held = "move_ids" if "move_ids" in desk.client.fields(PICKING) else "move_ids_without_package"
+        values: Row = {"origin": job.key, "picking_type_id": haul.type, held: [[0, 0, move]], **ends}
+        if job.command.text:
+            values["note"] = job.command.text
+        return values | {"scheduled_date": stamp(job.command.occurred_at)}
+
+    def _finish(self, desk: Desk, record: int, haul: Haul) -> None:
+        """Walk the transfer to `done`; each turn reads the state and takes the one step that fits it."""
+        client = desk.client
+        for _ in range(6):
+            state = client.one(PICKING, record, ["state"])["state"]
+            if state == "done":
+                return
+            if state == "draft":
+                client.press(PICKING, "action_confirm", record)
+                continue
+            if haul.lot and not self._lines(desk, record):
+                client.create(LINE, self._line(desk, record, haul))
+            elif not haul.lot and state in ("confirmed", "waiting"):
+                client.press(PICKING, "action_assign", record)
+            if client.one(PICKING, record, ["state"])["state"] not in ("assigned", "done"):
+                raise ErpRejected("erp.short_stock", "Odoo could not reserve all of it")
+            client.press(PICKING, "button_validate", record, context=WHOLE)
+        raise ErpRejected("odoo.state", f"Odoo leaves the transfer in state {state!r}")
+
+    @staticmethod
+    def _lines(desk: Desk, record: int) -> list[Row]:
+        return desk.client.search(LINE, [["picking_id", "=", record]], ["lot_id", "quantity"])
+
+    @staticmethod
+    def _line(desk: Desk, record: int, haul: Haul) -> Row:
+        move = desk.client.search(MOVE, [["picking_id", "=", record]], ["product_id"])[0]
+        return {
+            "picking_id": record,
+            "move_id": move["id"],
+            "product_id": haul.product,
+            "lot_id": haul.lot,
+            "quantity": float(haul.quantity),
+            "location_id": haul.origin,
+            "location_dest_id": haul.target,
+        }
+
+    @staticmethod
+    def _same(desk: Desk, record: int, haul: Haul) -> bool:
+        """Whether a transfer found half done still says what the posting says (it may have been edited)."""
+        row = desk.client.one(PICKING, record, PICKING_FIELDS)
+        fields = ["product_id", "product_uom_qty", "state"]
+        moves = desk.client.search(MOVE, [["picking_id", "=", record], ["state", "!=", "cancel"]], fields)
+        return (
+            len(moves) == 1
+            and ident(moves[0]["product_id"]) == haul.product
+            and number(moves[0]["product_uom_qty"]) == haul.quantity
+            and (ident(row["location_id"]), ident(row["location_dest_id"])) == (haul.origin, haul.target)
+        )
+
+    @staticmethod
+    def _cancel(desk: Desk, record: int) -> None:
+        """Cancel a transfer that can't be finished, so that it reserves nothing and a corrected one may follow."""
+        try:
+            if desk.client.one(PICKING, record, ["state"])["state"] not in ("done", "cancel"):
+                desk.client.press(PICKING, "action_cancel", record)
+        except (ErpRejected, ErpUnavailable):
+            # It stays half done under the key; the next try compares it with the posting and goes on.
+            return
+
+
+class ReturnHandler(TransferHandler):
+    """The original transfer walked backwards, between the places it really used."""
+
+    def haul(self, desk: Desk, job: Job[Reversal]) -> Haul:
+        rows = desk.client.search(PICKING, [["origin", "=", job.payload.reverses]], PICKING_FIELDS)
+        done = next((row for row in rows if row["state"] == "done"), None)
+        if done is None:
+            raise ErpRejected("erp.not_found", "Odoo no longer holds the transfer to take back")
+        fields = ["product_id", "lot_id", "quantity"]
+        line = desk.client.search(LINE, [["picking_id", "=", done["id"]]], fields)[0]
+        product = desk.client.one("product.product", ident(line["product_id"]) or 0, ["uom_id"])
+        kind = desk.client.one(PICKING, int(done["id"]), ["picking_type_id"])["picking_type_id"]
+        return Haul(
+            product["id"],
+            ident(product["uom_id"]),
+            number(line["quantity"]),
+            ident(line["lot_id"]),
+            ident(done["location_dest_id"]) or 0,
+            ident(done["location_id"]) or 0,
+            ident(kind),
+        )
+
+    def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
+        body = {"origin": job.key, "returns": job.payload.reverses_number or job.payload.reverses}
+        return _walk(body)
+
+
+class ScrapHandler:
+    """One scrap order of one item per posting. Odoo keeps a done one for good."""
+
+    def find(self, desk: Desk, job: Job[Movement]) -> Found | None:
+        row = desk.client.first(SCRAP, [["origin", "=", job.key]], SCRAP_FIELDS)
+        return _scrapped(row) if row else None
+
+    def drive(self, desk: Desk, job: Job[Movement], found: Found | None) -> Found:
+        haul = haul_of(desk, job)
+        if found is not None and number(found.extra.get("quantity")) != haul.quantity:
+            drop_draft(desk, SCRAP, int(found.record))
+            found = self.find(desk, job)
+        if found is None:
+            check_stock(desk, job, haul)
+            record = desk.client.create(SCRAP, self._values(desk, job, haul))
+        else:
+            record = int(found.record)
+        try:
+            self._validate(desk, job, haul, record)
+        except ErpRejected:
+            drop_draft(desk, SCRAP, record)
+            raise
+        return _scrapped(desk.client.one(SCRAP, record, SCRAP_FIELDS))
+
+    def preview(self, desk: Desk, job: Job[Movement]) -> tuple[Step, ...]:
+        payload, books = job.payload, desk.catalogue
+        source = books.mapped("location", payload.from_location) or payload.from_location
+        body = {
+            "origin": job.key,
+            "product": payload.item,
+            "scrap_qty": plain(payload.quantity),
+            "location_id": source or "where most of it is",
+        }
+        body |= {"lot": payload.lot} if payload.lot else {}
+        body |= {"reason": name} if (name := books.mapped("reason", payload.reason_code)) else {}
+        return (Step("create", SCRAP, body), Step("action_validate", SCRAP, {"origin": job.key}))
+
+    @staticmethod
+    def _values(desk: Desk, job: Job[Movement], haul: Haul) -> Row:
+        values: Row = {
+            "origin": job.key,
+            "product_id": haul.product,
+            "scrap_qty": float(haul.quantity),
+            "location_id": haul.origin,
+        }
+        if haul.unit:
+            values["product_uom_id"] = haul.unit
+        if haul.lot:
+            values["lot_id"] = haul.lot
+        if haul.target:
+            values["scrap_location_id"] = haul.target
+        reason = desk.catalogue.reason(job.payload.reason_code)
+        if reason and "scrap_reason_tag_ids" in desk.client.fields(SCRAP):
+            values["scrap_reason_tag_ids"] = [[6, 0, [reason]]]
+        return values
+
+    @staticmethod
+    def _validate(desk: Desk, job: Job[Movement], haul: Haul, record: int) -> None:
+        if desk.client.one(SCRAP, record, ["state"])["state"] == "done":
+            return
+        try:
+            desk.client.press(SCRAP, "action_validate", record)
+        except Wizard as window:
+            if "insufficient" not in window.wizard:
+                raise
+            there = desk.catalogue.on_hand(haul.product, haul.origin, haul.lot)
+            stop_if_drifted(job, f"stock of {job.payload.item}", "stock", _wanted(job.payload), plain(there))
+            raise
+
+
+def _walk(body: Row) -> tuple[Step, ...]:
+    named = {"origin": body["origin"]}
+    return (
+        Step("create", PICKING, body),
+        Step("action_confirm", PICKING, named),
+        Step("action_assign", PICKING, named, "with a lot: the line of that lot instead"),
+        Step("button_validate", PICKING, named),
+    )
+
+
+def _moved(row: Row) -> Found:
+    state = str(row["state"])
+    return Found(
+        PICKING,
+        str(row["id"]),
+        str(row["name"]),
+        state,
+        final=state == "done",
+        at=moment(row["date_done"]) or moment(row["write_date"]),
+        extra={"from": label(row["location_id"]), "to": label(row["location_dest_id"])},
+    )
+
+
+def _scrapped(row: Row) -> Found:
+    state = str(row["state"])
+    return Found(
+        SCRAP,
+        str(row["id"]),
+        str(row["name"]),
+        state,
+        final=state == "done",
+        at=moment(row["date_done"]) or moment(row["write_date"]),
+        extra={"quantity": row["scrap_qty"]},
+    )
