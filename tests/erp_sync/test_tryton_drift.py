@@ -88,6 +88,26 @@ def test_stock_that_is_gone_says_how_much_is_left(tryton: Tryton) -> None:
     assert outcome.raw["drift"] == [{"field": "stock", "ours": "500 to take", "theirs": "25.5 there"}]
 
 
+def test_a_block_can_not_be_taken_back_once_the_stock_went_on(tryton: Tryton) -> None:
+    block = command(
+        "movement.block", key(), site="RHE", item="RM-TUBE", quantity="2", from_location="RHE-A01"
+    )
+    gone = command(
+        "movement.scrap", key(), site="RHE", item="RM-TUBE", quantity="2", from_status="blocked",
+        from_location="RHE-BLK", reason_code="DIM",
+    )  # fmt: skip
+    done = [tryton.adapter.send(block).status, tryton.adapter.send(gone).status]
+
+    back = tryton.adapter.send(
+        command("reversal", key(), reverses=block.business_key, reverses_kind=block.kind, original=block.payload,
+                reason_code="ERR")
+    )  # fmt: skip
+
+    assert done == ["confirmed", "confirmed"]
+    assert (back.status, back.error_code) == ("rejected", "erp.drifted")
+    assert back.raw["drift"] == [{"field": "stock", "ours": "2 to take", "theirs": "0 there"}]
+
+
 def test_a_quantity_in_another_unit_is_turned_into_the_items_own_exactly(tryton: Tryton) -> None:
     before = tryton.on_hand("RM-OIL", "RHE-BLK")
     oil = {"site": "RHE", "item": "RM-OIL", "from_location": "RHE-A02"}

@@ -1,5 +1,6 @@
 """The plan and the stock read out of a real Tryton: everything once, then only what changed."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -102,6 +103,8 @@ def test_after_a_pull_only_changed_rows_come_and_emptied_places_come_as_zero(
         )
     )  # fmt: skip
 
+    # The server's clock comes in whole seconds: let the one of the change pass.
+    time.sleep(1.1)
     orders, later_mark = everything(tryton, "work_orders", orders_mark)
     stock, _ = everything(tryton, "stock", stock_mark)
 
@@ -113,12 +116,81 @@ def test_after_a_pull_only_changed_rows_come_and_emptied_places_come_as_zero(
     assert everything(tryton, "work_orders", later_mark)[0] == {}
 
 
-def test_pages_before_the_last_keep_the_old_watermark(
+def test_a_read_broken_off_goes_on_behind_the_last_page_kept(
     tryton: Tryton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pull, "SIZE", 3)
+    whole = [record.code for page in tryton.adapter.pull("items", "") for record in page.records]
 
-    found = list(tryton.adapter.pull("items", ""))
+    first = next(iter(tryton.adapter.pull("items", "")))
+    rest = list(tryton.adapter.pull("items", first.watermark))
 
-    assert [len(page.records) for page in found] == [3, 3, 2]
-    assert [bool(page.watermark) for page in found] == [False, False, True]
+    assert [record.code for record in first.records] == whole[:3]
+    assert [record.code for page in rest for record in page.records] == whole[3:]
+    assert first.total == len(whole) == 8
+    assert "|" in first.watermark
+    assert "|" not in rest[-1].watermark
+
+
+def test_what_changes_behind_a_read_under_way_falls_to_the_next_one(
+    tryton: Tryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "SIZE", 3)
+    first = next(iter(tryton.adapter.pull("items", "")))
+    behind = first.records[0]
+    tryton.books.write("product.product", int(behind.external_id), {"suffix_code": f"{behind.code}-X"})
+
+    rest = list(tryton.adapter.pull("items", first.watermark))
+    later = [record for page in tryton.adapter.pull("items", rest[-1].watermark) for record in page.records]
+    tryton.books.write("product.product", int(behind.external_id), {"suffix_code": behind.code})
+
+    assert behind.external_id not in [record.external_id for page in rest for record in page.records]
+    renamed = {record.external_id: record.code for record in later}
+    assert renamed[behind.external_id] == f"{behind.code}-X"
+
+
+def test_what_was_switched_off_in_tryton_comes_as_deleted_and_keeps_its_identity(tryton: Tryton) -> None:
+    party = tryton.books.search("party.party", [["categories.name", "=", "Customers"]], ["code"], limit=1)[0]
+    known = set(tryton.adapter.identities("customers"))
+    tryton.books.write("party.party", party["id"], {"active": False})
+
+    found, _ = everything(tryton, "customers")
+    tryton.books.write("party.party", party["id"], {"active": True})
+
+    assert found[party["code"]].deleted is True
+    assert {code for code, record in found.items() if record.deleted} == {party["code"]}
+    assert str(party["id"]) in known
+    assert known == {record.external_id for record in found.values()}
+
+
+def test_an_item_switched_off_comes_with_the_changes_too(
+    tryton: Tryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "OVERLAP", pull.OVERLAP * 0)
+    items, mark = everything(tryton, "items")
+    record = int(items["VB-20"].external_id)
+    tryton.books.write("product.product", record, {"active": False})
+
+    changed, _ = everything(tryton, "items", mark)
+    tryton.books.write("product.product", record, {"active": True})
+
+    assert changed["VB-20"].deleted is True
+    assert changed["VB-20"].data["active"] is False
+
+
+def test_a_party_becomes_a_customer_with_its_first_order(
+    tryton: Tryton, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "OVERLAP", pull.OVERLAP * 0)
+    party = tryton.books.create("party.party", {"name": "Newcomer"})
+    # The server's clock comes in whole seconds: let the one of the party's making pass.
+    time.sleep(1.1)
+    known, mark = everything(tryton, "customers")
+    time.sleep(1.1)
+    sale = {"party": party, "company": tryton.books.context["company"]}
+    tryton.books.create("sale.sale", sale)
+
+    lately, _ = everything(tryton, "customers", mark)
+
+    assert str(party) not in {record.external_id for record in known.values()}
+    assert [record.external_id for record in lately.values()] == [str(party)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from erp_sync import canonical
 from erp_sync.adapters import port
-from erp_sync.adapters.tryton import pull, reconcile
+from erp_sync.adapters.tryton import codes, preview, pull, reconcile
 from erp_sync.adapters.tryton.books import CostHandler, QualityHandler
 from erp_sync.adapters.tryton.catalogue import Catalogue
 from erp_sync.adapters.tryton.client import Access, Client
@@ -27,6 +27,7 @@ from erp_sync.adapters.tryton.production import ConfirmationHandler
 from erp_sync.adapters.tryton.results import InspectionResultHandler
 from erp_sync.adapters.tryton.reversals import NOT_TAKEN_BACK, TAKEN_BACK, ReversalHandler
 from erp_sync.adapters.tryton.supplier import ReceiptHandler, ReturnHandler
+from erp_sync.canonical_base import Payload
 from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
@@ -163,7 +164,24 @@ class TrytonAdapter:
         except (ErpUnavailable, ErpRejected) as error:
             return port.Health(False, detail=error.message)
         taken = int((time.perf_counter() - started) * 1000)
-        return port.Health(True, detail=self._client.access.database, version=version, latency_ms=taken)
+        # HTTP cuts the second off; half of one more is the best guess.
+        there = self._client.server_time
+        clock = there + timedelta(milliseconds=500) if there else None
+        return port.Health(
+            True, detail=self._client.access.database, version=version, latency_ms=taken, clock=clock
+        )
+
+    def identities(self, entity: str) -> Iterator[str]:
+        return pull.identities(self._client, entity)
+
+    def check_code(self, kind: str, ours: str, theirs: str) -> port.CodeCheck:
+        return codes.check(self._client, kind, theirs)
+
+    def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
+        able = self.capability(command)
+        if not able.supported:
+            raise ErpRejected("erp.not_offered", able.reason)
+        return preview.steps(self._client.access, command, parsed(command), self._desk.catalogue.settings)
 
     def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
         return reconcile.documents(self._client, since)
@@ -173,13 +191,7 @@ class TrytonAdapter:
 
     def _job(self, command: port.PostingCommand) -> Job[Any]:
         """The command read, its quantity in the unit Tryton keeps the item in."""
-        try:
-            payload = canonical.parse(command.kind, command.payload)
-        except canonical.InvalidPayload as error:
-            raise ErpRejected("erp.payload", str(error)) from None
-        hard = [problem for problem in payload.problems(canonical.Facts()) if not problem.warn]
-        if hard:
-            raise ErpRejected("erp.payload", str(canonical.InvalidPayload(command.kind, hard)))
+        payload = parsed(command)
         if isinstance(payload, Movement) and payload.uom:
             amount = self._desk.catalogue.stock_quantity(payload.item, payload.quantity, payload.uom)
             payload = replace(payload, quantity=amount)
@@ -199,6 +211,18 @@ class TrytonAdapter:
             if found is not None and found.final:
                 return _confirmed(found)
         return port.refusal(error)
+
+
+def parsed(command: port.PostingCommand) -> Payload:
+    """The payload typed. Raises ErpRejected `erp.payload` with every hard problem."""
+    try:
+        payload = canonical.parse(command.kind, command.payload)
+    except canonical.InvalidPayload as error:
+        raise ErpRejected("erp.payload", str(error)) from None
+    hard = [problem for problem in payload.problems(canonical.Facts()) if not problem.warn]
+    if hard:
+        raise ErpRejected("erp.payload", str(canonical.InvalidPayload(command.kind, hard)))
+    return payload
 
 
 def _confirmed(found: Found) -> port.Outcome:

@@ -137,6 +137,10 @@ class Client:
         )
         return rows
 
+    def count(self, model: str, domain: Domain, *, context: Mapping[str, Any] | None = None) -> int:
+        """How many rows are in `domain`."""
+        return int(self.call(model, "search_count", list(domain), context=context))
+
     def first(self, model: str, domain: Domain, fields: Sequence[str], **options: Any) -> Row | None:
         """The first row in `domain`, or None."""
         rows = self.search(model, domain, fields, limit=1, **options)
@@ -169,11 +173,18 @@ class Client:
         *,
         size: int = 200,
         order: Domain | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Row]]:
         """Rows of `domain` in pages of `size`, by id unless `order` says otherwise."""
         for offset in itertools.count(0, size):
             rows = self.search(
-                model, domain, fields, order=order or [["id", "ASC"]], limit=size, offset=offset
+                model,
+                domain,
+                fields,
+                order=order or [["id", "ASC"]],
+                limit=size,
+                offset=offset,
+                context=context,
             )
             if rows:
                 yield rows

@@ -185,16 +185,19 @@ class InternalShipment:
                 return "do"
 
     def _short(self, desk: Desk, job: Job[Movement]) -> Drifted:
-        payload = job.payload
         haul = self.haul(desk, job)
+        item, lot = self._words(job)
         there = desk.catalogue.on_hand(haul.origin, haul.product, haul.lot)
-        lot = f" lot {payload.lot}" if payload.lot else ""
-        wanted = plain(payload.quantity)
+        wanted = plain(Decimal(str(haul.quantity)))
         return Drifted(
-            f"Tryton could not reserve {wanted} of {payload.item}{lot}: "
+            f"Tryton could not reserve {wanted} of {item}{f' lot {lot}' if lot else ''}: "
             f"{plain(there)} there, part of it perhaps reserved",
             Difference("stock", f"{wanted} to take", f"{plain(there)} there"),
         )
+
+    def _words(self, job: Job[Movement]) -> tuple[str, str]:
+        """Item and lot as people call them."""
+        return job.payload.item, job.payload.lot
 
     def _drop(self, desk: Desk, record: int) -> None:
         """Cancel a document that can't be finished, so that it reserves nothing and a corrected one may follow."""

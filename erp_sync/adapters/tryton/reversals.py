@@ -55,6 +55,10 @@ class _SwappedShipment(InternalShipment):
             original["from_location"],
         )
 
+    def _words(self, job: Job[Any]) -> tuple[str, str]:
+        original = job.command.payload.get("original") or {}
+        return str(original.get("item", "")), str(original.get("lot", ""))
+
 
 class ReversalHandler:
     """Finds by the reversal's own key, acts by the kind it takes back."""
