@@ -1,6 +1,6 @@
 """The frame around every page: which site a reader looks at, in which time zone, and what waits behind each place.
 
-Seven queries, whatever the plant's size. Knows no request.
+Eight queries, whatever the plant's size. Knows no request.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from boards_app.selectors.outage import outages
 from core import clock
 from core.languages import label
 from decisions_app.models import HandoverSheet
@@ -70,7 +71,10 @@ def frame_for(user: User, wanted: str = "") -> Frame:
 
 
 def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
-    """Side bar: site, shift, what waits at each place, and the groups whose hints change that. Five queries."""
+    """Side bar: site, shift, what waits at each place, and the groups whose hints change that.
+
+    Six queries, more while an ERP is away.
+    """
     user, home = frame.user, frame.home
     counts = counts or tally(user, now=frame.now, site=frame.narrowed)
     places: dict[str, int | None] = {"desk": counts.live, "inbox": inbox_count(user)}
@@ -85,6 +89,7 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
         "counts": places,
         "bad": {"postings": _dead(frame) or None, "handover": _late_sheets(frame) or None},
         "hidden": [place for place, action in _NEEDS.items() if not can(user, action)],
+        "outages": outages([frame.site] if frame.site else frame.sites) if can(user, "posting.view") else [],
         "live": " ".join([f"user.{user.pk}", *site_groups(frame)]),
     }
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from boards_app.selectors import postings as listing
 from boards_app.selectors import workbench as selectors
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.outage import names_told, open_alarms
 from boards_app.views.frame import is_htmx, page, show
 from boards_app.views.postings import sites_of
 from core.errors import DomainError, InvalidInput, NotFound
@@ -44,6 +45,7 @@ def _context(request: HttpRequest, frame: Frame) -> dict[str, Any]:
     return {
         "frame": frame,
         "bench": selectors.workbench(frame.user, sites, request.GET),
+        "alarms": [(alarm, names_told(alarm)) for alarm in open_alarms(sites)],
         "tabs": listing.tabs(frame.user, sites, "errors"),
     }
 
