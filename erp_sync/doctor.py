@@ -8,16 +8,18 @@ from django.conf import settings
 from core import clock
 from core.doctor import Finding, Level, check
 from erp_sync import access, lifecycle
+from erp_sync.findings import standing_findings
 from erp_sync.gaps import gaps_of
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark
 from erp_sync.selectors import connection_states, sites_without_erp
-from erp_sync.services.keeping import set_aside
 from erp_sync.services.connecting import address_of
+from erp_sync.services.keeping import set_aside
 from erp_sync.services.sweeping import sweep_state
 
 DEAD_AFTER = timedelta(hours=4)
 UNCLEAR_AFTER = timedelta(minutes=15)
 WAITING_AFTER = timedelta(minutes=15)
+UNCOMPARED_AFTER = timedelta(hours=30)
 UNHANDLED_AFTER = timedelta(minutes=10)
 
 
@@ -157,10 +159,19 @@ def reading() -> Iterator[Finding]:
             len(lying),
         )  # fmt: skip
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False):
-        run = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False).first()
-        count = run.findings.count() if run is not None else 0
+        runs = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False)
+        run = runs.filter(error="").first()
+        count = standing_findings(connection).count
+        if run is not None and run.started_at < clock.now() - UNCOMPARED_AFTER:
+            latest = runs.first()
+            why = f": {latest.error}" if latest is not None and latest.error else ""
+            yield Finding(
+                "XL-W023", Level.WARNING,
+                f"{connection.name}: outbox and documents were last compared {run.started_at:%Y-%m-%d %H:%M} UTC{why}",
+                "Bring the ERP back, or see that beat and the work worker run; nothing is left out once it goes on.",
+            )  # fmt: skip
         if count:
             yield Finding(
                 "XL-W021", Level.WARNING, f"{connection.name}: {count} documents and postings do not fit each other",
-                "Open the last reconciliation in the admin.", count,
+                "Open the reconciliations in the admin; each names the posting and ERP's document.", count,
             )  # fmt: skip

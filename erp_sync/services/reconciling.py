@@ -54,7 +54,9 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
                     status=lifecycle.Status.CONFIRMED,
                     settled_at__gte=run.since,
                     settled_at__lte=began - STILL_MOVING,
-                ).order_by("pk")
+                )
+                .exclude(reversals__status=lifecycle.Status.CONFIRMED)  # taken back there, as it should be
+                .order_by("pk")
             )
             run.postings = len(postings)
             findings = [*_from_here(run, adapter, postings, documents), *_from_there(run, began, documents)]
