@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from execlayer.launcher import migrated_cluster
 from execlayer.launcher.temporary import Services
-from tests import migrated_cluster
 
 PREFIX = "execlayer-test-"
 #: Lets `tests.emptying` delete rows with triggers and foreign keys asleep.

@@ -21,7 +21,7 @@ from pathlib import Path
 from execlayer.launcher.options import ROOT
 from execlayer.launcher.postgres import Postgres, binaries
 
-PASSWORD = "only-on-loopback-in-a-test"
+PASSWORD = "only-on-loopback-in-a-test"  # noqa: S105 - of copies that live for one run
 DATABASE = "test_execlayer"
 KEPT = 4
 CACHE = Path(tempfile.gettempdir()) / f"execlayer-clusters-{os.geteuid()}"
