@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on request: drops, delays or refuses the reply to a chosen HTTP request.
+"""A TCP proxy that misbehaves on request: drops, delays, cuts, replaces or refuses the reply to a chosen HTTP request.
 
 Owns one listening port in front of one upstream. A rule matches bytes of the request (its path, headers or body)
 and is used up after `times` requests. One request per connection, as a proxy in trouble would do it.
@@ -7,7 +7,7 @@ and is used up after `times` requests. One request per connection, as a proxy in
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ class Rule:
     times: int = 1
     seconds: float = 0.0
     hook: Callable[[], None] | None = None
+    reply: bytes = b""
     hits: int = 0
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -65,6 +66,36 @@ class FaultProxy:
         """The upstream never sees the request; the client's connection is reset."""
         return self._add(Rule(_bytes(matching), "cut", times))
 
+    def hold_request(self, matching: bytes | str, seconds: float, times: int = 1) -> Rule:
+        """The upstream sees the request `seconds` late, whether or not the client still waits."""
+        return self._add(Rule(_bytes(matching), "hold", times, seconds))
+
+    def half_reply(self, matching: bytes | str, times: int = 1) -> Rule:
+        """The upstream answers; the client gets the first half of it, then a reset."""
+        return self._add(Rule(_bytes(matching), "half", times))
+
+    def answer(
+        self,
+        matching: bytes | str,
+        status: int,
+        body: bytes = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
+        acted: bool = False,
+        times: int = 1,
+    ) -> Rule:
+        """The client gets this answer instead; with `acted` the upstream gets the request first, else never."""
+        given = {"Content-Type": "text/html", **(headers or {}), "Content-Length": str(len(body))}
+        head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        reply = f"HTTP/1.1 {status} Fault\r\n{head}Connection: close\r\n\r\n".encode() + body
+        return self._add(Rule(_bytes(matching), "after" if acted else "instead", times, reply=reply))
+
+    def clear(self) -> None:
+        """No more faults, and nothing seen."""
+        with self._guard:
+            self._rules.clear()
+            self.seen.clear()
+
     def when(self, matching: bytes | str, hook: Callable[[], None], seconds: float = 0.0) -> Rule:
         """Run `hook` `seconds` after the request went upstream, then pass on whatever comes back."""
         return self._add(Rule(_bytes(matching), "hook", 1, seconds, hook))
@@ -104,13 +135,30 @@ class FaultProxy:
                 _reset(client)
                 rule.over.set()
                 return
+            if rule is not None and rule.action == "instead":
+                client.sendall(rule.reply)
+                rule.over.set()
+                return
+            if rule is not None and rule.action == "hold":
+                time.sleep(rule.seconds)
             reply = self._ask(request, rule)
+            if rule is not None and rule.action == "hold":
+                rule.over.set()
             if rule is not None and rule.action == "drop":
                 _reset(client)
                 rule.over.set()
                 return
             if rule is not None and rule.action == "delay":
                 time.sleep(rule.seconds)
+            if rule is not None and rule.action == "after":
+                reply = rule.reply
+            if rule is not None and rule.action == "half":
+                # Enough of it that the head is whole, and not so much that the body is.
+                head, blank, body = reply.partition(b"\r\n\r\n")
+                client.sendall(head + blank + body[: len(body) // 2])
+                _reset(client)
+                rule.over.set()
+                return
             if reply:
                 client.sendall(reply)
             else:

@@ -1,0 +1,31 @@
+"""All benches by the name their cases carry, and which cases each of them plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.erp_sync.conformance import cases, cases_seeing, exchange_benches
+from tests.erp_sync.conformance.bench import Bench
+from tests.erp_sync.conformance.registry import CASES
+
+__all__ = ["ALL", "LIVE", "SIMULATED", "cases", "cases_seeing", "named", "played"]
+
+SIMULATED: dict[str, type[Bench]] = {
+    "webhook": exchange_benches.Webhook,
+    "filedrop": exchange_benches.FileDrop,
+    "b2mml_http": exchange_benches.B2mmlHttp,
+    "b2mml_folder": exchange_benches.B2mmlFolder,
+    "ledger": exchange_benches.Ledger,
+}
+#: Played against the real product, in a module of their own.
+LIVE: dict[str, type[Bench]] = {}
+ALL: dict[str, type[Bench]] = SIMULATED | LIVE
+
+
+def played(connectors: Iterable[str]) -> list[tuple[str, str]]:
+    """(connector, case) of every case a connector has, one connector after the other."""
+    return [(name, case) for name in connectors for case in CASES if case not in ALL[name].absent]
+
+
+def named(value: object) -> str:
+    return str(value)

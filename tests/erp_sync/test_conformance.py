@@ -1,0 +1,30 @@
+"""Every connector passes the same cases; what one can't have is declared with its reason and nowhere else left out."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.erp_sync.conformance import benches
+from tests.erp_sync.conformance.bench import Bench, staged
+from tests.erp_sync.conformance.registry import CASES
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[dict[str, Bench]]:
+    """Benches already open, by name: one server each for all its cases."""
+    kept: dict[str, Bench] = {}
+    yield kept
+    for bench in kept.values():
+        bench.close()
+
+
+@pytest.mark.parametrize(("connector", "name"), benches.played(benches.SIMULATED), ids=benches.named)
+def test_conformance(
+    opened: dict[str, Bench], caplog: pytest.LogCaptureFixture, connector: str, name: str
+) -> None:
+    caplog.set_level("DEBUG")
+    if connector not in opened:
+        opened[connector] = benches.ALL[connector]()
+        opened[connector].open()
+    with staged(opened[connector], lambda: caplog.text) as stage:
+        CASES[name].play(stage)
