@@ -1,6 +1,7 @@
 """The postings API: list, look at, operate, and post without a decision. Parses, calls a service, renders."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,6 +20,7 @@ from erp_sync import selectors, services
 from erp_sync.filters import PostingFilter
 from erp_sync.models import Posting
 from erp_sync.serializers import (
+    AssignIn,
     EditIn,
     KeyedIn,
     LocalIn,
@@ -27,10 +29,11 @@ from erp_sync.serializers import (
     PostingOut,
     ReasonIn,
     RetryIn,
+    ReverseIn,
     VerbIn,
 )
 from plant_app.idempotency import HEADER, answer_once
-from plant_app.models import User
+from plant_app.models import Site, User
 from plant_app.permissions import MayDo, require
 from plant_app.selectors import visible_sites
 
@@ -68,11 +71,8 @@ class PostingsView(ListAPIView[Posting]):
         asked = PostingIn(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        site = visible_sites(request.user).filter(code=given["site"]).first()
-        if site is None:
-            raise InvalidInput("erp.no_site", f"There is no site {given['site']!r} you may post for.")
-        require(request.user, "posting.create", site)
-        person = _person(request)
+        site = site_of(request, given["site"], "posting.create")
+        person = person_of(request)
 
         def create() -> Response:
             posting = services.queue_posting(
@@ -118,29 +118,65 @@ class PostingVerbView(APIView):
         asked.is_valid(raise_exception=True)
         posting = selectors.posting_in_full(request.user, pk)
         if posting is None:
-            raise _not_found()
+            raise not_found()
         require(request.user, self.action_required, posting.site_id)
 
         def run() -> Response:
-            type(self).act(posting_id=pk, actor=_person(request), **asked.validated_data)
-            return Response(_in_full(request, pk))
+            left = type(self).act(posting_id=pk, actor=person_of(request), **asked.validated_data)
+            return Response(_in_full(request, left.pk))
 
         return answer_once(request, run)
 
 
-VERBS: dict[str, tuple[Callable[..., Posting], type[serializers.Serializer[Any]]]] = {
-    "approve": (services.approve, VerbIn),
-    "retry": (services.retry, RetryIn),
-    "edit": (services.edit_and_retry, EditIn),
-    "cancel": (services.cancel, ReasonIn),
-    "keyed": (services.note_keyed, KeyedIn),
-    "mark-local": (services.mark_local, LocalIn),
+def _assign(*, posting_id: int, actor: User, assignee: str, reason: str, version: int | None) -> Posting:
+    return services.assign_one(
+        posting_id=posting_id, actor=actor, assignee=person_named(assignee), reason=reason, version=version
+    )
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A service, what it is asked with, which action it is, and what it does in words."""
+
+    act: Callable[..., Posting]
+    asks: type[serializers.Serializer[Any]]
+    words: str
+    action: str = "posting.edit"
+
+
+VERBS: dict[str, Verb] = {
+    "approve": Verb(services.approve, VerbIn, "Approve this posting.", "posting.approve"),
+    "retry": Verb(services.retry, RetryIn, "Retry this posting."),
+    "edit": Verb(services.edit_and_retry, EditIn, "Edit this posting."),
+    "cancel": Verb(services.cancel, ReasonIn, "Cancel this posting."),
+    "keyed": Verb(services.note_keyed, KeyedIn, "Keyed this posting."),
+    "mark-local": Verb(services.mark_local, LocalIn, "Mark local this posting."),
+    "release": Verb(
+        services.release, RetryIn, "Let a posting go now that is collected to be sent with others."
+    ),
+    "accept-drift": Verb(
+        services.accept_drift, ReasonIn, "Take what ERP says now as the starting point, and send it again."
+    ),
+    "assign": Verb(_assign, AssignIn, "Give this posting to somebody who looks after it."),
+    "reverse": Verb(
+        services.reverse, ReverseIn, "Take back what ERP has; the answer is the reversal.", "posting.reverse"
+    ),
 }
+
+
+def person_named(username: str) -> User | None:
+    """The active person of a username; None for an empty one. Raises InvalidInput `erp.assignee`."""
+    if not username:
+        return None
+    person = User.objects.filter(username=username, is_active=True).first()
+    if person is None:
+        raise InvalidInput("erp.assignee", f"There is nobody called {username!r}.")
+    return person
 
 
 def verb_view(verb: str) -> type[PostingVerbView]:
     """The view class of one verb, with its own request shape in the schema."""
-    act, asks = VERBS[verb]
+    known = VERBS[verb]
     name = "Posting" + verb.title().replace("-", "") + "View"
 
     def post(self: PostingVerbView, request: Request, pk: int) -> Response:
@@ -149,26 +185,38 @@ def verb_view(verb: str) -> type[PostingVerbView]:
     documented = extend_schema(
         operation_id=f"postings_{verb.replace('-', '_')}",
         tags=TAG,
-        request=asks,
+        request=known.asks,
         responses={200: PostingInFull},
         parameters=[_KEY],
-        description=f"{verb.replace('-', ' ').capitalize()} this posting.",
+        description=known.words,
     )(post)
-    return type(name, (PostingVerbView,), {"act": staticmethod(act), "asks": asks, "post": documented})
+    members = {"act": staticmethod(known.act), "asks": known.asks, "post": documented}
+    return type(name, (PostingVerbView,), {**members, "action_required": known.action})
+
+
+def site_of(request: Request, code: str, action: str) -> Site:
+    """The site a request names, where its login may do `action`. Raises InvalidInput `erp.no_site`, NotAllowed."""
+    site = visible_sites(request.user).filter(code=code).first()
+    if site is None:
+        raise InvalidInput("erp.no_site", f"There is no site {code!r} you may post for.")
+    require(request.user, action, site)
+    return site
 
 
 def _in_full(request: Request, pk: int) -> Any:
     posting = selectors.posting_in_full(request.user, pk)
     if posting is None:
-        raise _not_found()
+        raise not_found()
     return PostingInFull(posting).data
 
 
-def _not_found() -> NotFound:
+def not_found() -> NotFound:
+    """One that is not there, or not for this reader."""
     return NotFound("erp.no_posting", "There is no such posting.")
 
 
-def _person(request: Request) -> User:
+def person_of(request: Request) -> User:
+    """The login, as a person."""
     if not isinstance(request.user, User):
-        raise _not_found()
+        raise not_found()
     return request.user

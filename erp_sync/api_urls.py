@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from erp_sync import api
+from erp_sync import api, api_ahead
 
 urlpatterns = [
     path("postings/", api.PostingsView.as_view(), name="postings-api"),
+    path("postings/check/", api_ahead.PostingCheckView.as_view(), name="postings-check"),
+    path("postings/bulk/", api_ahead.PostingsBulkView.as_view(), name="postings-bulk"),
+    path("postings/release/", api_ahead.PostingsReleaseView.as_view(), name="postings-release"),
+    path("postings/<int:pk>/preview/", api_ahead.PostingPreviewView.as_view(), name="posting-preview"),
     path("postings/<int:pk>/", api.PostingView.as_view(), name="posting-api"),
     *[
         path(f"postings/<int:pk>/{verb}/", api.verb_view(verb).as_view(), name=f"posting-{verb}")

@@ -3,7 +3,9 @@
 import django_filters as filters
 from django.db.models import QuerySet
 
+from core import clock
 from erp_sync.kinds import KIND_NAMES
+from erp_sync.lifecycle import Status
 from erp_sync.models import Posting
 from erp_sync.models.postings import STATUS_CHOICES, PostingQuerySet
 
@@ -14,12 +16,17 @@ class Listed(filters.BaseInFilter, filters.CharFilter):
 
 class PostingFilter(filters.FilterSet):
     """`status=rejected,held&kind=cost&site=RHF&origin_ref=exception:4217`; `status=open` is all that is unsettled,
-    `status=dead` all a person must get on."""
+    `status=dead` all a person must get on, `status=collected` what waits to go with others."""
 
     status = filters.CharFilter(method="by_status", label="status, several with commas, or `open`, or `dead`")
     kind = filters.MultipleChoiceFilter(choices=list(KIND_NAMES.items()))
     site = Listed(field_name="site__code")
     connection = Listed(field_name="connection__code")
+    held_reason = Listed(field_name="held_reason")
+    error_code = Listed(field_name="error_code")
+    assignee = filters.CharFilter(
+        method="by_assignee", label="username, or `none` for those nobody looks after"
+    )
     origin_ref = filters.CharFilter(field_name="origin_ref")
     chain = filters.CharFilter(field_name="chain", label="work order")
     business_key = filters.CharFilter(field_name="business_key")
@@ -39,4 +46,11 @@ class PostingFilter(filters.FilterSet):
             found |= rows.dead()
         if "by_hand" in wanted:
             found |= rows.by_hand()
+        if "collected" in wanted:
+            found |= rows.filter(status=Status.QUEUED, buffered_until__gt=clock.now())
         return found
+
+    def by_assignee(self, rows: PostingQuerySet, name: str, value: str) -> QuerySet[Posting]:
+        return (
+            rows.filter(assignee__isnull=True) if value == "none" else rows.filter(assignee__username=value)
+        )

@@ -50,7 +50,7 @@ def postings_for_screen(user: Reader) -> PostingQuerySet:
     return (
         visible_postings(user)
         .live()
-        .select_related("connection", "site", "actor")
+        .select_related("connection", "site", "actor", "assignee")
         .annotate(
             lag=ExpressionWrapper(
                 Coalesce("erp_confirmed_at", "settled_at", clock.now()) - F("occurred_at"),

@@ -31,7 +31,7 @@ ASKED_FOR = "asked for where it was decided"
 BY_SITE = "everything here is sent after approval"
 BY_POLICY = "this kind is sent after approval"
 CHANGED_SINCE = "changed since it was approved"
-_STANDING = (ASKED_FOR, BY_SITE, BY_POLICY, CHANGED_SINCE)
+_STANDING = (ASKED_FOR, BY_SITE, BY_POLICY)
 #: Whoever changed what is sent is as little its approver as whoever decided it.
 _CHANGING = (PostingEdit.Verb.EDIT, PostingEdit.Verb.ACCEPT)
 
