@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from boards_app.selectors import posting as one_posting
+from boards_app.selectors import posting_fields
 from boards_app.selectors import postings as selectors
 from boards_app.selectors.frame import Frame
 from boards_app.views.frame import done, page, show, typed_moment
@@ -131,12 +132,12 @@ def _by_hand(request: HttpRequest, frame: Frame) -> dict[str, Any]:
 @require_POST
 @page
 def operate(request: HttpRequest, frame: Frame, pk: int, verb: str) -> HttpResponse:
-    """Approve, send again, change and send again, cancel, settle by hand; a stale page is refused."""
+    """Approve, let go, send again, change, accept a drift, cancel, settle, take back; a stale page is refused."""
     full = _full(frame, pk)
-    require(frame.user, "posting.edit", full.posting.site_id)
     act = _VERBS.get(verb)
     if act is None:
         raise NotFound("erp.no_verb", "There is no such step.")
+    require(frame.user, _RIGHTS.get(verb, "posting.edit"), full.posting.site_id)
     words = act(full.posting, frame.user, request)
     return done(request, words)
 
@@ -162,7 +163,7 @@ def _retry(posting: Posting, user: User, request: HttpRequest) -> str:
 
 def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
     services.edit_and_retry(
-        posting_id=posting.pk, payload=one_posting.edited(posting, request.POST.dict()), actor=user,
+        posting_id=posting.pk, payload=posting_fields.edited(posting, request.POST.dict()), actor=user,
         reason=request.POST.get("reason", ""), version=_version(request),
     )  # fmt: skip
     return "Changed, it is sent again now"
@@ -191,7 +192,35 @@ def _mark_local(posting: Posting, user: User, request: HttpRequest) -> str:
     return "Settled by hand"
 
 
+def _release(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.release(posting_id=posting.pk, actor=user, version=_version(request))
+    return "It goes now"
+
+
+def _take(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.assign_one(posting_id=posting.pk, assignee=user, actor=user, version=_version(request))
+    return "You look after it"
+
+
+def _accept_drift(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.accept_drift(
+        posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
+    )
+    return "ERP's value is taken, it is sent again now"
+
+
+def _reverse(posting: Posting, user: User, request: HttpRequest) -> str:
+    services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
+    return "Taken back: the reversal is on its way"
+
+
+#: What a verb needs besides seeing the posting; `posting.edit` where none is named.
+_RIGHTS: Final = {"approve": "posting.approve", "reverse": "posting.reverse"}
 _VERBS: Final[dict[str, Callable[[Posting, User, HttpRequest], str]]] = {
+    "release": _release,
+    "take": _take,
+    "accept-drift": _accept_drift,
+    "reverse": _reverse,
     "approve": _approve,
     "retry": _retry,
     "edit": _edit,

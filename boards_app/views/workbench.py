@@ -1,10 +1,9 @@
 """The error workbench: groups of refused and held postings, and one hand laid on many at once.
 
-Each chosen posting is its own service call in its own transaction; the answer says of each what came of it.
+What becomes of each chosen posting is `erp_sync.services.bulk`'s; the answer says of each what came of it.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,13 +18,13 @@ from boards_app.selectors.frame import Frame
 from boards_app.selectors.outage import names_told, open_alarms
 from boards_app.views.frame import is_htmx, page, show
 from boards_app.views.postings import sites_of
-from core.errors import DomainError, InvalidInput, NotFound
+from core.errors import InvalidInput, NotFound
 from erp_sync import services
 from erp_sync.models import Posting
 from plant_app.models import User
-from plant_app.permissions import require
 
-MOST: Final = 500
+TAKE: Final = "take"
+STALE: Final = "It has changed since you read it; look at it again."
 
 
 @page
@@ -57,7 +56,6 @@ class Answer:
     posting: Posting
     good: bool
     words: str
-    cure: str = ""
 
 
 @require_POST
@@ -65,45 +63,40 @@ class Answer:
 def bulk(request: HttpRequest, frame: Frame) -> HttpResponse:
     """One verb for the chosen postings: send again, take on, give to somebody, cancel, settle by hand.
 
-    Refused as a whole for a missing reason or an empty choice; else each posting answers for itself.
+    Refused as a whole for a missing reason or an empty choice; else each posting answers for itself, one that has
+    changed since the page was read among them.
     """
     verb, _, who = request.POST.get("verb", "").partition(":")
-    if verb not in _VERBS:
+    if verb not in _DONE:
         raise NotFound("erp.no_verb", "There is no such step.")
     chosen = _chosen(request)
-    reason = request.POST.get(f"reason-{verb}", "").strip()
-    if verb in _NEED_REASON and not reason:
-        raise InvalidInput(
-            "erp.reason_missing", "Say why.", "A reason is kept with every change made by hand."
-        )
-    given = _Given(frame.user, reason, _assignee(who) if verb == "assign" else None)
-    found = selectors.of_ids(frame.user, [pk for pk, _version in chosen])
-    answers = [_answer(verb, found[pk], version, given) for pk, version in chosen if pk in found]
+    reason = request.POST.get(f"reason-{verb.replace('_', '-')}", "").strip()
+    assignee = frame.user if verb == TAKE else _assignee(who) if verb == services.BulkVerb.ASSIGN else None
+    found = selectors.of_ids(frame.user, list(chosen))
+    stale = [pk for pk, posting in found.items() if posting.version != chosen[pk]]
+    done = services.bulk(
+        verb=services.BulkVerb.ASSIGN if verb == TAKE else services.BulkVerb(verb),
+        posting_ids=[pk for pk in chosen if pk in found and pk not in stale],
+        actor=frame.user,
+        reason=reason,
+        assignee=assignee,
+    )
+    answers = [Answer(found[pk], False, STALE) for pk in stale]
+    answers += [Answer(found[one.posting_id], one.done, _said(verb, one)) for one in done]
     good = sum(answer.good for answer in answers)
     if not is_htmx(request):
         for answer in answers:
             said = messages.success if answer.good else messages.error
-            said(
-                request, f"{answer.posting.text or answer.posting.business_key}: {answer.words} {answer.cure}"
-            )
-        return HttpResponseRedirect(request.headers.get("Referer") or "/postings/errors/")
-    shown = {"answers": answers, "good": good, "bad": len(answers) - good, "gone": len(chosen) - len(answers)}
+            said(request, f"{answer.posting.text or answer.posting.business_key}: {answer.words}")
+        return HttpResponseRedirect("/postings/errors/")
+    shown = {"answers": answers, "good": good, "bad": len(answers) - good, "gone": len(chosen) - len(found)}
     response = render(request, "boards_app/_bulk_answers.html", shown)
     response["HX-Trigger"] = json.dumps({"changed": {}, "closeDialog": {}, "picked-done": {}})
     return response
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What the form said besides which postings."""
-
-    actor: User
-    reason: str
-    assignee: User | None
-
-
-def _chosen(request: HttpRequest) -> list[tuple[int, int]]:
-    """(posting, version) pairs of the form, each posting once. Raises InvalidInput for none, too many, or garbage."""
+def _chosen(request: HttpRequest) -> dict[int, int]:
+    """Posting -> version the page showed, in the order chosen. Raises InvalidInput for none, too many, or garbage."""
     found: dict[int, int] = {}
     for raw in request.POST.getlist("posting"):
         pk, _, version = raw.partition(":")
@@ -112,9 +105,7 @@ def _chosen(request: HttpRequest) -> list[tuple[int, int]]:
         found[int(pk)] = int(version)
     if not found:
         raise InvalidInput("erp.none_chosen", "Choose at least one posting.")
-    if len(found) > MOST:
-        raise InvalidInput("erp.too_many", f"At most {MOST} postings at once.")
-    return list(found.items())
+    return found
 
 
 def _assignee(raw: str) -> User:
@@ -126,32 +117,19 @@ def _assignee(raw: str) -> User:
     return person
 
 
-def _answer(verb: str, posting: Posting, version: int, given: _Given) -> Answer:
-    try:
-        require(given.actor, "posting.edit", posting.site_id)
-        return Answer(posting, True, _VERBS[verb](posting, version, given))
-    except DomainError as error:
-        return Answer(posting, False, error.message, error.hint)
+def _said(verb: str, done: services.Done) -> str:
+    """One answer in words."""
+    if not done.done:
+        return done.message
+    return _DONE[verb] if done.changed else "nothing to do, it was there already"
 
 
-def _retry(posting: Posting, version: int, given: _Given) -> str:
-    services.retry(posting_id=posting.pk, actor=given.actor, reason=given.reason, version=version)
-    return "sent again now"
-
-
-def _cancel(posting: Posting, version: int, given: _Given) -> str:
-    services.cancel(posting_id=posting.pk, reason=given.reason, actor=given.actor, version=version)
-    return "cancelled, ERP does not get it"
-
-
-def _mark_local(posting: Posting, version: int, given: _Given) -> str:
-    services.mark_local(posting_id=posting.pk, reason=given.reason, actor=given.actor, version=version)
-    return "settled by hand"
-
-
-_NEED_REASON: Final = ("cancel", "mark-local")
-_VERBS: Final[dict[str, Callable[[Posting, int, _Given], str]]] = {
-    "retry": _retry,
-    "cancel": _cancel,
-    "mark-local": _mark_local,
+_DONE: Final = {
+    "retry": "sent again now",
+    "release": "goes now",
+    "approve": "approved",
+    "assign": "given to them",
+    TAKE: "taken on",
+    "cancel": "cancelled, ERP does not get it",
+    "mark_local": "settled by hand",
 }

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from boards_app.selectors.posting import edited
+from boards_app.selectors.posting_fields import edited
 from core import clock
 from core.errors import InvalidInput
 from decisions_app.models import PostingLink
