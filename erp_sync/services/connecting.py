@@ -42,21 +42,21 @@ def address_of(connection: ErpConnection) -> access.Address:
 
 
 def adapter_for(connection: ErpConnection) -> port.ErpAdapter:
-    """The connector of a connection, built anew when its address, secret or mappings changed.
+    """The connector of a connection, built anew when its kind, address, secret or mappings changed.
 
     No network. Raises ErpUnavailable (nothing sent) while the connection's address is not ready.
     """
     address = address_of(connection)
     if not address.ready:
         raise ErpUnavailable(address.detail, code="erp.not_ready", sent=False)
-    wanted = _adapter_settings(connection, address)
-    kept: dict[int, tuple[Mapping[str, Any], port.ErpAdapter]] = _kept.__dict__.setdefault("adapters", {})
+    wanted = (connection.kind, _adapter_settings(connection, address))
+    kept: dict[int, tuple[tuple[str, Mapping[str, Any]], port.ErpAdapter]] = _kept.__dict__.setdefault("adapters", {})
     found = kept.get(connection.pk)
     if found is not None:
         if found[0] == wanted:
             return found[1]
         found[1].close()
-    adapter = port.build(connection.kind, wanted)
+    adapter = port.build(*wanted)
     kept[connection.pk] = (wanted, adapter)
     return adapter
 
