@@ -46,6 +46,8 @@ class Bench:
     absent: ClassVar[Mapping[str, str]] = {}
     #: what must never be seen outside: passwords, tokens, keys
     secrets: ClassVar[tuple[str, ...]] = ()
+    #: the kind whose document keeps the text of a posting; the main one unless said
+    worded: ClassVar[str] = ""
     #: of the text of a posting so much is kept in the document
     text_length: ClassVar[int] = 200
     #: seconds the connector waits in the cases about late answers, and seconds the answer then takes

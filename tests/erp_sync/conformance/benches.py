@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.erp_sync.conformance import cases, cases_seeing, exchange_benches
+from tests.erp_sync.conformance import cases, cases_seeing, exchange_benches, sap_bench, tryton_bench
 from tests.erp_sync.conformance.bench import Bench
 from tests.erp_sync.conformance.registry import CASES
 
 __all__ = ["ALL", "LIVE", "SIMULATED", "cases", "cases_seeing", "named", "played"]
 
 SIMULATED: dict[str, type[Bench]] = {
+    "sap": sap_bench.Sap,
     "webhook": exchange_benches.Webhook,
     "filedrop": exchange_benches.FileDrop,
     "b2mml_http": exchange_benches.B2mmlHttp,
@@ -18,7 +19,7 @@ SIMULATED: dict[str, type[Bench]] = {
     "ledger": exchange_benches.Ledger,
 }
 #: Played against the real product, in a module of their own.
-LIVE: dict[str, type[Bench]] = {}
+LIVE: dict[str, type[Bench]] = {"tryton": tryton_bench.TrytonBench}
 ALL: dict[str, type[Bench]] = SIMULATED | LIVE
 
 

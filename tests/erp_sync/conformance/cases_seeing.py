@@ -52,7 +52,7 @@ def profile_in_words(stage: Stage) -> None:
 
 @case("Text with letters of all kinds arrives as it was")
 def text_survives(stage: Stage) -> None:
-    command = replace(stage.command(), text=WORDS)
+    command = replace(stage.command(stage.bench.worded), text=WORDS)
     stage.post(stage.adapter(), command)
     (document,) = stage.bench.documents(command)
     assert document.text is not None
