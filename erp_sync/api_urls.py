@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from erp_sync import api, api_ahead
+from erp_sync import api, api_ahead, api_drift
 
 urlpatterns = [
+    path("erp/drift/", api_drift.DriftView.as_view(), name="erp-drift"),
     path("postings/", api.PostingsView.as_view(), name="postings-api"),
     path("postings/check/", api_ahead.PostingCheckView.as_view(), name="postings-check"),
     path("postings/bulk/", api_ahead.PostingsBulkView.as_view(), name="postings-bulk"),

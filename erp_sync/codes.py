@@ -79,7 +79,7 @@ CODES: Final[dict[str, Cause]] = {
     "erp.no_connection": Cause("No ERP is connected", "Key it by hand, and settle it here with its number."),
     "erp.not_ready": Cause("The connection is not ready", _OUTAGE, again=True),
     "erp.unavailable": Cause("ERP does not answer", _OUTAGE, again=True),
-    "erp.not_allowed_host": Cause(
+    "erp.host_refused": Cause(
         "The address is outside the connection's hosts",
         "Check the connection's address in the administration; nothing is sent elsewhere.",
     ),
@@ -95,8 +95,21 @@ CODES: Final[dict[str, Cause]] = {
     "erp.unknown_entity": Cause("No connector reads that", "Choose an entity the connector offers."),
     "erp.secret_empty": Cause("The connection has no secret", "Enter it at the connection in the administration."),
     "erp.secret_key_environment": Cause(
+        "The keys of stored secrets are given by the environment", "Change EXECLAYER_SECRET_KEYS; newest key first."
+    ),
+    "erp.secret_key_missing": Cause(
         "The key of stored secrets is missing", "Provide it to the installation as it was when they were stored."
     ),
+    "erp.secret_key_wrong": Cause(
+        "No key opens the stored secret", "Bring the older key back, or enter the password anew at the connection."
+    ),
+    "erp.secret_key_open": Cause(
+        "Others can read the file of keys", "Let its owner alone read it (chmod 600), and rotate the keys."
+    ),
+    "erp.secret_key_bad": Cause(
+        "A key of stored secrets is none", "Correct EXECLAYER_SECRET_KEYS or the key file of the installation."
+    ),
+    "erp.not_read": Cause("The connection is not read from", "Choose one that is enabled."),
     "erp.stale": Cause("It changed meanwhile", "Read it again and repeat what still makes sense."),
 }  # fmt: skip
 #: Last parts of codes connectors give for the same thing.
