@@ -7,7 +7,11 @@ from django.conf import settings
 
 from core import clock
 from core.doctor import Finding, Level, check
-from erp_sync import access, lifecycle
+from erp_sync import (
+    access,
+    alarm_doctor,  # noqa: F401 - registers its check
+    lifecycle,
+)
 from erp_sync.findings import standing_findings
 from erp_sync.gaps import gaps_of
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun, Watermark

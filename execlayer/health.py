@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from core import clock
 from core.models import Heartbeat
 from erp_sync.lifecycle import Status
-from erp_sync.models import Posting
+from erp_sync.models import AlarmKind, OutboxAlarm, Posting
 from exceptions_app.models import ExceptionRecord, ReadingStatus, Response, SignalReading, Telling
 
 
@@ -79,6 +79,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
     lines += [
         f'execlayer_postings{{status="{status.value}"}} {counts.get(status.value, 0)}' for status in Status
     ]
+    raised = dict(
+        OutboxAlarm.objects.filter(cleared_at=None).values_list("kind").annotate(count=Count("pk")).order_by()
+    )
+    lines += [
+        "# HELP execlayer_outbox_alarms Open alarms of ERP connections by kind.",
+        "# TYPE execlayer_outbox_alarms gauge",
+    ]
+    lines += [f'execlayer_outbox_alarms{{kind="{kind}"}} {raised.get(kind, 0)}' for kind in AlarmKind.values]
     lines += [
         "# HELP execlayer_heartbeat_age_seconds Since a part last said it was alive.",
         "# TYPE execlayer_heartbeat_age_seconds gauge",
