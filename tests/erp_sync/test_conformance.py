@@ -22,7 +22,8 @@ def opened() -> Iterator[dict[str, Bench]]:
 def test_conformance(
     opened: dict[str, Bench], caplog: pytest.LogCaptureFixture, connector: str, name: str
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("INFO")
+    caplog.set_level("DEBUG", logger="erp_sync")
     if connector not in opened:
         opened[connector] = benches.ALL[connector]()
         opened[connector].open()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.erp_sync.conformance import cases, cases_seeing, exchange_benches, sap_bench, tryton_bench
+from tests.erp_sync.conformance import (
+    cases,
+    cases_seeing,
+    exchange_benches,
+    odoo_bench,
+    sap_bench,
+    tryton_bench,
+)
 from tests.erp_sync.conformance.bench import Bench
 from tests.erp_sync.conformance.registry import CASES
 
@@ -12,6 +19,8 @@ __all__ = ["ALL", "LIVE", "SIMULATED", "cases", "cases_seeing", "named", "played
 
 SIMULATED: dict[str, type[Bench]] = {
     "sap": sap_bench.Sap,
+    "odoo": odoo_bench.Odoo,
+    "odoo_xmlrpc": odoo_bench.OdooXmlRpc,
     "webhook": exchange_benches.Webhook,
     "filedrop": exchange_benches.FileDrop,
     "b2mml_http": exchange_benches.B2mmlHttp,
