@@ -60,6 +60,10 @@ CODES: Final[dict[str, Cause]] = {
         "Ask who cancelled it; then cancel it here too, or settle it by hand with a new document.",
     ),
     "erp.wrong_item": Cause("The order line holds another item", "Correct line or item, then send it again."),
+    "erp.wrong_unit": Cause("ERP counts it in another unit", "Correct the unit or its mapping, then send it again."),
+    "erp.not_offered": Cause(
+        "This ERP has no place for it", "Key it by hand where it belongs, and settle it here with its number."
+    ),
     "erp.nothing_open": Cause(
         "Nothing is open on the order line", "Check the receipt in ERP: it may have been booked there already."
     ),
@@ -147,6 +151,7 @@ ENDINGS: Final[dict[str, Cause]] = {
     "row": Cause("A row can't be read", "Correct the row in the file ERP wrote."),
     "busy": Cause("ERP was busy with the same record", "It is sent again by itself in a moment.", again=True),
     "locked": Cause("Somebody has the record open in ERP", "Have it closed in ERP, then send it again.", again=True),
+    "system_error": Cause("ERP's own system failed", "Tell ERP's keepers; it is sent again by itself.", again=True),
     "stale": Cause("The record changed while it was sent", "It is read and sent again by itself.", again=True),
     "rate": Cause("ERP asks us to slow down", "It is sent again by itself, slower.", again=True),
     "limited": Cause("ERP asks us to slow down", "It is sent again by itself, slower.", again=True),

@@ -1,6 +1,5 @@
 """The postings screen: what is stuck and why, in ERP's words, and the hand that gets it on."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +12,7 @@ from boards_app.selectors.posting_fields import edited
 from core import clock
 from core.errors import InvalidInput
 from decisions_app.models import PostingLink
-from erp_sync.models import ConnectionSite, ErpConnection, Posting
+from erp_sync.models import Posting
 from erp_sync.services import queue_posting, send_due
 from tests.boards_app.conftest import As
 from tests.decisions_app.conftest import Report
@@ -22,16 +21,6 @@ from tests.plant_fixtures import KolbeMini
 
 BUDGET = 30
 REFUSED = "Lot L26-4471 is locked by an inventory count"
-
-
-@pytest.fixture
-def erp(plant: KolbeMini) -> Iterator[scripted.Books]:
-    """An ERP for Rheinfelden that does what its script says."""
-    scripted.forget()
-    main = ErpConnection.objects.create(code="main", name="Main ERP", kind=scripted.KIND)
-    ConnectionSite.objects.create(connection=main, site=plant.rhf)
-    yield scripted.books_of("main")
-    scripted.forget()
 
 
 def put(plant: KolbeMini, key: str, **given: Any) -> Posting:

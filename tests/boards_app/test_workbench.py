@@ -1,0 +1,388 @@
+"""The error workbench, one posting's page, and the banner of an outage, as pages of people."""
+
+import ast
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from boards_app.selectors import workbench
+from core import clock
+from decisions_app.models import PostingLink
+from erp_sync import services
+from erp_sync.adapters import port
+from erp_sync.codes import explain, explained
+from erp_sync.models import ErpConnection, Posting
+from erp_sync.services import queue_posting, send_due, sweep_alarms
+from notify_app.services import tell_alarms
+from plant_app.models import AccessGrant
+from tests.boards_app.conftest import As
+from tests.boards_app.test_postings import act, put
+from tests.erp_sync import scripted
+from tests.plant_fixtures import KolbeMini
+
+BUDGET = 26
+ADAPTERS = Path(settings.BASE_DIR) / "erp_sync" / "adapters"
+
+
+def refused(plant: KolbeMini, books: scripted.Books, code: str, *keys: str, **given: Any) -> list[Posting]:
+    """Postings ERP refused under `code`, each of an order of its own."""
+    found = [put(plant, key, chain=f"WO-{key}", **given) for key in keys]
+    for _ in keys:
+        books.then(scripted.refuse(code, f"no: {code}"))
+    for _ in range(4):
+        send_due()
+    for posting in found:
+        posting.refresh_from_db()
+        assert (posting.status, posting.error_code) == ("rejected", code)
+    return found
+
+
+def page_of(browser: Client, query: str = "") -> str:
+    return browser.get(f"/postings/errors/{query}").content.decode()
+
+
+def bulk(browser: Client, verb: str, *postings: Posting, **given: str) -> Any:
+    chosen = [f"{one.pk}:{one.version}" for one in postings]
+    return browser.post(
+        "/postings/bulk/", {"verb": verb, "posting": chosen, **given}, headers={"HX-Request": "true"}
+    )
+
+
+def statuses(*postings: Posting) -> list[str]:
+    for one in postings:
+        one.refresh_from_db()
+    return [one.status for one in postings]
+
+
+# --- groups -------------------------------------------------------------------------------------------------
+def test_what_is_dead_is_grouped_by_cause_age_and_owner(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    locked = refused(plant, erp, "tryton.locked", "a", "b")
+    missing = refused(plant, erp, "erp.not_found", "c")
+    now, ingrid = clock.now(), plant.people["ingrid.vogel"]
+    Posting.objects.filter(pk=locked[0].pk).update(
+        status_at=now - timedelta(hours=30), value="1200", assignee=ingrid
+    )
+    Posting.objects.filter(pk=missing[0].pk).update(value=None)
+    Posting.objects.filter(pk=locked[1].pk).update(value=None, status_at=now - timedelta(hours=2))
+    sites = [plant.rhf]
+    causes = workbench.workbench(ingrid, sites, {}).groups
+    assert [(one.key, one.count, one.oldest_words, one.value) for one in causes] == [
+        ("tryton.locked", 2, "30 h", 1200), ("erp.not_found", 1, "0 min", None),
+    ]  # fmt: skip
+    assert causes[0].cure == "Have it closed in ERP, then send it again."
+    ages = workbench.workbench(ingrid, sites, {"by": "age"}).groups
+    assert [(one.key, one.count) for one in ages] == [("day", 1), ("hours", 1), ("fresh", 1)]
+    owners = workbench.workbench(ingrid, sites, {"by": "owner"}).groups
+    assert [(one.words, one.count) for one in owners] == [
+        ("Nobody looks after these", 2),
+        ("Ingrid Vogel", 1),
+    ]
+    only = workbench.workbench(ingrid, sites, {"by": "cause", "group": "erp.not_found"})
+    assert [row.id for row in only.rows] == [missing[0].pk]
+    day = workbench.workbench(ingrid, sites, {"by": "age", "group": "day"})
+    assert [(row.id, row.owner) for row in day.rows] == [(locked[0].pk, ingrid)]
+    html = page_of(as_("ingrid.vogel"))
+    assert "Somebody has the record open in ERP" in html
+    assert "no: tryton.locked" in html
+    assert "no: erp.not_found" not in html
+
+
+def test_a_row_says_what_waits_behind_it_and_leads_to_its_record(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    (first,) = refused(plant, erp, "erp.refused", "a")
+    put(plant, "after", chain="WO-a")
+    row = workbench.workbench(plant.people["ingrid.vogel"], [plant.rhf], {}).rows[0]
+    assert (row.id, row.behind, row.chain, row.connection) == (first.pk, 1, "WO-a", "Main ERP")
+    assert "1 waits behind it" in page_of(as_("ingrid.vogel"))
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?by=age", "?by=owner", "?by=nonsense&group=%27", "?by=owner&group=x&page=9"]
+)
+def test_the_workbench_costs_the_same_however_many(
+    plant: KolbeMini, erp: scripted.Books, as_: As, query: str
+) -> None:
+    browser = as_("ingrid.vogel")
+    for number in range(25):
+        PostingLink.objects.create(posting=put(plant, f"n{number}", chain=f"WO-{number}"))
+    Posting.objects.update(status="sending")
+    Posting.objects.update(status="rejected", error_code="erp.refused", error_message="no")
+    page_of(browser, query)
+    with CaptureQueriesContext(connection) as spent:
+        html = page_of(browser, query)
+    assert html.count('class="deadrow"') == 25
+    assert len(spent) <= BUDGET
+
+
+def test_whoever_may_not_see_postings_sees_no_workbench_and_may_do_nothing(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    (posting,) = refused(plant, erp, "erp.refused", "a")
+    assert as_("piotr.nowak").get("/postings/errors/").status_code == 403
+    reader = as_("jonas.keller")
+    assert "Send again" not in page_of(reader).split('class="deads"')[0]
+    answer = bulk(reader, "retry", posting)
+    assert "1 refused" in answer.content.decode()
+    # another site's are not even found
+    assert "1 not found" in bulk(as_("dana.brooks"), "retry", posting).content.decode()
+    assert statuses(posting) == ["rejected"]
+
+
+# --- many at once -------------------------------------------------------------------------------------------
+def test_many_are_sent_again_and_each_answers_for_itself(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    first, second, third = refused(plant, erp, "tryton.locked", "a", "b", "c")
+    services.cancel(posting_id=third.pk, reason="no longer", actor=plant.people["ingrid.vogel"])
+    answer = bulk(as_("ingrid.vogel"), "retry", first, second, third)
+    html = answer.content.decode()
+    assert (answer.status_code, "picked-done" in answer["HX-Trigger"]) == (200, True)
+    assert "2 done" in html
+    assert "1 refused" in html
+    assert workbench_stale(html) == [third.pk]
+    assert statuses(first, second, third) == ["queued", "queued", "cancelled"]
+    send_due()
+    assert statuses(first, second) == ["confirmed", "confirmed"]
+    assert sorted(erp.keys()) == sorted([first.business_key, second.business_key])
+
+
+def workbench_stale(html: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'<li class="bad">.*?/postings/(\d+)/', html, re.DOTALL)]
+
+
+def test_many_are_taken_on_given_cancelled_and_settled_with_a_reason(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    rows = refused(plant, erp, "erp.refused", "a", "b", "c", "d")
+    browser, ingrid = as_("ingrid.vogel"), plant.people["ingrid.vogel"]
+    assert "2 done" in bulk(browser, "take", rows[0], rows[1]).content.decode()
+    assert statuses(*rows[:2]) == ["rejected", "rejected"]
+    assert [one.assignee for one in rows[:2]] == [ingrid, ingrid]
+    other = AccessGrant.objects.filter(site=plant.rhf, role="administrator").first()
+    assert other is not None
+    assert "1 done" in bulk(browser, f"assign:{other.user_id}", rows[0]).content.decode()
+    rows[0].refresh_from_db()
+    assert rows[0].assignee == other.user
+    refusal = bulk(browser, "cancel", rows[1], **{"reason-cancel": " "})
+    assert (refusal.status_code, refusal.json()["code"]) == (400, "erp.reason_missing")
+    assert "1 done" in bulk(browser, "cancel", rows[1], **{"reason-cancel": "not needed"}).content.decode()
+    assert "1 done" in bulk(browser, "mark_local", rows[2], **{"reason-mark-local": "keyed"}).content.decode()
+    assert statuses(*rows) == ["rejected", "cancelled", "local", "rejected"]
+    assert erp.documents == []
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"verb": "retry"}, "erp.none_chosen"),
+        ({"verb": "retry", "posting": ["x"]}, "request.version"),
+        ({"verb": "retry", "posting": ["1"]}, "request.version"),
+        ({"verb": "explode", "posting": ["1:1"]}, "erp.no_verb"),
+        ({"verb": "assign:zz", "posting": ["1:1"]}, "erp.no_assignee"),
+    ],
+)
+def test_garbage_is_refused_as_a_whole(plant: KolbeMini, as_: As, given: dict[str, Any], code: str) -> None:
+    answer = as_("ingrid.vogel").post("/postings/bulk/", given, headers={"HX-Request": "true"})
+    assert answer.json()["code"] == code
+
+
+def test_without_a_script_each_answer_is_a_message(plant: KolbeMini, erp: scripted.Books, as_: As) -> None:
+    (posting,) = refused(plant, erp, "erp.refused", "a")
+    browser = as_("ingrid.vogel")
+    answer = browser.post(
+        "/postings/bulk/", {"verb": "retry", "posting": [f"{posting.pk}:{posting.version}"]}
+    )
+    assert (answer.status_code, answer["Location"]) == (302, "/postings/errors/")
+    assert "sent again now" in page_of(browser)
+
+
+# --- one posting --------------------------------------------------------------------------------------------
+def test_what_is_wrong_stands_beside_its_field(plant: KolbeMini, erp: scripted.Books, as_: As) -> None:
+    posting = queue_posting(
+        kind="movement.transfer", site=plant.rhf, payload={"item": "SP-12", "quantity": "-3", "to_location": "B"},
+        occurred_at=clock.now(), origin_ref="", key_parts=("bad",), keep_invalid=True,
+    )  # fmt: skip
+    assert posting.status == "rejected"
+    html = as_("ingrid.vogel").get(f"/postings/{posting.pk}/").content.decode()
+    field = re.search(r'name="payload.quantity" value="-3"(.*?)</div>', html, re.DOTALL)
+    assert field is not None
+    assert "must be above zero" in field[1]
+    assert 'aria-invalid="true"' in field[1]
+    assert "The posting is not complete" in html
+
+
+def test_a_drift_shows_both_values_and_taking_erps_sends_it(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    raw = {"drift": [{"field": "quantity", "ours": "5", "theirs": "9"}]}
+    erp.then(
+        lambda books, command: port.Outcome(
+            "rejected", error_code="erp.drifted", message="9 lie there, it was decided at 5", raw=raw
+        )
+    )
+    posting = put(plant, "drift")
+    send_due()
+    assert statuses(posting) == ["held"]
+    browser = as_("ingrid.vogel")
+    html = browser.get(f"/postings/{posting.pk}/").content.decode()
+    assert re.search(
+        r"<th scope=\"row\">Quantity</th><td class=\"num\"><del>5</del></td><td class=\"num\"><b>9</b>", html
+    )
+    assert "nothing of it is in ERP" in html
+    dialog = browser.get(f"/postings/{posting.pk}/change/").content.decode()
+    assert "Take ERP&#x27;s value and send" in dialog or "Take ERP's value and send" in dialog
+    assert act(browser, posting, "accept-drift", reason=" ").json()["code"] == "erp.reason_missing"
+    assert act(browser, posting, "accept-drift", reason="counted again").status_code == 204
+    send_due()
+    posting.refresh_from_db()
+    assert (posting.status, posting.payload["seen"], len(erp.documents)) == (
+        "confirmed",
+        {"quantity": "9"},
+        1,
+    )
+
+
+def test_a_reversal_says_what_it_does_and_happens_once(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    posting = put(plant, "fine")
+    send_due()
+    assert statuses(posting) == ["confirmed"]
+    browser = as_("ingrid.vogel")
+    html = browser.get(f"/postings/{posting.pk}/").content.decode()
+    assert "What happens in ERP" in html
+    assert "ERP has it as DOC-1, once." in html
+    for _ in range(2):
+        assert act(browser, posting, "reverse", reason="wrong pallet").status_code == 204
+    assert posting.reversals.count() == 1
+    html = browser.get(f"/postings/{posting.pk}/").content.decode()
+    assert "Taken back by" in html
+    assert 'id="reverse"' not in html
+    assert act(as_("jonas.keller"), posting, "reverse", reason="me too").status_code == 403
+
+
+def test_a_leader_approves_what_others_may_not(plant: KolbeMini, erp: scripted.Books, as_: As) -> None:
+    posting = put(plant, "dear", needs_approval=True)
+    Posting.objects.filter(pk=posting.pk).update(
+        approver_role="leader", approval_reason="worth 12,400 EUR, limit 5,000 EUR", value="12400"
+    )
+    ingrid = as_("ingrid.vogel").get(f"/postings/{posting.pk}/").content.decode()
+    assert "Only a leader may approve this one." in ingrid
+    assert "Approve, send it" not in ingrid
+    leader = plant.people["jonas.keller"]
+    AccessGrant.objects.filter(user=leader, site=plant.rhf).update(role="leader")
+    browser = as_("jonas.keller")
+    html = browser.get(f"/postings/{posting.pk}/").content.decode()
+    assert "worth 12,400 EUR, limit 5,000 EUR" in html
+    assert "Approve, send it" in html
+    posting.refresh_from_db()
+    assert act(browser, posting, "approve").status_code == 204
+    assert statuses(posting) == ["queued"]
+
+
+def test_the_page_of_one_costs_the_same_however_long_its_story(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    (posting,) = refused(plant, erp, "erp.refused", "a")
+    browser = as_("ingrid.vogel")
+    browser.get(f"/postings/{posting.pk}/live/")
+    with CaptureQueriesContext(connection) as short:
+        browser.get(f"/postings/{posting.pk}/live/")
+    for _ in range(3):
+        posting.refresh_from_db()
+        erp.then(scripted.refuse("erp.refused", "again no"))
+        act(browser, posting, "retry")
+        send_due()
+    with CaptureQueriesContext(connection) as long:
+        assert "4 tries" in browser.get(f"/postings/{posting.pk}/live/").content.decode()
+    assert len(long) <= len(short) <= 40
+
+
+# --- an ERP that is away ------------------------------------------------------------------------------------
+def test_the_banner_says_since_when_what_waits_who_knows_and_how_it_drains(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    browser, main = as_("ingrid.vogel"), ErpConnection.objects.filter(code="main")
+    assert 'class="outage ' not in browser.get("/outage/").content.decode()
+    rows = [put(plant, f"w{number}") for number in range(4)]
+    Posting.objects.filter(pk=rows[2].pk).update(promise_at=clock.now() + timedelta(days=3))
+    AccessGrant.objects.create(user=plant.people["ingrid.vogel"], site=plant.rhf, role="integrator")
+    begun = clock.now() - timedelta(minutes=25)
+    main.update(silent_since=begun, open_until=clock.now() + timedelta(hours=1), last_ok_at=begun)
+    sweep_alarms()
+    tell_alarms()
+    html = browser.get("/outage/").content.decode()
+    assert "Main ERP has been silent for 25 min." in html
+    assert "4 postings wait, nothing is lost." in html
+    assert "Earliest promise behind them" in html
+    assert "Told: " in html
+    assert "Ingrid Vogel" in html
+    for page in ("/", "/inbox/", "/postings/", "/boards/"):
+        assert "Main ERP has been silent for 25 min." in browser.get(page).content.decode(), page
+    floor = as_("piotr.nowak").get("/outage/RHF/").content.decode()
+    assert "Go on as usual" in floor
+    assert "postings wait" not in floor
+    assert as_("dana.brooks").get("/outage/RHF/").status_code == 404
+    # it works again: half is sent
+    main.update(open_until=None, last_ok_at=clock.now())
+    send_due(limit=2)
+    main.update(silent_since=begun, open_until=None, on_trial=False, last_ok_at=clock.now())
+    html = browser.get("/outage/").content.decode()
+    assert "Main ERP works again." in html
+    assert "2 of 4 sent" in html
+    assert '<progress max="4" value="2"' in html
+
+
+# --- codes --------------------------------------------------------------------------------------------------
+def given_codes() -> list[tuple[str, str]]:
+    """(connector, code) of every error code a connector's source writes out, its kind's own and shared ones."""
+    found: set[tuple[str, str]] = set()
+    for kind in (*port.kinds(), ""):
+        files = (
+            [ADAPTERS / f"{kind}.py", *(ADAPTERS / kind).rglob("*.py")] if kind else [*ADAPTERS.glob("*.py")]
+        )
+        named = re.compile(rf"(erp|{re.escape(kind) or 'erp'})(\.[a-z][a-z0-9_]*)+")
+        for file in files:
+            if not file.exists():
+                continue
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    said = [
+                        *node.args[:1],
+                        *(one.value for one in node.keywords if one.arg in ("code", "error_code")),
+                    ]
+                    for one in said:
+                        if (
+                            isinstance(one, ast.Constant)
+                            and isinstance(one.value, str)
+                            and named.fullmatch(one.value)
+                        ):
+                            found.add((kind, one.value))
+    return sorted(found)
+
+
+def test_every_code_a_connector_gives_is_explained() -> None:
+    codes = given_codes()
+    assert len(codes) > 60
+    assert [(kind, code) for kind, code in codes if not explained(code, kind)] == []
+    assert [
+        (kind, code)
+        for kind in port.kinds()
+        for code in port.profile_of(kind).codes
+        if not explain(code, kind).cure.strip()
+    ] == []
+
+
+def test_an_unknown_code_still_says_what_to_do() -> None:
+    assert explain("acme.never_heard_of", "tryton").title == "Refused by ERP"
+    assert "Read ERP's own words" in explain("acme.never_heard_of").cure
