@@ -20,7 +20,7 @@ from erp_sync.adapters.filedrop.exchange import Exchange, answered
 from erp_sync.adapters.filedrop.inbox import Entry, Unreadable
 from erp_sync.adapters.webhook import signing
 from erp_sync.adapters.webhook.adapter import read_said
-from erp_sync.adapters.webhook.caller import Caller, refusal
+from erp_sync.adapters.webhook.caller import Answer, Caller, refusal
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 NO_NEWS = "The ERP has it; its ConfirmBOD has not come"
@@ -115,7 +115,7 @@ class B2mmlHttpAdapter(_B2mml):
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if error.sent else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
-        return self._said(command, answer.status, answer.body)
+        return self._said(command, answer)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
         no = self._not_taken(command)
@@ -163,8 +163,9 @@ class B2mmlHttpAdapter(_B2mml):
         kind = {"content-type": "application/xml; charset=utf-8"}
         return kind | (signing.headers_for(self._secret, ident, body.decode()) if self._signs else {})
 
-    def _said(self, command: port.PostingCommand, status: int, body: bytes) -> port.Outcome:
+    def _said(self, command: port.PostingCommand, answer: Answer) -> port.Outcome:
         """What an answer says of this message; one to another message says nothing, whatever its status."""
+        status, body = answer.status, answer.body
         entries: list[Entry] = []
         try:
             entries = list(confirm.read(xml.read(body), command.business_key)) if body.strip() else []
@@ -173,7 +174,7 @@ class B2mmlHttpAdapter(_B2mml):
         for entry in entries:
             if isinstance(entry, port.Acknowledgement) and entry.business_key == command.business_key:
                 return answered(entry)
-        by_status = refusal(status, "b2mml")
+        by_status = refusal(answer, "b2mml")
         if by_status is not None:
             return by_status
         if 400 <= status < 500 and status != 409:

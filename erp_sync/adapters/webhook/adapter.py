@@ -60,7 +60,7 @@ class WebhookAdapter(rules.Rules):
         except ErpUnavailable as error:
             status: port.OutcomeStatus = "unknown" if error.sent else "retry"
             return port.Outcome(status, error_code=error.code, message=error.message)
-        return refusal(answer.status, "webhook") or self._said(command, answer)
+        return refusal(answer, "webhook") or self._said(command, answer)
 
     def look_up(self, command: port.PostingCommand) -> port.Outcome | None:
         no = self._not_taken(command)

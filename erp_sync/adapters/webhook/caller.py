@@ -47,11 +47,13 @@ CODES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and body of an answer; `at` is the server's own clock where it tells it."""
+    """Status and body of an answer; `at` is the server's own clock, `wait` the seconds it wants to be left alone, where
+    it says so."""
 
     status: int
     body: bytes
     at: datetime | None = None
+    wait: float | None = None
 
 
 class Caller:
@@ -88,7 +90,8 @@ class Caller:
                     content += piece
                     if len(content) > self._most:
                         raise self._unavailable("the answer is too large", sent=True)
-                return Answer(answer.status_code, content, _moment(answer.headers.get("date", "")))
+                at, wait = _moment(answer.headers.get("date", "")), answer.headers.get("retry-after", "")
+                return Answer(answer.status_code, content, at, float(wait) if wait.isdecimal() else None)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise self._unavailable(str(error) or "no connection", sent=False) from None
         except httpx.InvalidURL as error:
@@ -103,21 +106,22 @@ class Caller:
         return ErpUnavailable(words, code=f"{self._name}.unavailable", sent=sent)
 
 
-def refusal(status: int, name: str) -> port.Outcome | None:
+def refusal(answer: Answer, name: str) -> port.Outcome | None:
     """What a status alone says: not acted on (retry) or unclear; None where the body decides."""
+    status, pause = answer.status, {} if answer.wait is None else {"retry_after": answer.wait}
     if status in (401, 403):
         return port.Outcome("retry", error_code=f"{name}.login", message=f"HTTP {status}: we are not let in")
     if status == 429:
-        return port.Outcome("retry", error_code=f"{name}.busy", message="HTTP 429: too many calls")
+        return port.Outcome("retry", error_code=f"{name}.busy", message="HTTP 429: too many calls", raw=pause)
     if status == 423:
         return port.Outcome(
-            "retry", error_code=f"{name}.busy", message="HTTP 423: locked, somebody works on it"
+            "retry", error_code=f"{name}.busy", message="HTTP 423: locked, somebody works on it", raw=pause
         )
     if status in (404, 405, 410) or 300 <= status < 400:
         words = f"HTTP {status}: nothing takes postings at this address"
         return port.Outcome("retry", error_code=f"{name}.address", message=words)
     if status >= 500 or status in (408, 425):
-        return port.Outcome("unknown", error_code=f"{name}.status", message=f"HTTP {status}")
+        return port.Outcome("unknown", error_code=f"{name}.status", message=f"HTTP {status}", raw=pause)
     return None
 
 

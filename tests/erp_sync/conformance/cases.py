@@ -76,7 +76,7 @@ def service_unavailable(stage: Stage) -> None:
     faulty(stage, "503", {"unknown", "retry"})
 
 
-@case("429 is sent again later, and says so")
+@case("429 is sent again later, says so, and hands on the pause the ERP asks for")
 def rate_limited(stage: Stage) -> None:
     adapter, command = stage.adapter(), stage.command()
     step = stage.bench.steps()[0]
@@ -84,6 +84,7 @@ def rate_limited(stage: Stage) -> None:
         first = stage.send(adapter, command)
     assert first.status == "retry", first
     assert first.error_code.endswith(".busy"), first
+    assert first.raw.get("retry_after") == 1
     assert stage.numbers(command) == []
     stage.post(adapter, command)
     assert len(stage.numbers(command)) == 1

@@ -23,8 +23,7 @@ GOOD: dict[str, Payload] = {
     "movement.transfer": TUBE | {"to_location": "RHE-A02"},
     "quality_event": {"action": "open", "quantity": "1", "item": "RM-SEAL", "lot": "LOT-S1", "site": "RHE"},
     "inspection_result": {
-        "characteristic": "DIA", "verdict": "accepted", "lot": "LOT-S1", "item": "RM-SEAL", "value": "25.01",
-        "uom": "mm", "site": "RHE",
+        "characteristic": "LOOKS", "verdict": "accepted", "lot": "LOT-S1", "item": "RM-SEAL", "site": "RHE",
     },
     "cost": {"amount": "10.50", "currency": "EUR", "cost_class": "scrap", "basis": "real"},
     "change.date": {
@@ -48,8 +47,8 @@ class TrytonBench(Bench):
     name = "tryton"
     main = "movement.block"
     worded = "cost"
-    patience = (5.0, 8.0)
-    known_code = ("location", "rack", "RHE-A01")
+    patience = (3.0, 4.5)
+    known_code = ("blocked", "RHE", "RHE-BLK")
     reading = b'"model.product.product.search_read"'
     absent = {
         "locked": "Tryton locks no record against others; a write of what changed meanwhile is refused and read anew",
@@ -79,8 +78,8 @@ class TrytonBench(Bench):
         return TUBE | {"item": "NO-SUCH"}
 
     def fine(self) -> tuple[Payload, Decimal, str]:
-        oil = {"site": "RHE", "item": "RM-OIL", "quantity": "0.125", "uom": "kg", "from_location": "RHE-A02"}
-        return oil, Decimal("0.125"), "kg"
+        oil = {"site": "RHE", "item": "RM-OIL", "quantity": "0.12", "uom": "kg", "from_location": "RHE-A02"}
+        return oil, Decimal("0.12"), "kg"
 
     def drift(self) -> tuple[str, Payload]:
         return "movement.block", TUBE | {"item": "RM-OIL", "from_location": "RHE-A02", "quantity": "900"}
@@ -120,8 +119,8 @@ class TrytonBench(Bench):
         return "RM-ROD"
 
     def delete(self) -> str:
-        self._item("RM-RARE", {"active": False}, "product.product")
-        return "RM-RARE"
+        self._item("VB-20", {"active": False}, "product.product")
+        return "VB-20"
 
     def rename(self) -> tuple[str, str]:
         self._item("RM-SEAL-B", {"suffix_code": "RM-SEAL-C"}, "product.product")
