@@ -211,6 +211,8 @@ class OdooServer(Buttons, ErpHost):
     # One call is one transaction.
 
     def _transaction(self, model: str, method: str, ids: list[int] | None, context: Row, named: Row) -> Any:
+        if method in READS:
+            return self._run(model, method, ids, context, named)
         before, number = copy.deepcopy(self.tables), self._next
         try:
             return self._run(model, method, ids, context, named)

@@ -220,9 +220,10 @@ class HandlingAdapter:
         )
 
     def preview(self, command: port.PostingCommand) -> tuple[port.Step, ...]:
-        """No step for what stays local. Raises ErpRejected for what would be refused before asking."""
-        if not self.capability(command).supported:
-            return ()
+        """Raises ErpRejected for what would be refused before asking, `erp.not_offered` for what stays local."""
+        able = self.capability(command)
+        if not able.supported:
+            raise ErpRejected("erp.not_offered", able.reason)
         return self._handler(command).preview(self._desk, job_of(command))
 
     def close(self) -> None:
@@ -270,5 +271,5 @@ class HandlingAdapter:
 
 def _unavailable(error: ErpUnavailable, *, wrote: bool) -> port.Outcome:
     """`retry` only where nothing at all can have happened; a step already taken makes the whole unclear."""
-    status: port.OutcomeStatus = "unknown" if wrote or error.sent else "retry"
+    status: port.OutcomeStatus = "unknown" if wrote else "retry"
     return port.Outcome(status, error_code=error.code, message=error.message, raw=error.raw)

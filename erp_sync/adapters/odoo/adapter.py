@@ -18,8 +18,9 @@ from erp_sync.adapters.odoo.catalogue import Catalogue
 from erp_sync.adapters.odoo.changes import ChangeBackHandler, ChangeDateHandler
 from erp_sync.adapters.odoo.client import Client
 from erp_sync.adapters.odoo.maintenance import ArchiveHandler, MaintenanceHandler
-from erp_sync.adapters.odoo.movements import ReturnHandler, ScrapHandler, TransferHandler
+from erp_sync.adapters.odoo.movements import ReturnHandler, TransferHandler
 from erp_sync.adapters.odoo.production import ConfirmationHandler, Desk, UnbuildHandler
+from erp_sync.adapters.odoo.scrap import ScrapHandler
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 ENTERPRISE = "Odoo Community has no quality module; the record here is the only one"

@@ -102,9 +102,11 @@ class ChangeDateHandler:
     def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
         payload = job.payload
         model, field = field_of(payload)
-        name = payload.number if payload.target == "work_order" else f"{payload.number}/{payload.line}"
+        line = payload.line if payload.target == "po_line" else f"<id of {payload.number}>"
+        record = int(line) if line.isdecimal() else line
         note = "of the whole sales order" if payload.target == "so_line" else "the time of day stays"
-        return (Step("write", model, {"name": name, field: payload.new.isoformat()}, note),)
+        values = {field: f"{payload.new.isoformat()} <time>"}
+        return (desk.client.step(model, "write", [record], vals=values, note=note),)
 
     @staticmethod
     def _moment(desk: Desk, where: Spot, new: date) -> str:

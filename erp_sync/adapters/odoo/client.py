@@ -16,6 +16,7 @@ import httpx
 
 from erp_sync.adapters.edge import Answer, Edge
 from erp_sync.adapters.odoo import rpc
+from erp_sync.adapters.port import Step
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 Row = dict[str, Any]
@@ -113,7 +114,9 @@ class Client:
             if not json2:
                 self._login()
         except ErpUnavailable as error:
-            raise ErpUnavailable(error.message, code=error.code, sent=False) from None
+            raise ErpUnavailable(
+                error.message, code=error.code, sent=False, retry_after=error.retry_after
+            ) from None
         full = {**CONTEXT, **(context or {})}
         writes = method not in _READS
         try:
@@ -220,6 +223,26 @@ class Client:
             self._fields[model] = frozenset(said)
         return self._fields[model]
 
+    def step(
+        self,
+        model: str,
+        method: str,
+        ids: Sequence[Any] | None = None,
+        *,
+        note: str = "",
+        context: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> Step:
+        """A call as it would be sent, without the key. No network: JSON-2 unless the other is set or known."""
+        full = {**CONTEXT, **(context or {})}
+        older = self._version is not None and self._version.series < JSON2_SINCE
+        if self.wanted == "xmlrpc" or (self.wanted == "auto" and older):
+            args, named = _arguments(method, ids, params)
+            body: Any = [self.database, "<user id>", "<key>", model, method, args, {**named, "context": full}]
+            return Step("POST", f"{self._edge.url}/xmlrpc/2/object", body, note)
+        body = {**params, "context": full} | ({"ids": list(ids)} if ids is not None else {})
+        return Step("POST", f"{self._edge.url}/json/2/{model}/{method}", body, note)
+
     def who(self) -> None:
         """See that the login is let in."""
         self.call("res.users", "context_get")
@@ -245,11 +268,7 @@ class Client:
     def _execute(
         self, model: str, method: str, ids: Sequence[int] | None, context: Row, params: Mapping[str, Any]
     ) -> Any:
-        """`create` wants its values by place, not by name; every other method takes names."""
-        named = dict(params)
-        args = [named.pop("vals_list")] if method == "create" else []
-        if ids is not None:
-            args.insert(0, list(ids))
+        args, named = _arguments(method, ids, params)
         call = [self.database, self._uid, self._key, model, method, args, {**named, "context": context}]
         try:
             return self._xmlrpc("/xmlrpc/2/object", "execute_kw", call)
@@ -291,3 +310,10 @@ class Client:
         return ErpRejected(
             f"odoo.http_{answer.status}", f"Odoo refused the request with HTTP {answer.status}"
         )
+
+
+def _arguments(method: str, ids: Sequence[Any] | None, params: Mapping[str, Any]) -> tuple[list[Any], Row]:
+    """Arguments of an XML-RPC call: `create` wants its values by place; every other method takes names."""
+    named = dict(params)
+    args = [named.pop("vals_list")] if method == "create" else []
+    return ([list(ids), *args] if ids is not None else args), named

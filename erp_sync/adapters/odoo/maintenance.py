@@ -61,11 +61,13 @@ class MaintenanceHandler:
     def preview(self, desk: Desk, job: Job[MaintenanceNotification]) -> tuple[Step, ...]:
         payload = job.payload
         if payload.action != "open":
+            done: Row = {"stage_id": "<first stage that means done>", "description": f"...{job.key}..."}
             return (
-                Step("write", MODEL, {"opened_by": payload.opened_by}, "to the first stage that means done"),
+                desk.client.step(MODEL, "write", [f"<id of the request {payload.opened_by}>"], vals=done),
             )
         unit = desk.catalogue.mapped("work_unit", payload.work_unit) or payload.work_unit
-        return (Step("create", MODEL, self._plain(job) | {"equipment": unit}),)
+        values = self._plain(job) | {"equipment_id": f"<id of {unit}>"}
+        return (desk.client.step(MODEL, "create", vals_list=[values]),)
 
     @staticmethod
     def _plain(job: Job[MaintenanceNotification]) -> Row:
@@ -103,7 +105,8 @@ class ArchiveHandler:
         return _found(desk.client.one(MODEL, row["id"], FIELDS))
 
     def preview(self, desk: Desk, job: Job[Reversal]) -> tuple[Step, ...]:
-        return (Step("archive_equipment_request", MODEL, {"name": f"{self._opened(job)} ..."}),)
+        ids = [f"<id of the request {self._opened(job)}>"]
+        return (desk.client.step(MODEL, "archive_equipment_request", ids),)
 
     @staticmethod
     def _opened(job: Job[Reversal]) -> str:

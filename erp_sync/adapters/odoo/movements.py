@@ -1,27 +1,28 @@
-"""Stock that changes place or is written off: internal transfers and scrap orders.
+"""Stock that changes place: internal transfers, and where every movement takes from and goes to.
 
-Owns where each kind moves what, and the walk of a document to `done`; `origin` carries the key. Odoo lets stock go
+Owns where each kind moves what, and the walk of a transfer to `done`; `origin` carries the key. Odoo lets stock go
 below zero, so what is free is read first. A taking back of a transfer is the transfer the other way round.
 Must not know: the outbox, HTTP.
 """
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
 from erp_sync.adapters.handling import Found, Job, plain, stop_if_drifted
-from erp_sync.adapters.odoo.catalogue import ident, label, moment, number, stamp
-from erp_sync.adapters.odoo.client import Row, Wizard
-from erp_sync.adapters.odoo.production import Desk, drop_draft
+from erp_sync.adapters.odoo.catalogue import ident, label, missing, moment, number, stamp
+from erp_sync.adapters.odoo.client import Row
+from erp_sync.adapters.odoo.production import Desk
 from erp_sync.adapters.port import Step
 from erp_sync.canonical_kinds import Movement, Reversal
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
-PICKING, MOVE, LINE, SCRAP = "stock.picking", "stock.move", "stock.move.line", "stock.scrap"
+PICKING, MOVE, LINE = "stock.picking", "stock.move", "stock.move.line"
 PICKING_FIELDS = ("name", "origin", "state", "location_id", "location_dest_id", "date_done", "write_date")
-SCRAP_FIELDS = ("name", "origin", "state", "scrap_qty", "date_done", "write_date")
 #: What is moved is all there is to move: no second transfer for a rest.
 WHOLE: Row = {"skip_backorder": True, "picking_ids_not_to_backorder": []}
 
@@ -61,7 +62,7 @@ def _ends(desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tupl
         found = books.fullest(payload.site, product, lot)
         if found is None:
             stop_if_drifted(
-                job, f"{payload.item} in {payload.site or 'Odoo'}", "stock", _wanted(payload), "0"
+                job, f"{payload.item} in {payload.site or 'Odoo'}", "stock", plain(payload.quantity), "0"
             )
             return ident(books.warehouse(payload.site)["lot_stock_id"]) or 0
         return found
@@ -81,10 +82,6 @@ def _ends(desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tupl
             return source, int(books.special_place("scrap", payload.site)["id"]) if named else 0
         case _:
             return origin or holding(), target or 0
-
-
-def _wanted(payload: Movement) -> str:
-    return plain(payload.quantity)
 
 
 def check_stock(desk: Desk, job: Job[Any], haul: Haul) -> None:
@@ -129,31 +126,10 @@ class TransferHandler:
         return haul_of(desk, job)
 
     def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
-        payload, books = job.payload, desk.catalogue
-        blocked = f"blocked location of {payload.site}"
-        if job.command.kind in ("movement.block", "movement.unblock") and not (
-            payload.to_location if job.command.kind == "movement.block" else payload.from_location
-        ):
-            blocked = books.mapped("blocked", payload.site)
-            if not blocked:
-                raise ErpRejected(
-                    "erp.mapping_missing", f"blocked {payload.site!r} is not mapped to a code of Odoo"
-                )
-        ends = {
-            "movement.block": (
-                payload.from_location or "where most of it is",
-                payload.to_location or blocked,
-            ),
-            "movement.unblock": (payload.from_location or blocked, payload.to_location or "the main stock"),
-        }.get(job.command.kind, (payload.from_location, payload.to_location))
-        body = {
-            "origin": job.key,
-            "product": payload.item,
-            "quantity": plain(payload.quantity),
-            "location_id": books.mapped("location", ends[0]) or ends[0],
-            "location_dest_id": books.mapped("location", ends[1]) or ends[1],
-        } | ({"lot": payload.lot} if payload.lot else {})
-        return _walk(body)
+        payload = job.payload
+        origin, target = shown_ends(desk, job)
+        move = {"product_id": f"<id of {payload.item}>", "product_uom_qty": float(payload.quantity)}
+        return _walk(desk, job, origin, target, move, payload.lot)
 
     def _values(self, desk: Desk, job: Job[Any], haul: Haul) -> Row:
         ends = {"location_id": haul.origin, "location_dest_id": haul.target}
@@ -166,8 +142,16 @@ class TransferHandler:
         held = "move_ids" if "move_ids" in desk.client.fields(PICKING) else "move_ids_without_package"
         values: Row = {"origin": job.key, "picking_type_id": haul.type, held: [[0, 0, move]], **ends}
         if job.command.text:
-            values["note"] = job.command.text
-        return values | {"scheduled_date": stamp(job.command.occurred_at)}
+            values["note"] = html.escape(job.command.text)
+        return values | {"scheduled_date": stamp(self._when(desk, job))}
+
+    @staticmethod
+    def _when(desk: Desk, job: Job[Any]) -> datetime:
+        """When it happened; noon of the posting day where that is another one."""
+        command, zone = job.command, desk.catalogue.zone
+        if command.occurred_at.astimezone(zone).date() == command.posting_date:
+            return command.occurred_at
+        return datetime.combine(command.posting_date, time(12), tzinfo=zone)
 
     def _finish(self, desk: Desk, record: int, haul: Haul) -> None:
         """Walk the transfer to `done`; each turn reads the state and takes the one step that fits it."""
@@ -252,87 +236,59 @@ class ReturnHandler(TransferHandler):
         )
 
     def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
-        body = {"origin": job.key, "returns": job.payload.reverses_number or job.payload.reverses}
-        return _walk(body)
+        original = job.payload.original
+        item, lot = str(original.get("item", "")), str(original.get("lot", ""))
+        move = {"product_id": f"<id of {item}>", "product_uom_qty": "<what was moved>"}
+        return _walk(desk, job, "<where it went>", "<where it came from>", move, lot)
 
 
-class ScrapHandler:
-    """One scrap order of one item per posting. Odoo keeps a done one for good."""
+def shown_ends(desk: Desk, job: Job[Any]) -> tuple[str, str]:
+    """Where a movement goes, as far as that is known without asking. Raises ErpRejected for a missing mapping."""
+    payload, books = job.payload, desk.catalogue
 
-    def find(self, desk: Desk, job: Job[Movement]) -> Found | None:
-        row = desk.client.first(SCRAP, [["origin", "=", job.key]], SCRAP_FIELDS)
-        return _scrapped(row) if row else None
+    def shown(code: str, otherwise: str) -> str:
+        return f"<id of {books.mapped('location', code) or code}>" if code else otherwise
 
-    def drive(self, desk: Desk, job: Job[Movement], found: Found | None) -> Found:
-        haul = haul_of(desk, job)
-        if found is not None and number(found.extra.get("quantity")) != haul.quantity:
-            drop_draft(desk, SCRAP, int(found.record))
-            found = self.find(desk, job)
-        if found is None:
-            check_stock(desk, job, haul)
-            record = desk.client.create(SCRAP, self._values(desk, job, haul))
-        else:
-            record = int(found.record)
-        try:
-            self._validate(desk, job, haul, record)
-        except ErpRejected:
-            drop_draft(desk, SCRAP, record)
-            raise
-        return _scrapped(desk.client.one(SCRAP, record, SCRAP_FIELDS))
+    def blocked() -> str:
+        theirs = books.mapped("blocked", payload.site)
+        if not theirs:
+            raise missing("blocked", payload.site or "(no site)")
+        return f"<id of {theirs}>"
 
-    def preview(self, desk: Desk, job: Job[Movement]) -> tuple[Step, ...]:
-        payload, books = job.payload, desk.catalogue
-        source = books.mapped("location", payload.from_location) or payload.from_location
-        body = {
-            "origin": job.key,
-            "product": payload.item,
-            "scrap_qty": plain(payload.quantity),
-            "location_id": source or "where most of it is",
-        }
-        body |= {"lot": payload.lot} if payload.lot else {}
-        body |= {"reason": name} if (name := books.mapped("reason", payload.reason_code)) else {}
-        return (Step("create", SCRAP, body), Step("action_validate", SCRAP, {"origin": job.key}))
-
-    @staticmethod
-    def _values(desk: Desk, job: Job[Movement], haul: Haul) -> Row:
-        values: Row = {
-            "origin": job.key,
-            "product_id": haul.product,
-            "scrap_qty": float(haul.quantity),
-            "location_id": haul.origin,
-        }
-        if haul.unit:
-            values["product_uom_id"] = haul.unit
-        if haul.lot:
-            values["lot_id"] = haul.lot
-        if haul.target:
-            values["scrap_location_id"] = haul.target
-        reason = desk.catalogue.reason(job.payload.reason_code)
-        if reason and "scrap_reason_tag_ids" in desk.client.fields(SCRAP):
-            values["scrap_reason_tag_ids"] = [[6, 0, [reason]]]
-        return values
-
-    @staticmethod
-    def _validate(desk: Desk, job: Job[Movement], haul: Haul, record: int) -> None:
-        if desk.client.one(SCRAP, record, ["state"])["state"] == "done":
-            return
-        try:
-            desk.client.press(SCRAP, "action_validate", record)
-        except Wizard as window:
-            if "insufficient" not in window.wizard:
-                raise
-            there = desk.catalogue.on_hand(haul.product, haul.origin, haul.lot)
-            stop_if_drifted(job, f"stock of {job.payload.item}", "stock", _wanted(job.payload), plain(there))
-            raise
+    most, stock = "<id of the place that holds most>", "<id of the main stock>"
+    match job.command.kind:
+        case "movement.block":
+            return shown(payload.from_location, most), (
+                shown(payload.to_location, "") if payload.to_location else blocked()
+            )
+        case "movement.unblock":
+            origin = shown(payload.from_location, "") if payload.from_location else blocked()
+            return origin, shown(payload.to_location, stock)
+        case "movement.scrap" if payload.from_status == "blocked" and not payload.from_location:
+            return blocked(), ""
+        case _:
+            return shown(payload.from_location, most), shown(payload.to_location, "")
 
 
-def _walk(body: Row) -> tuple[Step, ...]:
-    named = {"origin": body["origin"]}
+def _walk(desk: Desk, job: Job[Any], origin: str, target: str, move: Row, lot: str) -> tuple[Step, ...]:
+    """The steps of a transfer: with a lot its line is written, else Odoo reserves by itself."""
+    step, ids, ends = (
+        desk.client.step,
+        ["<id of the transfer>"],
+        {"location_id": origin, "location_dest_id": target},
+    )
+    values: Row = {"origin": job.key, **ends, "move_ids": [[0, 0, move | ends]]}
+    values |= {"note": html.escape(job.command.text)} if job.command.text else {}
+    if lot:
+        line = {"lot_id": f"<id of {lot}>", "quantity": move["product_uom_qty"], **ends}
+        reserve = step(LINE, "create", vals_list=[line])
+    else:
+        reserve = step(PICKING, "action_assign", ids)
     return (
-        Step("create", PICKING, body),
-        Step("action_confirm", PICKING, named),
-        Step("action_assign", PICKING, named, "with a lot: the line of that lot instead"),
-        Step("button_validate", PICKING, named),
+        step(PICKING, "create", vals_list=[values]),
+        step(PICKING, "action_confirm", ids),
+        reserve,
+        step(PICKING, "button_validate", ids, context=WHOLE),
     )
 
 
@@ -346,17 +302,4 @@ def _moved(row: Row) -> Found:
         final=state == "done",
         at=moment(row["date_done"]) or moment(row["write_date"]),
         extra={"from": label(row["location_id"]), "to": label(row["location_dest_id"])},
-    )
-
-
-def _scrapped(row: Row) -> Found:
-    state = str(row["state"])
-    return Found(
-        SCRAP,
-        str(row["id"]),
-        str(row["name"]),
-        state,
-        final=state == "done",
-        at=moment(row["date_done"]) or moment(row["write_date"]),
-        extra={"quantity": row["scrap_qty"]},
     )

@@ -85,16 +85,15 @@ class ConfirmationHandler:
         return _found(desk.client.one(MODEL, record, FIELDS))
 
     def preview(self, desk: Desk, job: Job[Confirmation]) -> tuple[Step, ...]:
-        made, name = made_of(job.payload), job.payload.work_order
+        step, ids = desk.client.step, [f"<id of {job.payload.work_order}>"]
+        values: Row = {"qty_producing": float(made_of(job.payload)), "origin": f"...{job.key}"}
+        lot = job.payload.lot
+        note = f"with the lot {lot}, made first if Odoo does not know it" if lot else ""
+        components = "before Odoo 18 each component's move is written instead"
         return (
-            Step(
-                "write",
-                MODEL,
-                {"name": name, "qty_producing": float(made), "origin": f"... {job.key}"},
-                "the key is added to what the source document says now",
-            ),
-            Step("set_qty_producing", MODEL, {"name": name}, "before Odoo 18: each component's move instead"),
-            Step("button_mark_done", MODEL, {"name": name, "context": self._context(desk)}),
+            step(MODEL, "write", ids, vals=values, note=note),
+            step(MODEL, "set_qty_producing", ids, note=components),
+            step(MODEL, "button_mark_done", ids, context=self._context(desk)),
         )
 
     @staticmethod
@@ -211,12 +210,10 @@ class UnbuildHandler:
         return _unbuilt(desk.client.one(UNBUILD, record, self.FIELDS))
 
     def preview(self, desk: Desk, job: Job[Reversal]) -> tuple[Step, ...]:
-        number_ = job.payload.reverses_number or job.payload.original.get("work_order", "")
-        values = {"name": job.key, "mo_id": number_}
-        return (
-            Step("create", UNBUILD, values, "in full"),
-            Step("action_validate", UNBUILD, {"name": job.key}),
-        )
+        order = job.payload.reverses_number or job.payload.original.get("work_order", "")
+        values = {"name": job.key, "mo_id": f"<id of {order}>", "product_qty": "<all that was made>"}
+        create = desk.client.step(UNBUILD, "create", vals_list=[values])
+        return create, desk.client.step(UNBUILD, "action_validate", ["<id of the unbuild order>"])
 
     @staticmethod
     def _values(desk: Desk, job: Job[Reversal]) -> Row:

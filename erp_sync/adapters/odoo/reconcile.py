@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from erp_sync.adapters.odoo import maintenance, movements, production
+from erp_sync.adapters.odoo import maintenance, movements, production, scrap
 from erp_sync.adapters.odoo.catalogue import moment, number, stamp
 from erp_sync.adapters.odoo.client import Row
 from erp_sync.adapters.odoo.production import Desk
@@ -34,7 +34,7 @@ class Carrier:
 
 CARRIERS = (
     Carrier(movements.PICKING, "origin"),
-    Carrier(movements.SCRAP, "origin", quantity="scrap_qty"),
+    Carrier(scrap.SCRAP, "origin", quantity="scrap_qty"),
     Carrier(production.MODEL, "origin", quantity="qty_producing"),
     Carrier(production.UNBUILD, "name", quantity="product_qty"),
     Carrier(maintenance.MODEL, "name", state="archive"),

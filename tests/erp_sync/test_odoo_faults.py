@@ -1,0 +1,198 @@
+"""Lost, late, cut and garbled answers between us and Odoo, at every step of every kind: one document in the end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from erp_sync.adapters import port
+from erp_sync.adapters.odoo import OdooAdapter
+from erp_sync.errors import ErpUnavailable
+from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, scrap
+from tests.fault_proxy import FaultProxy
+from tests.odoo_server import OdooServer
+
+SETTLED = ("confirmed", "rejected", "local")
+
+
+@pytest.fixture
+def odoo() -> Iterator[OdooServer]:
+    with OdooServer(19) as server:
+        yield server
+
+
+def settle(server: OdooServer, command: port.PostingCommand) -> port.Outcome:
+    """What the outbox would do, by a new process each time: send, look, send again where that is due."""
+    for _ in range(6):
+        adapter = OdooAdapter(server.settings())
+        try:
+            found = adapter.look_up(command)
+            if found is not None and found.status in SETTLED:
+                return found
+            outcome = adapter.send(command)
+            if outcome.status in SETTLED:
+                return outcome
+        finally:
+            adapter.close()
+    raise AssertionError(f"never settled: {outcome}")
+
+
+def written_by(server: OdooServer, command: port.PostingCommand) -> int:
+    """How many changing requests an undisturbed posting takes, tried on a plant of its own."""
+    with OdooServer(server.series) as other:
+        adapter = OdooAdapter(other.settings())
+        if command.kind == "reversal":
+            original = COMMANDS["block"](other)
+            adapter.send(original)
+        before = len(other.written)
+        assert adapter.send(command).status == "confirmed"
+        adapter.close()
+        return len(other.written) - before
+
+
+@pytest.mark.parametrize("fault", ["before", "drop", "garbage", "html502", "html502_after"])
+@pytest.mark.parametrize(
+    "name", ["confirmation", "scrap", "block", "block of a lot", "maintenance", "purchase date"]
+)
+def test_a_fault_at_any_step_ends_in_one_document(odoo: OdooServer, name: str, fault: str) -> None:
+    steps = written_by(odoo, COMMANDS[name](odoo))
+    for step in range(steps):
+        with OdooServer(19) as server:
+            command = COMMANDS[name](server)
+            adapter = OdooAdapter(server.settings())
+            for _ in range(step):
+                server.fault("late", seconds=0)
+            server.fault(fault)
+
+            first = adapter.send(command)
+            adapter.close()
+
+            assert first.status == "unknown", (step, first)
+            assert first.error_code in ("odoo.no_answer", "odoo.garbled", "odoo.http_502"), (step, first)
+            last = settle(server, command)
+            assert last.status == "confirmed", (step, last)
+            assert len(server.documents(command.business_key)) == (0 if "date" in name else 1), step
+            assert server.leftovers(command.business_key) == [], step
+            assert server.stock("FG-100", "WH/Blocked") == (8.0 if name == "block" else 5.0)
+
+
+@pytest.mark.parametrize("fault", ["before", "drop"])
+def test_a_reversal_lost_at_any_step_takes_the_effect_back_once(odoo: OdooServer, fault: str) -> None:
+    original = block()
+    undo = back(original)
+    for step in range(written_by(odoo, undo)):
+        with OdooServer(19) as server:
+            assert settle(server, original).status == "confirmed"
+            adapter = OdooAdapter(server.settings())
+            for _ in range(step):
+                server.fault("late", seconds=0)
+            server.fault(fault)
+            assert adapter.send(undo).status == "unknown"
+            adapter.close()
+
+            assert settle(server, undo).status == "confirmed"
+            assert (server.stock("FG-100", "WH/Stock"), server.stock("FG-100", "WH/Blocked")) == (40.0, 5.0)
+            assert len(server.documents(undo.business_key)) == 1
+
+
+def test_the_line_cut_by_a_proxy_in_between_is_looked_up_and_goes_on(odoo: OdooServer) -> None:
+    command = block()
+    with FaultProxy(odoo.url) as proxy:
+        adapter = OdooAdapter(odoo.settings(url=proxy.url))
+        proxy.drop_reply("/action_assign")
+        first = adapter.send(command)
+        found = adapter.look_up(command)
+        last = adapter.send(command)
+        adapter.close()
+
+    assert (first.status, last.status) == ("unknown", "confirmed")
+    assert found is not None
+    assert (found.status, found.error_code, found.raw["half_done"]) == ("unknown", "odoo.half_done", True)
+    assert odoo.documents(command.business_key) == [last.erp_number]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("throttle", "odoo.busy"), ("expire", "odoo.credentials"), ("lock", "odoo.busy")]
+)
+@pytest.mark.parametrize("series", [19, 18])
+def test_what_comes_before_anything_runs_is_sent_again(series: int, fault: str, code: str) -> None:
+    with OdooServer(series) as server:
+        command = scrap()
+        adapter = OdooAdapter(server.settings())
+        server.fault(fault)
+
+        first = adapter.send(command)
+
+        assert (first.status, first.error_code) == ("retry", code)
+        assert first.raw == ({"retry_after": 5.0} if fault == "throttle" else {})
+        assert server.rows("stock.scrap") == []
+        assert adapter.send(command).status == "confirmed"
+        adapter.close()
+
+
+def test_a_lock_met_in_the_middle_is_unclear_and_goes_on_from_there(odoo: OdooServer) -> None:
+    command, adapter = closing(), OdooAdapter(odoo.settings())
+    odoo.fault("lock", match="/button_mark_done")
+
+    first = adapter.send(command)
+
+    assert (first.status, first.error_code) == ("unknown", "odoo.busy")
+    assert odoo.leftovers(command.business_key) == ["mrp.production confirmed"]
+    assert adapter.send(command).status == "confirmed"
+    adapter.close()
+
+
+def test_a_read_that_fails_proves_nothing_happened_but_no_absence(odoo: OdooServer) -> None:
+    command, adapter = scrap(), OdooAdapter(odoo.settings())
+    odoo.fault("html502", match="search_read", times=2)
+
+    assert adapter.send(command).status == "retry"
+    with pytest.raises(ErpUnavailable):
+        adapter.look_up(command)
+    assert odoo.written == []
+    adapter.close()
+
+
+def test_a_refusal_in_odoos_words_is_a_definite_no_and_leaves_nothing(odoo: OdooServer) -> None:
+    odoo.refuse["button_validate"] = "The operation is closed for the stocktaking."
+    command, adapter = block(), OdooAdapter(odoo.settings())
+
+    outcome = adapter.send(command)
+
+    assert (outcome.status, outcome.error_code) == ("rejected", "odoo.refused")
+    assert outcome.message == "The operation is closed for the stocktaking."
+    assert odoo.leftovers(command.business_key) == []
+    adapter.close()
+
+
+@pytest.mark.parametrize("series", [19, 17])
+def test_a_wrong_login_proves_that_nothing_happened(series: int) -> None:
+    with OdooServer(series) as server:
+        adapter = OdooAdapter(server.settings(password="wrong"))
+
+        outcome, health = adapter.send(scrap()), adapter.ping()
+
+        assert (outcome.status, outcome.error_code) == ("retry", "odoo.credentials")
+        assert health.ok is False
+        assert "login" in health.detail
+        assert server.rows("stock.scrap") == []
+        adapter.close()
+
+
+def test_an_address_without_odoo_is_told_as_that(odoo: OdooServer) -> None:
+    adapter = OdooAdapter(odoo.settings(protocol="json2", url=f"{odoo.url}/shop"))
+    outcome = adapter.send(scrap())
+    assert (outcome.status, outcome.error_code) == ("retry", "odoo.no_odoo")
+    adapter.close()
+
+
+def test_a_document_done_by_another_hand_meanwhile_counts(odoo: OdooServer) -> None:
+    command, adapter = block(), OdooAdapter(odoo.settings())
+    odoo.fault("drop", match="action_confirm")
+    adapter.send(command)
+    picking = odoo.rows("stock.picking")[0]
+    odoo._stock_picking__action_assign(picking, {})
+    odoo._stock_picking__button_validate(picking, {})
+
+    assert adapter.send(command).erp_number == picking["name"]
+    assert odoo.stock("FG-100", "WH/Blocked") == 8.0
+    adapter.close()
