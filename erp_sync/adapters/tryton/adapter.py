@@ -232,4 +232,4 @@ def _confirmed(found: Found) -> port.Outcome:
 def _unavailable(error: ErpUnavailable, *, wrote: bool) -> port.Outcome:
     """`retry` only where nothing at all can have happened; a step already taken makes the whole unclear."""
     status: port.OutcomeStatus = "unknown" if wrote else "retry"
-    return port.Outcome(status, error_code=error.code, message=error.message)
+    return port.Outcome(status, error_code=error.code, message=error.message, raw=error.raw)

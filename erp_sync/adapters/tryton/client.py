@@ -279,7 +279,13 @@ class Client:
                 f"Tryton has no database {self.access.database!r}", code="tryton.no_database", sent=False
             )
         if status == httpx.codes.TOO_MANY_REQUESTS:
-            raise ErpUnavailable("Tryton refused: too many failed logins", code="tryton.busy", sent=False)
+            wait = response.headers.get("retry-after", "")
+            raise ErpUnavailable(
+                "Tryton refused: too many failed logins",
+                code="tryton.busy",
+                sent=False,
+                retry_after=float(wait) if wait.isdecimal() else None,
+            )
         if status < httpx.codes.INTERNAL_SERVER_ERROR:
             raise ErpRejected(f"tryton.http_{status}", f"Tryton refused the request with HTTP {status}")
         raise ErpUnavailable(f"Tryton answered HTTP {status}", code=f"tryton.http_{status}")
