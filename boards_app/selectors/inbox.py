@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 
 from boards_app import spoken, wording
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.posting_approvals import to_approve
 from boards_app.selectors.record.approvals import waiting_for
 from core.clock import minutes_between
 from core.languages import label
@@ -44,6 +45,7 @@ class Inbox:
     going: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     approvals: list[dict[str, Any]] = field(default_factory=list)
+    postings: list[dict[str, Any]] = field(default_factory=list)
     informed: list[dict[str, Any]] = field(default_factory=list)
     owned: list[dict[str, Any]] = field(default_factory=list)
     flood: int = 0
@@ -64,11 +66,11 @@ class Inbox:
 
     @property
     def to_do(self) -> int:
-        return len(self.going) + len(self.tasks) + len(self.approvals)
+        return len(self.going) + len(self.tasks) + len(self.approvals) + len(self.postings)
 
 
 def inbox_of(frame: Frame) -> Inbox:
-    """Everything of `frame.user`. Nine queries. In a flood what is not urgent is grouped, so that the rest is seen."""
+    """Everything of `frame.user`. Ten queries. In a flood what is not urgent is grouped, so that the rest is seen."""
     user, now = frame.user, frame.now
     found = Inbox()
     responses = inbox(user)
@@ -82,6 +84,7 @@ def inbox_of(frame: Frame) -> Inbox:
         else:
             found.informed.append(_line(response.exception, now))
     found.approvals = waiting_for(user)
+    found.postings = to_approve(user)
     found.tasks = [_task(task, user, now) for task in open_tasks_for(user)[:100]]
     found.flood = flood_of(user.pk, now)
     if found.flood:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from boards_app.selectors import posting as one_posting
@@ -151,7 +152,7 @@ def _version(request: HttpRequest) -> int:
 
 def _approve(posting: Posting, user: User, request: HttpRequest) -> str:
     services.approve(posting_id=posting.pk, actor=user, version=_version(request))
-    return "Approved, it goes to ERP now"
+    return _("Approved, it goes to ERP now")
 
 
 def _retry(posting: Posting, user: User, request: HttpRequest) -> str:

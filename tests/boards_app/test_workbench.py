@@ -18,10 +18,16 @@ from decisions_app.models import PostingLink
 from erp_sync import services
 from erp_sync.adapters import port
 from erp_sync.codes import explain, explained
-from erp_sync.models import ErpConnection, Posting
+from erp_sync.models import (
+    ErpConnection,
+    Posting,
+    ReconciliationFinding,
+    ReconciliationRun,
+    Watermark,
+)
 from erp_sync.services import queue_posting, send_due, sweep_alarms
 from notify_app.services import tell_alarms
-from plant_app.models import AccessGrant
+from plant_app.models import AccessGrant, Operation
 from tests.boards_app.conftest import As
 from tests.boards_app.test_postings import act, put
 from tests.erp_sync import scripted
@@ -386,3 +392,92 @@ def test_every_code_a_connector_gives_is_explained() -> None:
 def test_an_unknown_code_still_says_what_to_do() -> None:
     assert explain("acme.never_heard_of", "tryton").title == "Refused by ERP"
     assert "Read ERP's own words" in explain("acme.never_heard_of").cure
+
+
+# --- approving from the inbox -------------------------------------------------------------------------------
+def test_what_waits_for_my_yes_stands_in_my_inbox(plant: KolbeMini, erp: scripted.Books, as_: As) -> None:
+    dear, cheap = put(plant, "dear", needs_approval=True), put(plant, "cheap", needs_approval=True)
+    Posting.objects.filter(pk=dear.pk).update(value="12400", approval_reason="worth 12,400 EUR")
+    Posting.objects.filter(pk=cheap.pk).update(value="10")
+    leader = plant.people["jonas.keller"]
+    AccessGrant.objects.filter(user=leader, site=plant.rhf).update(role="leader")
+    browser = as_("jonas.keller")
+    answer = browser.get("/inbox/")
+    assert [row["id"] for row in answer.context["inbox"].postings] == [dear.pk, cheap.pk]
+    html = answer.content.decode()
+    assert "Approve for ERP: Stock transfer" in html
+    assert "€12,400" in html
+    # whoever asked for it is not asked, nor who may not
+    assert as_("ingrid.vogel").get("/inbox/").context["inbox"].postings == []
+    assert as_("piotr.nowak").get("/inbox/").context["inbox"].postings == []
+    dear.refresh_from_db()
+    assert act(browser, dear, "approve").status_code == 204
+    assert statuses(dear, cheap) == ["queued", "approval"]
+    assert [row["id"] for row in browser.get("/inbox/").context["inbox"].postings] == [cheap.pk]
+
+
+# --- against ERP --------------------------------------------------------------------------------------------
+def test_what_comparisons_found_stands_in_three_lists_and_can_be_asked_for(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    main, now = ErpConnection.objects.get(code="main"), clock.now()
+    posting = put(plant, "fine")
+    send_due()
+    run = ReconciliationRun.objects.create(
+        connection=main,
+        since=now - timedelta(days=2),
+        started_at=now,
+        finished_at=now,
+        postings=1,
+        documents=2,
+    )
+    for kind, about, number in (
+        ("missing_there", posting, "DOC-1"), ("unknown_here", None, "MOV-9912"), ("doubled", posting, "DOC-2"),
+    ):  # fmt: skip
+        ReconciliationFinding.objects.create(
+            run=run, kind=kind, posting=about, business_key="KEY", erp_number=number
+        )
+    browser = as_("ingrid.vogel")
+    answer = browser.get("/postings/comparison/")
+    lists = answer.context["compared"][0].lists
+    assert [[row.number for row in one.rows] for one in lists] == [["DOC-1"], ["MOV-9912"], ["DOC-2"]]
+    assert f'href="/postings/{posting.pk}/"' in answer.content.decode()
+    assert (
+        browser.post("/postings/comparison/main/compare/", headers={"HX-Request": "true"}).status_code == 204
+    )
+    assert ReconciliationRun.objects.filter(connection=main, finished_at=None).count() == 1
+    assert "Comparing" in browser.get("/postings/comparison/").content.decode()
+    assert as_("jonas.keller").post("/postings/comparison/main/compare/").status_code in (302, 403)
+    assert ReconciliationRun.objects.filter(connection=main).count() == 2
+    assert as_("dana.brooks").get("/postings/comparison/").context["compared"] == []
+
+
+def test_drift_names_the_postings_that_explain_it_and_puts_the_rest_first(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    Watermark.objects.create(
+        connection=ErpConnection.objects.get(code="main"),
+        entity="stock",
+        at=clock.now() - timedelta(minutes=3),
+    )
+    for operation in Operation.objects.all():
+        Operation.objects.filter(pk=operation.pk).update(
+            confirmed_good=operation.good, confirmed_scrap=operation.scrap
+        )
+    mine = plant.operations["WO-118300/10"]
+    Operation.objects.filter(pk=mine.pk).update(good=mine.good + 8, confirmed_good=mine.good + 8)
+    queue_posting(
+        kind="confirmation", site=plant.rhf, payload={"work_order": "WO-118300", "operation": "10", "yield_qty": "8"},
+        occurred_at=clock.now(), origin_ref="", key_parts=("c",), chain="WO-118300", keep_invalid=True, text="8 good",
+    )  # fmt: skip
+    other = Operation.objects.exclude(pk=mine.pk).filter(work_order__site=plant.rhf).first()
+    assert other is not None
+    Operation.objects.filter(pk=other.pk).update(good=other.good + 3)
+    browser = as_("ingrid.vogel")
+    with CaptureQueriesContext(connection) as spent:
+        found = browser.get("/postings/comparison/live/").context["drifts"][0]
+    assert len(spent) <= 50
+    assert found.unexplained == 1
+    assert [(row.subject, row.explained) for row in found.rows] == [(str(other), False), (str(mine), True)]
+    assert [posting.text for posting in found.rows[1].postings] == ["8 good"]
+    assert int(found.rows[1].ours) - int(found.rows[1].theirs) == 8
