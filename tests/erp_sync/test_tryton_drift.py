@@ -1,5 +1,6 @@
 """A real Tryton that has moved on since it was decided: the posting stops with both values, and goes on once seen."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -205,3 +206,38 @@ def test_a_receipt_is_taken_back_by_a_return_and_a_defect_by_resolving_its_alert
     assert went.raw["document"] == "stock.shipment.in.return"
     assert [raised.status, resolved.status] == ["confirmed", "confirmed"]
     assert resolved.raw["document"] == "quality.alert"
+
+
+def test_what_happened_yesterday_is_booked_on_yesterday(tryton: Tryton) -> None:
+    block = command(
+        "movement.block", key(), site="RHE", item="RM-TUBE", quantity="1", from_location="RHE-A01"
+    )
+    late = replace(block, posting_date=block.posting_date - timedelta(days=1))
+
+    outcome = tryton.adapter.send(late)
+
+    rows = tryton.books.search(
+        "stock.move",
+        [["shipment.reference", "=", block.business_key, "stock.shipment.internal"]],
+        ["effective_date"],
+    )
+    assert outcome.status == "confirmed"
+    assert {row["effective_date"] for row in rows} == {late.posting_date}
+
+
+def test_an_order_finished_yesterday_and_confirmed_today_ended_yesterday(tryton: Tryton) -> None:
+    final = confirm("100003", "30", yield_qty="1", final=True)
+    work = tryton.books.search("production.work", [["production.reference", "=", "100003"]], ["sequence"])
+    last = replace(
+        final,
+        posting_date=final.posting_date - timedelta(days=1),
+        payload={**final.payload, "operation": str(max(row["sequence"] for row in work))},
+    )
+
+    outcome = tryton.adapter.send(last)
+
+    dates = ["effective_date", "effective_start_date", "state"]
+    order = tryton.books.search("production", [["reference", "=", "100003"]], dates)[0]
+    assert (outcome.status, outcome.message) == ("confirmed", "")
+    assert order["state"] == "done"
+    assert (order["effective_start_date"], order["effective_date"]) == (last.posting_date, last.posting_date)

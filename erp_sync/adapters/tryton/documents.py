@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
+from core import clock
 from erp_sync.adapters.port import PostingCommand
 from erp_sync.adapters.tryton.catalogue import Catalogue
 from erp_sync.adapters.tryton.client import Client, Row
@@ -57,6 +58,11 @@ class Desk:
     client: Client
     catalogue: Catalogue
 
+    @property
+    def today(self) -> date:
+        """Tryton's day, by the clock of its last answer."""
+        return (self.client.server_time or clock.now()).date()
+
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[P]):
@@ -94,6 +100,14 @@ def drifted(what: str, field: str, ours: object, theirs: object) -> Drifted:
         f"{what}: Tryton now says {theirs}, the posting expected {ours}",
         Difference(field, str(ours), str(theirs)),
     )
+
+
+def backdated(job_day: date, today: date) -> Row:
+    """The day it happened, for a document made later: Tryton takes the day it is done on where it is told nothing.
+
+    A day that is still to come in Tryton's own place (the plant's midnight comes first) is left to Tryton.
+    """
+    return {"effective_date": job_day} if job_day < today else {}
 
 
 def moment(row: Row) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from erp_sync.adapters.tryton.catalogue import rounded
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, moment, plain
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, backdated, moment, plain
 from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 
@@ -122,9 +122,12 @@ class InternalShipment:
         }
         if haul.lot:
             move["lot"] = haul.lot
+        day = backdated(job.command.posting_date, desk.today)
         record = desk.client.create(
             MODEL,
             {
+                **day,
+                **({"effective_start_date": day["effective_date"]} if day else {}),
                 "reference": job.key,
                 "from_location": haul.origin,
                 "to_location": haul.target,

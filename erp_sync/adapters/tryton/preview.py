@@ -11,10 +11,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from core import clock
 from erp_sync import canonical
 from erp_sync.adapters import port
 from erp_sync.adapters.tryton.catalogue import UNITS
 from erp_sync.adapters.tryton.client import Access
+from erp_sync.adapters.tryton.documents import backdated
 from erp_sync.adapters.tryton.results import FLOOR_FINDING, control_name
 from erp_sync.canonical_base import Payload
 from erp_sync.canonical_kinds import (
@@ -96,7 +98,10 @@ def _ends(kind: str, payload: Movement, settings: Settings) -> tuple[str, str]:
 
 
 def _shipped(key: str, command: port.PostingCommand, line: dict[str, Any]) -> Iterator[Call]:
+    day = backdated(command.posting_date, clock.now().date())
     shipment = {
+        **day,
+        **({"effective_start_date": day["effective_date"]} if day else {}),
         "reference": key,
         "from_location": line["from_location"],
         "to_location": line["to_location"],
@@ -122,6 +127,7 @@ def _receipt(command: port.PostingCommand, payload: Receipt, settings: Settings)
     if payload.lot:
         change["lot"] = _id("lot", payload.lot)
     shipment = {
+        **backdated(command.posting_date, clock.now().date()),
         "reference": command.business_key,
         "supplier": _id("supplier of", payload.purchase_order),
         "warehouse": _id("warehouse", payload.site or f"of {payload.purchase_order}"),
@@ -143,6 +149,7 @@ def _return(command: port.PostingCommand, payload: Return, settings: Settings) -
         source = _blocked(payload.site, settings)
     line = _line(payload, source, _id("supplier's location of", payload.purchase_order))
     shipment = {
+        **backdated(command.posting_date, clock.now().date()),
         "reference": command.business_key,
         "supplier": _id("supplier of", payload.purchase_order),
         "from_location": source,
@@ -206,6 +213,8 @@ def _confirmation(command: port.PostingCommand, payload: Confirmation, settings:
             output["lot"] = _id("lot", payload.lot)
         note = "from the order's last operation, with what was confirmed before added"
         yield "stock.move", "write", ["<output>", output], note
+        if day := backdated(command.posting_date, clock.now().date()):
+            yield "production", "write", [order, day], "the day it happened"
         yield "production", "do", [order], "from the order's last operation"
 
 

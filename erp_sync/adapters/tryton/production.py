@@ -19,6 +19,7 @@ from erp_sync.adapters.tryton.documents import (
     Found,
     Job,
     Note,
+    backdated,
     drifted,
     find_note,
     forget_note,
@@ -224,6 +225,13 @@ class ConfirmationHandler:
             change["lot"] = self._output_lot(desk, job.payload.lot, outputs[0]["product"])
         if change:
             desk.client.write("stock.move", outputs[0]["id"], change)
+        day = backdated(job.command.posting_date, desk.today)
+        if day:
+            began = order["effective_start_date"]
+            if began and began > day["effective_date"]:
+                # Tryton ends no order before it began; it began at the latest on the day it ended.
+                day["effective_start_date"] = day["effective_date"]
+            desk.client.write(ORDER, order["id"], day)
         desk.client.button(ORDER, "do", order["id"])
 
     def _complete_untouched(self, desk: Desk, order: Row) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from erp_sync.adapters.tryton.catalogue import rounded, scaled
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, drifted, moment, plain
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, backdated, drifted, moment, plain
 from erp_sync.canonical_kinds import Receipt, Return
 from erp_sync.errors import Difference, Drifted, ErpRejected
 
@@ -100,6 +100,7 @@ class ReceiptHandler:
         record = desk.client.create(
             IN,
             {
+                **backdated(job.command.posting_date, desk.today),
                 "reference": job.key,
                 "supplier": purchase["party"],
                 "warehouse": warehouse["id"],
@@ -193,6 +194,7 @@ class ReturnHandler:
         if lot:
             move["lot"] = lot
         return {
+            **backdated(job.command.posting_date, desk.today),
             "reference": job.key,
             "supplier": purchase["party"],
             "delivery_address": purchase["invoice_address"],
