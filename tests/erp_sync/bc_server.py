@@ -135,6 +135,8 @@ class Server:
         self.lock = threading.Lock()
         #: whether posted entries show at once; an environment may post in the background
         self.shows_entries = True
+        #: somebody else holds the general journal
+        self.locked = False
 
     @property
     def written(self) -> list[tuple[str, str, Any]]:
@@ -144,7 +146,7 @@ class Server:
         self.books = company()
         self.faults.clear()
         self.asked.clear()
-        self.page_size, self.life, self.shows_entries = 1000, 3600, True
+        self.page_size, self.life, self.shows_entries, self.locked = 1000, 3600, True, False
 
     def answer(
         self, method: str, target: str, headers: dict[str, str], body: bytes
@@ -252,6 +254,9 @@ class Server:
 
     def _create(self, table: str, owner: Row | None, given: Row) -> Row:
         books = self.books
+        if self.locked:
+            text = "A record in table 'Gen. Journal Batch' is locked by another user."
+            raise Refused(400, "Application_DialogException", text)
         if table == "journals":
             if books.find(table, code=given.get("code")):
                 raise Refused(

@@ -101,15 +101,16 @@ class Client:
 
     def change(self, entity: str, body: Mapping[str, Any], *, etag: str) -> None:
         """Change fields of a row if it still is the version `etag` names."""
-        self._write("PATCH", entity, body, etag=etag)
+        self._row(self._write("PATCH", entity, body, etag=etag))
 
     def delete(self, entity: str, *, etag: str) -> None:
         """Delete a row if it still is the version `etag` names."""
         self._write("DELETE", entity, etag=etag)
 
     def act(self, entity: str, action: str) -> None:
-        """Call a bound action without parameters."""
-        self._write("POST", f"{entity}/Microsoft.NAV.{action}")
+        """Call a bound action without parameters, which answers with nothing."""
+        if self._write("POST", f"{entity}/Microsoft.NAV.{action}").content.strip():
+            raise self._edge.garbled("(an action answers with nothing)")
 
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[tuple[list[Row], int | None]]:
         address = path + (f"?{urlencode(query, quote_via=quote, safe='$,()')}" if query else "")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.erp_sync.conformance import (
+    bc_bench,
     cases,
     cases_seeing,
     exchange_benches,
     odoo_bench,
+    sample_bench,
     sap_bench,
     tryton_bench,
 )
@@ -21,10 +23,12 @@ SIMULATED: dict[str, type[Bench]] = {
     "sap": sap_bench.Sap,
     "odoo": odoo_bench.Odoo,
     "odoo_xmlrpc": odoo_bench.OdooXmlRpc,
+    "business_central": bc_bench.BusinessCentral,
     "webhook": exchange_benches.Webhook,
     "filedrop": exchange_benches.FileDrop,
     "b2mml_http": exchange_benches.B2mmlHttp,
     "b2mml_folder": exchange_benches.B2mmlFolder,
+    "abacus": sample_bench.AbacusBench,
     "ledger": exchange_benches.Ledger,
 }
 #: Played against the real product, in a module of their own.
