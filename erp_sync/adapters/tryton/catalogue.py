@@ -16,7 +16,8 @@ from erp_sync.errors import Difference, Drifted, ErpRejected
 
 ORDER_FIELDS = (
     "number", "reference", "state", "quantity", "planned_date", "planned_start_date", "effective_start_date",
-    "warehouse.code", "unit.digits", "product.code", "inputs", "outputs", "works", "_timestamp", "write_date", "create_date",
+    "warehouse.code", "unit.digits", "product.code", "inputs", "outputs", "works", "_timestamp", "write_date",
+    "create_date",
 )  # fmt: skip
 
 
