@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 
 from core import clock
 from core.doctor import Finding, Level, check
@@ -24,6 +25,7 @@ DEAD_AFTER = timedelta(hours=4)
 UNCLEAR_AFTER = timedelta(minutes=15)
 WAITING_AFTER = timedelta(minutes=15)
 UNCOMPARED_AFTER = timedelta(hours=30)
+SKEW_MS = 60_000
 UNHANDLED_AFTER = timedelta(minutes=10)
 
 
@@ -94,6 +96,19 @@ def connections() -> Iterator[Finding]:
             "Link the site to a connection.",
             len(lonely),
         )
+
+
+@check
+def clocks() -> Iterator[Finding]:
+    """ERPs whose clock goes far from ours: their times are corrected by it, other people's readings of them are not."""
+    apart = Q(skew_ms__gt=SKEW_MS) | Q(skew_ms__lt=-SKEW_MS)
+    for connection in ErpConnection.objects.filter(apart, enabled=True, is_ledger=False):
+        ahead = "ahead of" if connection.skew_ms > 0 else "behind"
+        yield Finding(
+            "XL-W015", Level.WARNING,
+            f"The clock of {connection.name} is {abs(connection.skew_ms) / 1000:.0f} s {ahead} ours",
+            "Set both by a time server (NTP). Until then its times are corrected by what was measured.",
+        )  # fmt: skip
 
 
 @check

@@ -33,6 +33,7 @@ class Books:
     script: deque[Act] = field(default_factory=deque)
     unsupported: dict[str, str] = field(default_factory=dict)
     settle_after: timedelta = timedelta(seconds=60)
+    clocks: deque[datetime] = field(default_factory=deque)
     pages: dict[str, list[port.Page | Exception]] = field(default_factory=dict)
     pull_calls: list[tuple[str, str]] = field(default_factory=list)
     settings: list[dict[str, Any]] = field(default_factory=list)
@@ -165,7 +166,8 @@ class ScriptedAdapter:
 
     def ping(self) -> port.Health:
         self.books.pings += 1
-        return port.Health(self.books.up, detail="" if self.books.up else "connection refused")
+        said = self.books.clocks.popleft() if self.books.clocks else None
+        return port.Health(self.books.up, detail="" if self.books.up else "connection refused", clock=said)
 
     def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:
         for number, key in enumerate(self.books.keys(), start=1):
