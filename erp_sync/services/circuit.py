@@ -69,11 +69,14 @@ def pass_trial(connection: ErpConnection) -> bool:
 def note_failure(connection: ErpConnection, message: str) -> None:
     """The ERP could not be asked, or gave no answer; after THRESHOLD in a row the circuit opens. Locks the row.
 
-    On trial one failure is enough, and the next probe is as far away as if the circuit had never closed.
+    On trial one failure is enough, and the next probe is as far away as if the circuit had never closed: the probe
+    that led to the trial has been counted. What was under way when it opened tells nothing new and makes no pause
+    longer, or senders side by side would be away for minutes after a moment's outage.
     """
     row = ErpConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     now = clock.now()
-    row.failures += 1
+    if row.open_until is None and not row.on_trial:
+        row.failures += 1
     row.last_error = message[:2000]
     row.last_error_at = now
     if row.silent_since is None:
