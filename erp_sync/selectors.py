@@ -20,7 +20,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Greatest
 
 from core import clock
 from erp_sync import lifecycle
@@ -135,10 +135,13 @@ class ConnectionState:
 
 
 def connection_states() -> list[ConnectionState]:
-    """Every enabled living connection with its backlog. One query."""
+    """Every enabled living connection with its backlog. What is collected for its slot does not wait yet. One query."""
     status = lifecycle.Status
     circuit = Q(postings__status=status.HELD, postings__held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
-    waiting = Q(postings__status__in=[status.QUEUED, status.SENDING]) | circuit
+    no_fault = Q(postings__held_reason__in=[reason.value for reason in lifecycle.NO_FAULT])
+    its_time = Q(postings__buffered_until__isnull=True) | Q(postings__buffered_until__lte=clock.now())
+    waiting = Q(postings__status__in=[status.QUEUED, status.SENDING]) & its_time | circuit
+    since = Greatest("postings__created_at", Coalesce("postings__buffered_until", "postings__created_at"))
     rows = (
         ErpConnection.objects.filter(enabled=True, is_ledger=False)
         .annotate(
@@ -146,9 +149,9 @@ def connection_states() -> list[ConnectionState]:
             unclear=Count("postings", filter=Q(postings__status=status.UNKNOWN)),
             dead=Count(
                 "postings",
-                filter=Q(postings__status=status.REJECTED) | (Q(postings__status=status.HELD) & ~circuit),
+                filter=Q(postings__status=status.REJECTED) | (Q(postings__status=status.HELD) & ~no_fault),
             ),
-            oldest_waiting=Min("postings__created_at", filter=waiting),
+            oldest_waiting=Min(since, filter=waiting),
             last_confirmed=Max("postings__erp_confirmed_at"),
         )
         .order_by("code")

@@ -11,6 +11,7 @@ import time_machine
 from core.errors import InvalidInput, NotAllowed, TransitionRefused
 from erp_sync import services
 from erp_sync.models import ErpConnection, Posting, PostingPolicy
+from erp_sync.selectors import connection_states
 from plant_app.models import AccessRole, Capability, Level, Site, User
 from plant_app.services import set_level
 from tests import factories as make
@@ -145,6 +146,20 @@ def test_release_all_takes_only_the_connections_sites_named(
     assert not elsewhere.exists()
     services.send_due()
     assert sorted(erp.keys()) == sorted(posting.business_key for posting in here)
+
+
+def test_what_is_collected_or_keyed_by_hand_is_no_backlog_and_no_fault(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    policy(main, kind="movement.transfer", mode="buffered", buffer_minutes=60)
+    policy(main, kind="cost", mode="manual")
+    queue()
+    queue(kind="cost", payload=COST)
+    [state] = connection_states()
+    assert (state.waiting, state.oldest_waiting, state.dead) == (0, None, 0)
+    now.shift(timedelta(minutes=57))
+    [state] = connection_states()
+    assert (state.waiting, state.oldest_waiting) == (1, NOON + timedelta(hours=1))
 
 
 def test_a_collected_posting_sent_again_goes_at_once_and_an_edited_one_keeps_its_slot(
