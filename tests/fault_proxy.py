@@ -153,9 +153,9 @@ class FaultProxy:
             if rule is not None and rule.action == "after":
                 reply = rule.reply
             if rule is not None and rule.action == "half":
-                # Enough of it that the head is whole, and not so much that the body is.
+                # The head whole and the body not; of an answer without a body not even the head.
                 head, blank, body = reply.partition(b"\r\n\r\n")
-                client.sendall(head + blank + body[: len(body) // 2])
+                client.sendall(head + blank + body[: len(body) // 2] if body else head[: len(head) // 2])
                 _reset(client)
                 rule.over.set()
                 return
