@@ -15,6 +15,7 @@ from erp_sync.services.drifting import accept_drift, differences_of
 from erp_sync.services.foreseeing import Foreseen, foresee
 from erp_sync.services.keeping import prune_kept, set_aside
 from erp_sync.services.lanes import call_lanes, close_lanes, wait_for_lanes
+from erp_sync.services.mappings import Imported, import_mappings
 from erp_sync.services.operating import (
     approve,
     cancel,
@@ -30,10 +31,17 @@ from erp_sync.services.queueing import find_posting, posting_key, queue_posting
 from erp_sync.services.reconciling import reconcile
 from erp_sync.services.reconciling_due import ask_reconciliation, reconcile_due
 from erp_sync.services.releasing import release, release_all
-from erp_sync.services.sealing import forget_secret, rotate_secrets, store_secret
+from erp_sync.services.sealing import (
+    forget_secret,
+    rotate_secrets,
+    secret_opens,
+    store_secret,
+    why_not_sealed,
+)
 from erp_sync.services.sending import send_due
 from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
 from erp_sync.services.sweeping import sweep
+from erp_sync.services.trying import Trial, forget_trial, try_connection, try_mappings
 from erp_sync.services.withdrawing import reverse, standing_reversal, why_not_reversible, withdraw
 
 __all__ = [
@@ -41,8 +49,10 @@ __all__ = [
     "Checked",
     "Done",
     "Foreseen",
+    "Imported",
     "Preview",
     "Pulled",
+    "Trial",
     "accept_drift",
     "approve",
     "ask_pull",
@@ -65,7 +75,9 @@ __all__ = [
     "find_posting",
     "foresee",
     "forget_secret",
+    "forget_trial",
     "handle_settled",
+    "import_mappings",
     "mark_handled",
     "mark_local",
     "note_keyed",
@@ -84,6 +96,7 @@ __all__ = [
     "retry",
     "reverse",
     "rotate_secrets",
+    "secret_opens",
     "send_due",
     "set_aside",
     "settled_unhandled",
@@ -91,8 +104,11 @@ __all__ = [
     "store_secret",
     "sweep",
     "sweep_alarms",
+    "try_connection",
+    "try_mappings",
     "wait_for_lanes",
     "why_not_reversible",
+    "why_not_sealed",
     "withdraw",
     "work_pull_runs",
 ]

@@ -80,6 +80,20 @@ def opened_secret(connection: ErpConnection) -> tuple[str, str]:
         return "", trouble.message
 
 
+def why_not_sealed() -> str:
+    """What keeps a password from being stored; empty when nothing does."""
+    try:
+        _keys()
+    except SecretTrouble as trouble:
+        return f"It can't be stored: {trouble.message}. `manage.py rotate_secrets --new-key` makes a key."
+    return ""
+
+
+def secret_opens(*, connection: ErpConnection) -> bool:
+    """Whether a key in force opens the stored password of a connection."""
+    return not opened_secret(connection)[1]
+
+
 @transaction.atomic
 def rotate_secrets(*, new_key: bool = False, drop_old: bool = False) -> Rotated:
     """Seal every stored secret with the newest key. Locks the rows. Safe to repeat.

@@ -14,6 +14,7 @@ from core import clock
 from core.hints import hint
 from core.wake import wake
 from erp_sync.adapters.port import Listing
+from erp_sync.errors import ErpRejected
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.connecting import adapter_for
 from plant_app.services import SWEPT, Scope, Swept, sweep_gone
@@ -24,6 +25,8 @@ SWEEP_AGAIN = timedelta(hours=1)
 #: The ERP's clock and ours may differ by this much, and a row created meanwhile must not count as gone.
 SLACK = timedelta(minutes=2)
 KEPT_CODES = 200
+#: A connector that lists some entities only says so of the others: their absence there means nothing.
+NOT_OFFERED = "erp.not_offered"
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def sweep_due(connection: ErpConnection, mark_id: int) -> Swept | None:
 
 
 def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> Swept | None:
-    """List everything the ERP has of an entity and mark what is gone; None where the connector can't list it.
+    """List everything the ERP has of an entity and mark what is gone; None where connector or ERP can't list it.
 
     Must not run inside a transaction. `believe`: a person has looked, and the listing counts however much is missing.
     Raises ErpUnavailable when the listing breaks off; nothing is marked then.
@@ -73,7 +76,12 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
     if not isinstance(adapter, Listing) or entity.removesuffix("s") not in SWEPT:
         return None
     began = clock.now()
-    present = set(adapter.identities(entity))
+    try:
+        present = set(adapter.identities(entity))
+    except ErpRejected as error:
+        if error.code == NOT_OFFERED:
+            return None
+        raise
     with transaction.atomic():
         mark, _new = Watermark.objects.select_for_update(no_key=True).get_or_create(
             connection=connection, entity=entity
