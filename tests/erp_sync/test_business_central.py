@@ -20,6 +20,10 @@ from erp_sync.adapters.business_central import adapter as home
 from erp_sync.adapters.business_central.terms import journal_code
 from erp_sync.adapters.port import PostingCommand
 from erp_sync.errors import ErpRejected
+from erp_sync.models import ErpConnection
+from erp_sync.services import sweep
+from plant_app.models import Site
+from tests import factories as make
 from tests.erp_sync import bc_server
 from tests.erp_sync.bc_server import CLIENT, COMPANY, SECRET, Fault, Server
 
@@ -426,6 +430,20 @@ def test_what_the_api_does_not_have_is_not_taken_for_empty(bc: BusinessCentralAd
     with pytest.raises(ErpRejected) as refused:
         list(bc.identities("work_orders"))
     assert refused.value.code == "erp.not_offered"
+
+
+def test_nothing_of_the_plant_is_taken_away_for_what_the_api_does_not_have(
+    site: Site, server: Server
+) -> None:
+    order = make.WorkOrderFactory(site=site)
+    kind, options = "business_central", {"token_url": server.token_url}
+    connection = ErpConnection.objects.create(
+        code="bc", name="BC", kind=kind, base_url=server.url, options=options
+    )
+    assert sweep(connection=connection, entity="work_orders") is None
+    status = order.status
+    order.refresh_from_db()
+    assert (order.status, server.asked) == (status, [])
 
 
 def test_reconciliation_lists_entries_under_our_keys(bc: BusinessCentralAdapter, server: Server) -> None:
