@@ -64,6 +64,26 @@ def test_a_cancelled_record_reverses_what_erp_has_last_in_first_out(
     assert len(erp.documents) == 4
 
 
+def test_one_posting_taken_back_by_itself_is_the_records_too(
+    plant: KolbeMini, erp: Books, report: Report
+) -> None:
+    exception = report(**HELD)
+    drain()
+    block = Posting.objects.get(kind="movement.block")
+    assert effective_stock(plant.items["SH-77"], site=plant.rhf).blocked == 36
+
+    back = erp_services.reverse(posting_id=block.pk, actor=planner(plant), reason="wrong lot blocked")
+    drain()
+
+    back.refresh_from_db()
+    assert back.status == "confirmed"
+    assert PostingLink.objects.get(posting=back).exception == exception
+    assert effective_stock(plant.items["SH-77"], site=plant.rhf).free == 36
+    assert standing(exception) == "open"  # the hold stands; only its stock posting was wrong
+    told = [event.data["posting"] for event in exception.events.filter(kind="posting_settled")]
+    assert told.count(back.pk) == 1
+
+
 def test_a_restored_record_is_contained_anew_and_erp_hears_of_it_again(
     plant: KolbeMini, erp: Books, report: Report
 ) -> None:
