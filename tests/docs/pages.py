@@ -1,7 +1,7 @@
 """The pages of the documentation that are generated from the code: `python -m tests.docs.pages` writes them anew.
 
-Owns their text. What they show comes from the lifecycle tables and the shipped playbooks; `test_generated.py` holds the
-files against what this module makes.
+Owns their text. What they show comes from the lifecycle tables, the shipped playbooks and the conformance suite;
+`test_generated.py` and `test_connector_guide.py` hold the files against what this module makes.
 """
 
 import os
@@ -14,6 +14,7 @@ import django
 from decisions_app.catalogue import EFFECTS
 from erp_sync import lifecycle as postings
 from exceptions_app import lifecycle as exceptions
+from tests.erp_sync.conformance.table import absent_table, cases_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
@@ -131,7 +132,14 @@ def with_block(text: str, name: str, block: str) -> str:
     return f"{before}{begin}\n{block}{END}{after}"
 
 
+def conformance_page(page: str) -> str:
+    """`docs/connector-guide.md` with its tables of the conformance suite made anew."""
+    return with_block(with_block(page, "conformance", cases_table()), "absent", absent_table())
+
+
 def write() -> None:
+    guide = DOCS / "connector-guide.md"
+    guide.write_text(conformance_page(guide.read_text(encoding="utf-8")), encoding="utf-8")
     (DOCS / "lifecycle.md").write_text(lifecycle_page(), encoding="utf-8")
     page = DOCS / "decisions.md"
     page.write_text(

@@ -29,3 +29,16 @@ def test_conformance(
         opened[connector].open()
     with staged(opened[connector], lambda: caplog.text) as stage:
         CASES[name].play(stage)
+
+
+@pytest.mark.parametrize("connector", benches.SIMULATED)
+def test_what_is_declared_absent_is_absent(opened: dict[str, Bench], connector: str) -> None:
+    if connector not in opened:
+        opened[connector] = benches.ALL[connector]()
+        opened[connector].open()
+    with staged(opened[connector], str) as stage:
+        adapter = stage.adapter()
+        for case in CASES.values():
+            if case.needs is not None:
+                assert isinstance(adapter, case.needs) != (case.name in stage.bench.absent), case.name
+        assert adapter.reconciles != ("listed_for_reconciliation" in stage.bench.absent)

@@ -145,10 +145,10 @@ class B2mmlHttpAdapter(_B2mml):
         return tuple(entry for entry in entries if isinstance(entry, port.Acknowledgement))
 
     def ping(self) -> port.Health:
-        """Only that the host answers HTTP: the schema has no message that asks nothing."""
+        """Only that the host answers and does not turn us away: the schema has no message that asks nothing."""
         started = time.perf_counter()
         try:
-            answer = self._caller.call("HEAD", self._caller.url, {})
+            answer = self._caller.call("HEAD", self._caller.url, self._headers("ping", b""))
         except ErpUnavailable as error:
             return port.Health(False, detail=error.message)
         taken = int((time.perf_counter() - started) * 1000)

@@ -89,7 +89,7 @@ def pull_from_start(stage: Stage) -> None:
     assert len(codes) == len(set(codes))
 
 
-@case("An entity the port does not know is a programming error; one the ERP lacks is empty")
+@case("Every entity can be asked for; one the ERP lacks is empty, and each row names its own")
 def pull_every_entity(stage: Stage) -> None:
     adapter = stage.adapter()
     for entity in port.PULL_ENTITIES:

@@ -161,7 +161,6 @@ class B2mmlHttp(_Called):
         "pull_rename": "the schema knows a definition by its ID alone; another ID is another row",
         "listed_for_reconciliation": NO_LISTING,
         "check_code": NO_CODES,
-        "wrong_login": "its test asks for the host alone, since the schema has no message that asks nothing",
     }
 
     def settings(self) -> dict[str, Any]:

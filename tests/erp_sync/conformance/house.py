@@ -176,13 +176,13 @@ def serving(books: Books, secret: str) -> Iterator[str]:
                 self.wfile.write(content)
 
         def _said(self, body: bytes) -> tuple[int, bytes]:
-            if self.command == "HEAD":
-                return 200, b""
             try:
                 signed = {name.lower(): value for name, value in self.headers.items()}
                 Webhook(secret).verify(body, signed, json_parse=False)
             except WebhookVerificationError:
                 return 401, b"{}"
+            if self.command == "HEAD":
+                return 200, b""
             if self.command == "GET":
                 return self._status(self.path.rpartition("/")[2])
             if books.locked:
