@@ -62,7 +62,8 @@ def sim(running: tuple[Recording, str]) -> Recording:
 
 @pytest.fixture
 def sap(running: tuple[Recording, str], sim: Recording) -> Iterator[adapter.SapAdapter]:
-    made = build({"url": running[1], "username": "SIMUSER", "password": "simulated", **MAPPED})
+    codes = {"damage": {"BRK": "PM-D/0001"}, "cause": {"WEAR": "PM-C/0007"}}
+    made = build({"url": running[1], "username": "SIMUSER", "password": "simulated", **MAPPED, **codes})
     assert isinstance(made, adapter.SapAdapter)
     yield made
     made.close()
@@ -113,6 +114,52 @@ def test_what_is_shown_of_a_reversal_is_what_is_sent(
 ) -> None:
     posted = posting(name)
     compare(sap, sim, take_back(posted, sap.send(posted).erp_number))
+
+
+PUBLISHED = {
+    "ProdnOrdConf2": ("OP_API_PROD_ORDER_CONFIRMATIO_2_SRV_0001.json", "API_PROD_ORDER_CONFIRMATION_2_SRV."),
+    "A_MaterialDocumentHeader": ("API_MATERIAL_DOCUMENT_SRV.json", ""),
+    "A_Defect": ("OP_API_DEFECT_SRV_0001.json", "API_DEFECT_SRV."),
+    "A_InspectionResult": ("API_INSPECTIONLOT_SRV.json", ""),
+    "MaintenanceNotification": ("OP_API_MAINTNOTIFICATION.json", "cds_api_maintnotification."),
+    "MaintenanceNotificationItem": ("OP_API_MAINTNOTIFICATION.json", "cds_api_maintnotification."),
+    "A_ProductionOrder_2": ("OP_API_PRODUCTION_ORDER_2_SRV_0001.json", "API_PRODUCTION_ORDER_2_SRV."),
+    "A_PurchaseOrderScheduleLine": (
+        "OP_API_PURCHASEORDER_PROCESS_SRV_0001.json",
+        "API_PURCHASEORDER_PROCESS_SRV.",
+    ),
+    "A_SalesOrderScheduleLine": ("API_SALES_ORDER_SRV.json", ""),
+}
+
+
+def published(method: str, path: str, body: Row) -> list[str]:
+    """What the published file finds wrong with one body, as it went over the line."""
+    entity = path.rpartition("/")[2].partition("(")[0].replace("to_Item", "MaintenanceNotificationItem")
+    file, space = PUBLISHED[entity]
+    verb = "create" if method == "POST" else "update"
+    schema = f"{space}{entity}Type-{verb}" if space else f"{verb.title()}{entity}"
+    return sap_published.faults(file, schema, body.get("d", body))
+
+
+def test_every_body_on_the_line_is_one_the_published_files_know(
+    sap: adapter.SapAdapter, sim: Recording
+) -> None:
+    done = {"action": "complete", "work_unit": "PRESS-1", "cause_code": "WEAR", "damage_code": "BRK"}
+    for name in sorted(POSTINGS, key=lambda one: one in BEFORE):
+        posted = posting(name)
+        assert sap.send(posted).status == "confirmed", name
+        if name == "notification":
+            ended = done | {"opened_by": posted.business_key, "end": clock.now().isoformat()}
+            other = replace(posting("defect"), business_key="OTHEROTHEROTHER2")
+            assert sap.send(replace(other, kind=posted.kind, payload=ended)).status == "confirmed"
+    again = replace(posting("notification"), business_key="AGAINAGAINAGAIN2")
+    assert sap.send(take_back(again, sap.send(again).erp_number)).status == "confirmed"
+
+    real = [one for one in sent(sim) if not one[1].endswith(("CompleteMaintNotification", "Cancel"))]
+
+    wrong = {path: found for method, path, body in real if (found := published(method, path, body))}
+    assert wrong == {}
+    assert len(real) == len(POSTINGS) + 4
 
 
 def test_a_preview_refuses_what_is_not_mapped_and_what_is_not_offered(
