@@ -66,7 +66,8 @@ class SapAdapter:
     `location`, `unit`, `movement_type`, `stock_type`, `reason`, `activity`, `work_centre`, `defect`, `work_unit`,
     `damage`, `cause`, `priority`, `severity`, `notification_type`, `characteristic`, `verdict`, `result_code`.
     `overconfirm`: also confirm what SAP holds as confirmed; `receive_with_confirmation`: the last
-    operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it.
+    operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it;
+    `close_inspection_results` (true): a recorded result is a finished one.
     """
 
     kind = "sap"

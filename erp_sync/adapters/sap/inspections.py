@@ -45,8 +45,8 @@ def body(terms: Terms, job: Job[InspectionResult], where: Row) -> Row:
         "InspectionEndDate": wire.date_out(local.date()),
         "InspectionEndTime": wire.time_out(local.time()),
     }
-    if status := str(terms.option("inspection_result_status", CLOSED)):
-        made["InspectionResultStatus"] = fit("result status", status, 1)
+    if terms.option("close_inspection_results", True):
+        made["InspectionResultStatus"] = CLOSED
     if payload.value is not None:
         made["InspResultFrmtdMeanValue"] = fit("measured value", format(payload.value, "f"), 22)
         made["InspResultValidValuesNumber"] = _count("inspected", payload.inspected or Decimal(1))

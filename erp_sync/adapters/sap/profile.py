@@ -37,11 +37,11 @@ OPTIONS = (
     ),
     Option("confirm_without_goods_movements", "Confirm without goods movements", "flag", False),
     Option(
-        "inspection_result_status",
-        "Status of a recorded result",
-        default="5",
-        help="5 closes the characteristic; empty leaves it to SAP",
-        choices=("5", ""),
+        "close_inspection_results",
+        "Close a characteristic with its result",
+        "flag",
+        True,
+        "off: SAP decides which state a recorded result has",
     ),
 )
 MAPPING_KINDS = {
