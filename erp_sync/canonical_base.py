@@ -6,11 +6,15 @@ Owns the vocabulary the kinds are written in. Must not know: Django, the outbox,
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
+
+#: Beyond this many digits before or after the point a number is a mistake, or an attack on whoever writes it out.
+MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,8 @@ def _read_decimal(value: Any) -> Decimal:
     if isinstance(value, bool | float):
         raise TypeError("decimals travel as strings")
     number = Decimal(str(value))
-    if not number.is_finite():
-        raise ValueError("not a number")
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError("not a number anybody counts in")
     return number
 
 
@@ -132,19 +136,28 @@ def _read_date(value: Any) -> date:
 def _read_str(value: Any) -> str:
     if isinstance(value, bool | float | list | dict):
         raise TypeError("text")
-    return str(value)
+    return _storable(str(value))
 
 
 def _read_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError("a list")
+    _storable(json.dumps(value, default=str))
     return value
 
 
 def _read_dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("an object")
+    _storable(json.dumps(value, default=str))
     return value
+
+
+def _storable(text: str) -> str:
+    """Text without the one character no database keeps, plain or as JSON writes it."""
+    if "\0" in text or "\\u0000" in text:
+        raise ValueError("holds a character that can't be kept")
+    return text
 
 
 READERS: dict[type, Callable[[Any], Any]] = {
@@ -169,3 +182,19 @@ STOPGAPS: dict[type, Any] = {
     list: [],
     dict: {},
 }
+
+
+def number_in(value: object) -> Decimal | None:
+    """A number as payloads carry them; None for anything else."""
+    try:
+        return _read_decimal(value)
+    except (ValueError, TypeError, InvalidOperation):
+        return None
+
+
+def text_in(value: object) -> str:
+    """A code as payloads carry them; empty for anything else."""
+    try:
+        return _read_str("" if value is None else value)
+    except (ValueError, TypeError):
+        return ""

@@ -1,14 +1,18 @@
 """Postings as the API speaks of them: in and out. No rule lives here."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from core import clock
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
 from erp_sync.services import BulkVerb, differences_of, standing_reversal
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class PostingOut(serializers.ModelSerializer[Posting]):
@@ -114,6 +118,11 @@ class IntentIn(serializers.Serializer[Any]):
     reason_code = serializers.CharField(max_length=40, required=False, default="")
     text = serializers.CharField(max_length=40, required=False, default="")
     needs_approval = serializers.BooleanField(required=False, default=False)
+
+    def validate_occurred_at(self, moment: datetime) -> datetime:
+        if not EARLIEST <= moment <= clock.now() + timedelta(days=1):
+            raise serializers.ValidationError("It describes something that has happened, in this century.")
+        return moment
 
 
 class PostingIn(IntentIn):

@@ -6,7 +6,7 @@ follows.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, Sum
@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 from core import clock
 from erp_sync import lifecycle
 from erp_sync.canonical import Facts, Problem
+from erp_sync.canonical_base import number_in, text_in
 from erp_sync.models import CodeMapping, ErpConnection, Posting
 from plant_app.models import (
     Constraint,
@@ -94,7 +95,7 @@ def _item_problems(
     if item is None:
         return [Problem("item", "unknown", f"this plant does not know {code}; ERP decides", warn=True)]
     found = []
-    uom, quantity = _text(payload, "uom"), _number(payload.get("quantity"))
+    uom, quantity = _text(payload, "uom"), number_in(payload.get("quantity"))
     if uom and uom != item.uom and kind != "inspection_result":
         found.append(_unit_problem(uom, item, connection))
     unit = uom or item.uom
@@ -155,7 +156,7 @@ def _open_quantity(payload: Mapping[str, Any], own: Posting | None) -> Decimal |
         return None
     left = operation.work_order.quantity - operation.confirmed_good - operation.confirmed_scrap
     if own is not None:
-        mine = [_number(own.payload.get(name)) for name in ("yield_qty", "scrap_qty", "rework_qty")]
+        mine = [number_in(own.payload.get(name)) for name in ("yield_qty", "scrap_qty", "rework_qty")]
         left += sum((number for number in mine if number is not None), Decimal(0))
     return max(left, Decimal(0))
 
@@ -222,15 +223,4 @@ def _operation(payload: Mapping[str, Any]) -> Operation | None:
 
 
 def _text(payload: Mapping[str, Any], name: str) -> str:
-    value = payload.get(name)
-    return "" if value is None or isinstance(value, list | dict) else str(value)
-
-
-def _number(value: object) -> Decimal | None:
-    if value is None or isinstance(value, bool | float):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    return text_in(payload.get(name))

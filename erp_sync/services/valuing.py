@@ -5,9 +5,10 @@ never guessed. Must not know: limits, what a value decides.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from erp_sync.canonical_base import number_in, text_in
 from erp_sync.policies import Worth, rounded
 from plant_app.models import Item, Site, WorkOrder
 
@@ -27,18 +28,18 @@ def worth_of(kind: str, payload: Mapping[str, Any], site: Site) -> Worth:
     if kind == "confirmation":
         return _confirmed(payload)
     if kind == "change.quantity":
-        new, old = _number(payload.get("new")), _number(payload.get("old"))
+        new, old = number_in(payload.get("new")), number_in(payload.get("old"))
         return Worth(quantity=abs(new - (old or Decimal(0))) if new is not None else None)
     if kind == "reversal":
         original = payload.get("original")
         taken_back = str(payload.get("reverses_kind", ""))
         if isinstance(original, Mapping) and taken_back != "reversal":
             return worth_of(taken_back, original, site)
-    return Worth(quantity=_number(payload.get("quantity")))
+    return Worth(quantity=number_in(payload.get("quantity")))
 
 
 def _cost(payload: Mapping[str, Any], site: Site) -> Worth:
-    money, currency = _number(payload.get("amount")), payload.get("currency")
+    money, currency = number_in(payload.get("amount")), payload.get("currency")
     if money is None:
         return Worth(unknown="no amount")
     if currency != site.currency:
@@ -47,21 +48,21 @@ def _cost(payload: Mapping[str, Any], site: Site) -> Worth:
 
 
 def _moved(payload: Mapping[str, Any]) -> Worth:
-    quantity = _number(payload.get("quantity"))
-    item = Item.objects.filter(code=str(payload.get("item", ""))).only("code", "uom", "standard_cost").first()
-    return _at_cost(quantity, quantity, item, str(payload.get("uom") or ""), str(payload.get("item", "")))
+    quantity = number_in(payload.get("quantity"))
+    item = Item.objects.filter(code=text_in(payload.get("item"))).only("code", "uom", "standard_cost").first()
+    return _at_cost(quantity, quantity, item, text_in(payload.get("uom")), text_in(payload.get("item")))
 
 
 def _confirmed(payload: Mapping[str, Any]) -> Worth:
-    counted = [_number(payload.get(name, "0") or "0") for name in _CONFIRMED]
+    counted = [number_in(payload.get(name, "0") or "0") for name in _CONFIRMED]
     done = sum((number for number in counted if number is not None), Decimal(0))
     scrap = counted[1]
     if not scrap:
         return Worth(value=Decimal(0) if scrap is not None else None, quantity=done)
-    number = str(payload.get("work_order", ""))
+    number = text_in(payload.get("work_order"))
     order = WorkOrder.objects.filter(number=number).select_related("item").first()
     made = order.item if order is not None else None
-    return _at_cost(done, scrap, made, str(payload.get("uom") or ""), f"what {number} makes")
+    return _at_cost(done, scrap, made, text_in(payload.get("uom")), f"what {number} makes")
 
 
 def _at_cost(
@@ -74,13 +75,3 @@ def _at_cost(
     if uom and uom != item.uom:
         return Worth(quantity=quantity, unknown=f"in {uom}, its cost is for 1 {item.uom}")
     return Worth(value=rounded(priced * item.standard_cost), quantity=quantity)
-
-
-def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool | float):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

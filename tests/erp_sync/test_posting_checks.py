@@ -1,5 +1,6 @@
 """Before a posting is queued: everything wrong with it at once, how it would go, what would be sent, and no secret."""
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -324,3 +325,23 @@ def test_the_problem_document_of_a_refused_posting_lists_everything(
     assert {p["field"] for p in refused.json()["problems"]} == {"quantity", "to_location", "colour"}
     assert {p["field"] for p in refused.json()["warnings"]} == {"item", "from_location", "to_location"}
     assert not Posting.objects.exists()
+
+
+# --- nothing breaks it --------------------------------------------------------------------------------------
+ODD: list[Any] = [
+    None, "", "x", "\0", "L\0", "1", "-1", "0.5", "1e999999", "NaN", "9" * 40, 1, 1.5, True, [], ["\0"], {"a": "\0"},
+    {}, "2026-02-30", "2026-11-03T12:00:00", "2026-11-03T12:00:00+01:00", "0001-01-01T00:00:00+14:00", "FG-100", "WO-7",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(canonical.KINDS))
+def test_no_payload_however_odd_gets_more_than_an_answer(
+    showing: ErpConnection, site: Site, order: WorkOrder, kind: str
+) -> None:
+    chance = random.Random(kind)  # the same odd payloads each time
+    names = [*canonical.KINDS[kind].__dataclass_fields__, "colour"]
+    for _ in range(40):
+        payload = {name: chance.choice(ODD) for name in chance.sample(names, chance.randint(0, len(names)))}
+        found = services.foresee(kind=kind, site=site, payload=payload, occurred_at=NOON)
+        assert found.checked.ok == (found.goes is not None)
+        assert found.checked.ok or found.checked.problems
