@@ -5,7 +5,7 @@ an ERP answers is a subclass's. Faults hit the first changing requests unless `m
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -61,6 +61,8 @@ class ErpHost:
         self.calls: list[Call] = []
         self.faults: list[Fault] = []
         self.now = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+        #: run once, just before the next changing request takes effect: another hand
+        self.meanwhile: Callable[[], None] | None = None
         self._guard = threading.RLock()
         self._release = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -162,6 +164,9 @@ class ErpHost:
                     return self.refuse_login()
                 case "lock":
                     return self.locked(call)
+            if self.meanwhile is not None and self.writes(call):
+                act, self.meanwhile = self.meanwhile, None
+                act()
             reply = self.respond(call)
         match kind:
             case "drop":
