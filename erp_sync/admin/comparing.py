@@ -5,14 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from erp_sync.admin.base import ReadForAdministrators, ReadOnlyInline
+from erp_sync.admin.base import ReadForAdministrators
 from erp_sync.findings import standing_findings
-from erp_sync.models import FindingKind, ReconciliationFinding, ReconciliationRun
+from erp_sync.models import FindingKind, ReconciliationRun
 
-
-class FindingInline(ReadOnlyInline):
-    model = ReconciliationFinding
-    fields = readonly_fields = ("kind", "posting", "business_key", "erp_number", "ours", "theirs")
+MOST = 500
 
 
 @admin.register(ReconciliationRun)
@@ -22,8 +19,10 @@ class ReconciliationRunAdmin(ReadForAdministrators):
     list_display = ("connection", "started_at", "since", "state", "postings", "documents", "found", "error")
     list_filter = ("connection",)
     list_select_related = ("connection",)
-    inlines = (FindingInline,)
     change_form_outer_before_template = "admin/erp_sync/comparison_head.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ()  # the head says it all
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
@@ -32,15 +31,18 @@ class ReconciliationRunAdmin(ReadForAdministrators):
         run = self.get_object(request, object_id) if object_id else None
         extra = dict(extra_context or {})
         if isinstance(run, ReconciliationRun):
-            kinds = list(run.findings.values_list("kind", flat=True))
+            found = list(run.findings.select_related("posting")[:MOST])
             extra |= {
                 "run": run,
                 "state": self.state(run),
-                "lists": (
-                    ("Missing in ERP", kinds.count(FindingKind.MISSING_THERE)),
-                    ("Unknown here", kinds.count(FindingKind.UNKNOWN_HERE)),
-                    ("Different", kinds.count(FindingKind.DIFFERING) + kinds.count(FindingKind.DOUBLED)),
-                ),
+                "lists": [
+                    (name, [row for row in found if row.kind in kinds])
+                    for name, kinds in (
+                        ("Missing in ERP", [FindingKind.MISSING_THERE]),
+                        ("Unknown here", [FindingKind.UNKNOWN_HERE]),
+                        ("Different", [FindingKind.DIFFERING, FindingKind.DOUBLED]),
+                    )
+                ],
                 "standing": standing_findings(run.connection),
             }
         return super().changeform_view(request, object_id, form_url, extra)

@@ -224,12 +224,27 @@ def field_groups(connection: ErpConnection) -> list[tuple[str, dict[str, Any]]]:
     groups: list[tuple[str, dict[str, Any]]] = [
         ("", {"fields": ["name", "enabled"]}),
         ("Address and login", {"fields": [
-            "base_url", "database", "username", "source", "source_name", "new_password",
+            "base_url", ("database", "username"), ("source", "source_name"), "new_password",
         ]}),
-        (f"Settings of {profile.label}", {"fields": [*(OPTION + one.name for one in profile.options), "further"]}),
-        ("Pace and alarms", {"fields": ["parallel", "per_minute", "alarm_count", "alarm_after"]}),
+        (f"Settings of {profile.label}", {"fields": [*_paired(profile.options), "further"]}),
+        ("Pace and alarms", {"fields": [("parallel", "per_minute"), ("alarm_count", "alarm_after")]}),
     ]  # fmt: skip
     return groups
+
+
+def _paired(options: tuple[port.Option, ...]) -> list[Any]:
+    """Names of the settings' fields, short ones side by side; those of several lines alone."""
+    lines: list[list[str]] = []
+    for one in options:
+        alone = one.type == "mapping"
+        if alone or not lines or len(lines[-1]) != 1 or lines[-1][0] in _alone(options):
+            lines.append([])
+        lines[-1].append(OPTION + one.name)
+    return [line[0] if len(line) == 1 else tuple(line) for line in lines]
+
+
+def _alone(options: tuple[port.Option, ...]) -> set[str]:
+    return {OPTION + one.name for one in options if one.type == "mapping"}
 
 
 def password_said(connection: ErpConnection) -> str:

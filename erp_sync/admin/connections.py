@@ -29,12 +29,15 @@ from erp_sync.services.sweeping import sweep_state
 
 class SiteInline(InlineForAdministrators):
     model = ConnectionSite
+    hide_title = True
+    verbose_name_plural = "sites it serves"
 
 
 class WatermarkInline(InlineForAdministrators):
     model = Watermark
+    hide_title = True
     verbose_name_plural = "what is read from it"
-    fields = readonly_fields = ("entity", "at", "rows", "now", "gaps", "gone", "swept_at", "error")
+    fields = readonly_fields = ("entity", "at", "rows", "now", "gaps", "gone_rows", "swept_at", "error")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -50,7 +53,7 @@ class WatermarkInline(InlineForAdministrators):
         return len(mark.missing)
 
     @admin.display(description="Gone from ERP")
-    def gone(self, mark: Watermark) -> str:
+    def gone_rows(self, mark: Watermark) -> str:
         return gone_of(mark)
 
 

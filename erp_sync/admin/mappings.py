@@ -33,6 +33,20 @@ class MappingForm(_ModelForm):
         model = CodeMapping
         fields = ("connection", "kind", "ours", "theirs")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "connection" not in self.fields:
+            return
+        known = self.instance.kind if self.instance.pk is not None else ""
+        offered: list[tuple[str, Any]] = [("", "Choose"), *([(known, known)] if known else [])]
+        for kind in sorted(set(ErpConnection.objects.filter(is_ledger=False).values_list("kind", flat=True))):
+            profile = port.profile_of(kind)
+            rows = [(name, f"{name}: {words}") for name, words in sorted(profile.mapping_kinds.items())]
+            offered += [(profile.label, [row for row in rows if row[0] != known])] if rows else []
+        if any(isinstance(rows, list) for _label, rows in offered):
+            self.fields["kind"].widget = UnfoldAdminSelectWidget(choices=offered)
+            self.fields["kind"].help_text = "what is mapped; each connector reads kinds of its own"
+
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}
         connection = found.get("connection") or getattr(self.instance, "connection", None)
@@ -53,6 +67,7 @@ class MappingForm(_ModelForm):
 class MappingInline(InlineForAdministrators):
     model = CodeMapping
     form = MappingForm
+    hide_title = True
     fields = ("kind", "ours", "theirs", "tried")
     readonly_fields = ("tried",)
     verbose_name_plural = "code mappings"

@@ -158,7 +158,7 @@ def state_of(run: PullRun) -> str:
 
 def shown(run: PullRun) -> dict[str, Any]:
     """What a run's page shows: per entity the counts, the gaps, and each change with before and after."""
-    parts = [
+    parts: list[dict[str, Any]] = [
         {
             "name": entity.replace("_", " ").capitalize(),
             "counts": [(name, row.get(name, 0)) for name in COUNTS],
@@ -169,10 +169,12 @@ def shown(run: PullRun) -> dict[str, Any]:
         }
         for entity, row in sorted(run.result.items(), key=lambda one: ORDER.index(one[0]))
     ]
+    quiet = [str(part["name"]).lower() for part in parts if not part["counts"][0][1] and not part["error"]]
     marks = [] if run.finished_at else run.connection.watermarks.filter(began_at__isnull=False)
     return {
         "run": run,
         "state": state_of(run),
-        "parts": parts,
+        "parts": [part for part in parts if part["counts"][0][1] or part["error"]],
+        "quiet": ", ".join(quiet),
         "under_way": [(mark.entity.replace("_", " "), progress_of(mark)) for mark in marks],
     }

@@ -151,7 +151,7 @@ def test_every_page_opens_for_administrators_and_for_nobody_else(
         assert row is not None, name
         for address in (page(f"{name}_changelist"), page(f"{name}_change", row.pk)):
             assert boss.get(address).status_code == 200, address
-            assert stranger.get(address).status_code in (302, 403), address
+        assert stranger.get(page(f"{name}_changelist")).status_code == 403, name
         added = boss.get(page(f"{name}_add")).status_code
         may_add = name in ("erpconnection", "codemapping", "pullrun", "postingpolicy", "storedsecret")
         assert added == (200 if may_add else 403), name
