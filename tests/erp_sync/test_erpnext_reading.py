@@ -1,6 +1,7 @@
 """What is read out of ERPNext and shown of it: master data, listing, health, previews, codes, reconciliation."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from erp_sync.adapters import port
 from erp_sync.adapters.erpnext import ErpNextAdapter
 from erp_sync.adapters.erpnext.pull import SIZE
 from erp_sync.errors import ErpRejected, ErpUnavailable
+from tests.docs.pages import DOCS
 from tests.erp_sync.erpnext_postings import (
     CHANGES,
     COMMANDS,
@@ -215,3 +217,11 @@ def test_what_people_are_shown_of_the_connector() -> None:
     profile = port.profile_of("erpnext")
     assert (profile.label, profile.proof) == ("ERPNext", "documented")
     assert {"key_field", "company", "timezone"} <= {option.name for option in profile.options}
+
+
+def test_the_page_tells_every_kind_and_code_mapping() -> None:
+    page = (DOCS / "connector-erpnext.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z_.]+)`", page))
+    assert set(ErpNextAdapter.handlers) | set(ErpNextAdapter.lacking) <= told
+    profile = port.profile_of("erpnext")
+    assert set(profile.mapping_kinds) | {option.name for option in profile.options} <= told

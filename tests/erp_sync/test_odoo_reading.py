@@ -12,6 +12,7 @@ from erp_sync.adapters import port
 from erp_sync.adapters.odoo import OdooAdapter
 from erp_sync.adapters.odoo.pull import SIZE
 from erp_sync.errors import ErpRejected, ErpUnavailable
+from tests.docs.pages import DOCS
 from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, command, scrap, stop
 from tests.odoo_server import KEY, OdooServer
 
@@ -271,3 +272,11 @@ def test_a_posting_of_another_day_is_dated_that_day(odoo: OdooServer, adapter: O
     [picking] = odoo.rows("stock.picking")
     assert picking["scheduled_date"] == "2026-11-03 11:00:00"
     assert odoo.stock("FG-100", "WH/Shelf") == 1.25
+
+
+def test_the_page_tells_every_kind_and_code_mapping() -> None:
+    page = (DOCS / "connector-odoo.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([a-z_.]+)`", page))
+    assert set(OdooAdapter.handlers) | set(OdooAdapter.lacking) <= told
+    profile = port.profile_of("odoo")
+    assert set(profile.mapping_kinds) | {option.name for option in profile.options} <= told
