@@ -72,18 +72,19 @@ class Plan:
 def draw(seed: int, postings: int) -> Plan:
     """The plan of a seed: every kind of fault at least once, more of each the more postings there are."""
     dice = Random(f"faults {seed}")  # noqa: S311 - repeatable dice are the point
+    kinds = [kind for kind in LINE for _ in range(max(1, postings // 30))]
+    kinds += [kind for kind in KILLS for _ in range(_how_often(kind, postings))]
+    dice.shuffle(kinds)
     span = max(postings, 10) * REQUESTS_A_POSTING
-    first, last = int(span * FIRST), int(span * LAST)
-    line = [
-        LineFault(dice.randint(first, last), kind, dice.random() > ANY_REQUEST, dice.random())
-        for kind in LINE
-        for _ in range(max(1, postings // 30))
-    ]
-    kills = [
-        Kill(dice.randint(first, last), kind, dice.uniform(*PAUSES), dice.random())
-        for kind in KILLS
-        for _ in range(_how_often(kind, postings))
-    ]
+    step = span * (LAST - FIRST) / len(kinds)
+    line, kills = [], []
+    for place, kind in enumerate(kinds):
+        # Each anywhere in a stretch of its own: a heap of them at once would only prove that waiting works.
+        at = int(span * FIRST + (place + dice.random()) * step)
+        if kind in KILLS:
+            kills.append(Kill(at, kind, dice.uniform(*PAUSES), dice.random()))
+        else:
+            line.append(LineFault(at, kind, dice.random() > ANY_REQUEST, dice.random()))
     return Plan(sorted(line), sorted(kills))
 
 

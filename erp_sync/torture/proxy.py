@@ -67,7 +67,8 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._under_way += 1
         try:
-            await self._pass_on(reader, writer)
+            with suppress(asyncio.CancelledError):  # the run has ended
+                await self._pass_on(reader, writer)
         finally:
             self._under_way -= 1
             with suppress(OSError):

@@ -14,7 +14,7 @@ from execlayer.launcher import store
 from execlayer.launcher.postgres import ServerFailed
 from execlayer.launcher.supervisor import PartFailed, Stopped
 
-INTERRUPTED = 130
+FAILED, NO_REGISTRY, INTERRUPTED = 2, 3, 130
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
         return INTERRUPTED
     except (PartFailed, ServerFailed) as error:
         torture.rig.console.say(f"failed: {error}")
-        return 2
+        return NO_REGISTRY if "registry cannot be reached" in str(error) else FAILED
     finally:
         torture.stop()
     return 0

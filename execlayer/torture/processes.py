@@ -121,13 +121,8 @@ class Rig:
             str(self.erp_port),
         ]  # fmt: skip
         self._add("erp", lambda: self._python(serve), ERP, on_line=self._heard)
+        self._start_senders()  # while the ERP loads its modules they load theirs
         self.supervisor.wait_for(lambda: 0 if self._erp_ready else None, patience=START_WITHIN)
-
-    def start_senders(self) -> None:
-        """The workers of the queue that sends, and the clock of the sweeps."""
-        worker = worker_arguments("erp", WORKERS["erp"])
-        self._add("worker", lambda: self._python(worker, EXECLAYER_PROCESS="worker"), SENDERS)
-        self._add("beat", lambda: self._python(beat_arguments(self.home)), SENDERS)
 
     def stop_senders(self) -> None:
         """Nothing is sent any more."""
@@ -199,6 +194,12 @@ class Rig:
         cluster.create()
         self._add(name, lambda: cluster.start(subprocess.PIPE), SERVERS, death=children.FAST_SHUTDOWN)
         cluster.wait()
+
+    def _start_senders(self) -> None:
+        """The workers of the queue that sends, and the clock of the sweeps."""
+        worker = worker_arguments("erp", WORKERS["erp"])
+        self._add("worker", lambda: self._python(worker, EXECLAYER_PROCESS="worker"), SENDERS)
+        self._add("beat", lambda: self._python(beat_arguments(self.home)), SENDERS)
 
     def _heard(self, line: str) -> None:
         if line.startswith("state: ready"):

@@ -80,7 +80,6 @@ class Torture:
             password_source=f"file:{self.rig.erp_password_file}",
             options={"connect_timeout": 2, "read_timeout": PATIENCE, "settle_seconds": SETTLE},
         )  # fmt: skip
-        self.rig.start_senders()
         began = time.monotonic()
         self._loader = threading.Thread(target=self._load, args=(site,), name="load", daemon=True)
         self._loader.start()

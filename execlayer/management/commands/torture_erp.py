@@ -19,7 +19,10 @@ ENDS_WITHIN = 60.0  # seconds from being asked to having ended
 
 
 class Command(BaseCommand):
-    """Exit 0: nothing missing, doubled, out of order or left over; 1: something is; 2: the run itself did not work."""
+    """Exit 0: nothing missing, doubled, out of order or left over; 1: something is; 2: the run itself did not work.
+
+    3: as 2, because Tryton's packages can't be had.
+    """
 
     help = "Post into a real Tryton while the line, the senders, the broker, the databases and Tryton break; count."
     requires_system_checks: list[str] = []
