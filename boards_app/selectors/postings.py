@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Q
 
@@ -134,6 +135,9 @@ def _next(posting: Posting) -> str:
     ahead = getattr(posting, "ahead_id", None)
     if ahead and not posting.settled and posting.status != "sending":
         return f"goes after number {ahead}"
+    until = posting.buffered_until
+    if posting.status == "queued" and until is not None and until > clock.now():
+        return f"goes at {until.astimezone(ZoneInfo(posting.site.timezone)):%H:%M}"
     if posting.status == "queued" and posting.failures:
         return f"try {posting.attempts + 1} follows"
     return ""
