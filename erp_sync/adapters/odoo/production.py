@@ -80,7 +80,7 @@ class ConfirmationHandler:
         try:
             self._close(desk, job, record)
         except ErpRejected:
-            self._release(desk, record, before)
+            self._release(desk, record, before, 0.0 if found else row["qty_producing"])
             raise
         return _found(desk.client.one(MODEL, record, FIELDS))
 
@@ -155,11 +155,11 @@ class ConfirmationHandler:
         return CLOSE | ({"skip_consumption": True} if desk.catalogue.option("accept_consumption") else {})
 
     @staticmethod
-    def _release(desk: Desk, record: int, before: str) -> None:
+    def _release(desk: Desk, record: int, before: str, quantity: float) -> None:
         """Take key and quantity off an order that was not closed, so that it stands as it was."""
         try:
             if desk.client.one(MODEL, record, ["state"])["state"] in OPEN:
-                desk.client.write(MODEL, record, {"qty_producing": 0.0, "origin": before or False})
+                desk.client.write(MODEL, record, {"qty_producing": quantity, "origin": before or False})
         except (ErpRejected, ErpUnavailable):
             # The key stays on an open order: the next try finds it half done and goes on from there.
             return
