@@ -185,7 +185,7 @@ def reading() -> Iterator[Finding]:
             latest = runs.first()
             why = f": {latest.error}" if latest is not None and latest.error else ""
             yield Finding(
-                "XL-W023", Level.WARNING,
+                "XL-W025", Level.WARNING,
                 f"{connection.name}: outbox and documents were last compared {run.started_at:%Y-%m-%d %H:%M} UTC{why}",
                 "Bring the ERP back, or see that beat and the work worker run; nothing is left out once it goes on.",
             )  # fmt: skip

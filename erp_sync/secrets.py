@@ -61,7 +61,7 @@ class Keys:
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the keys are given by the environment."""
-    return bool(environ.get(VARIABLE, "").strip())
+    return bool(environ.get("EXECLAYER_SECRET_KEYS", "").strip())
 
 
 def load_keys(file: Path, environ: Mapping[str, str] = os.environ) -> Keys:

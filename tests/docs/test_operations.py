@@ -26,6 +26,7 @@ def _environment_section() -> str:
 def _read_by_code() -> set[str]:
     sources: list[Path] = [
         ROOT / "execlayer/settings.py", ROOT / "execlayer/environment.py", ROOT / "erp_sync/access.py",
+        ROOT / "erp_sync/secrets.py",
         *(ROOT / "execlayer/launcher").glob("*.py"), *(ROOT / "deploy").glob("*.sh"),
         *(ROOT / "deploy/tryton").glob("*.py"), ROOT / "bench/__main__.py", ROOT / "tests/services_plugin.py",
     ]  # fmt: skip

@@ -107,9 +107,9 @@ def test_overdue_comparison_is_a_finding(
     now: time_machine.Traveller, erp: Books, main: ErpConnection
 ) -> None:
     reconcile_due()
-    assert not [found for found in examine() if found.code == "XL-W023"]
+    assert not [found for found in examine() if found.code == "XL-W025"]
     now.shift(timedelta(hours=31))
-    assert [found.level for found in examine() if found.code == "XL-W023"] == ["warning"]
+    assert [found.level for found in examine() if found.code == "XL-W025"] == ["warning"]
 
 
 @pytest.mark.django_db(transaction=True)
