@@ -1,12 +1,15 @@
 """A connection speaks to its own hosts and to nobody else, whatever an answer or the environment says."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 
+from erp_sync.adapters import outbound
 from erp_sync.adapters.outbound import Guard, client, hosts_of
 from erp_sync.adapters.tryton.client import Access, Client
 from erp_sync.errors import ErpUnavailable
@@ -140,3 +143,18 @@ def test_tryton_sent_elsewhere_says_so_and_tells_nobody_its_password(servers: tu
 def test_an_address_that_is_none_reaches_nobody() -> None:
     with pytest.raises((ErpUnavailable, httpx.UnsupportedProtocol)):
         client({"url": ""}).get("/path")
+
+
+def test_no_connector_opens_http_past_the_guard() -> None:
+    adapters = Path(outbound.__file__).parent
+    ways = re.compile(
+        r"httpx\.(Client|AsyncClient|get|post|put|patch|request|stream)\("
+        r"|urlopen|http\.client|ServerProxy\(|^import requests",
+        re.M,
+    )
+    past = {
+        str(file.relative_to(adapters))
+        for file in adapters.rglob("*.py")
+        if file.name != "outbound.py" and ways.search(file.read_text(encoding="utf-8"))
+    }
+    assert past == set()
