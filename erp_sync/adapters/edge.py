@@ -7,9 +7,7 @@ postings, what an answer says.
 
 from __future__ import annotations
 
-import functools
 import json
-import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,12 +22,6 @@ from erp_sync.errors import ErpUnavailable
 
 #: Far above any page that is asked for; a host gone wild must not fill our memory.
 MOST_BYTES = 32_000_000
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates trusted for TLS, read once: reading them takes longer than many a request."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +58,6 @@ class Edge:
                 float(settings.get("read_timeout") or 60), connect=float(settings.get("connect_timeout") or 5)
             ),
             headers={"Accept": "application/json"},
-            verify=_trusted(),
         )
 
     def close(self) -> None:

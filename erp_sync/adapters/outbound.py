@@ -7,7 +7,9 @@ not know: any ERP, postings.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -86,7 +88,14 @@ def client(settings: Mapping[str, Any], names: Iterable[str] = ADDRESSES, **opti
         "response": [guard.on_response],
     }
     options.setdefault("limits", httpx.Limits(max_keepalive_connections=0))
+    options.setdefault("verify", _trusted())
     return httpx.Client(**options, event_hooks=hooks, follow_redirects=False, trust_env=False)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates trusted for TLS, read once: reading them takes longer than many a request."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _host(address: str) -> Host | None:

@@ -51,7 +51,7 @@ class Bench:
     #: of the text of a posting so much is kept in the document
     text_length: ClassVar[int] = 200
     #: seconds the connector waits in the cases about late answers, and seconds the answer then takes
-    patience: ClassVar[tuple[float, float]] = (1.0, 1.8)
+    patience: ClassVar[tuple[float, float]] = (0.7, 1.2)
     #: the entity the reading cases read, and a mapping kind with a code the ERP knows
     entity: ClassVar[str] = "items"
     known_code: ClassVar[tuple[str, str, str]] = ("", "", "")

@@ -26,9 +26,9 @@ for _kind in KINDS:
     case_of_kind(_kind)
 
 
-def faulty(stage: Stage, fault: str, allowed: set[str]) -> None:
+def faulty(stage: Stage, fault: str, allowed: set[str], steps: tuple[bytes, ...] = ()) -> None:
     """The fault at each step of one posting, each time with a posting of its own: one document in the end."""
-    for step in stage.bench.steps():
+    for step in steps or stage.bench.steps():
         adapter, command = stage.adapter(), stage.command()
         with stage.fault(fault, step) as rule:
             first = stage.send(adapter, command)
@@ -39,6 +39,27 @@ def faulty(stage: Stage, fault: str, allowed: set[str]) -> None:
         assert first.message, (step, first)
         stage.post(adapter, command)
         assert len(stage.numbers(command)) == 1, step
+
+
+def ends(stage: Stage) -> tuple[bytes, ...]:
+    """The first and the last step: where a status means the same at all of them, these two are enough."""
+    steps = stage.bench.steps()
+    return tuple(dict.fromkeys((steps[0], steps[-1])))
+
+
+def impatient(stage: Stage, fault: str) -> tuple[port.PostingCommand, port.Outcome]:
+    """A posting whose first step is slower than our patience, once it is over; what `send` said of it."""
+    adapter, command = stage.adapter(read_timeout=stage.bench.patience[0]), stage.command()
+    adapter.ping()
+    with stage.fault(fault, stage.bench.steps()[0]) as rule:
+        assert rule is not None
+        for _ in range(10):  # on a slow machine a read before the step may take too long itself
+            first = stage.send(adapter, command)
+            if rule.hits:
+                break
+            assert first.status == "retry", first
+        assert rule.over.wait(60)
+    return command, first
 
 
 @case("A request that never arrived is unclear until looked up, and ends in one document")
@@ -56,24 +77,24 @@ def half_an_answer(stage: Stage) -> None:
     faulty(stage, "half", {"unknown"})
 
 
-@case("A page of a lobby with 200 is no answer, at every step")
+@case("A page of a lobby with 200 is no answer")
 def garbage_answer(stage: Stage) -> None:
-    faulty(stage, "garbage", {"unknown"})
+    faulty(stage, "garbage", {"unknown"}, ends(stage))
 
 
 @case("502 before the effect proves nothing")
 def bad_gateway_before_effect(stage: Stage) -> None:
-    faulty(stage, "502", {"unknown", "retry"})
+    faulty(stage, "502", {"unknown", "retry"}, ends(stage))
 
 
 @case("502 after the effect proves nothing either")
 def bad_gateway_after_effect(stage: Stage) -> None:
-    faulty(stage, "502 after", {"unknown"})
+    faulty(stage, "502 after", {"unknown"}, ends(stage))
 
 
 @case("503 is never a business no")
 def service_unavailable(stage: Stage) -> None:
-    faulty(stage, "503", {"unknown", "retry"})
+    faulty(stage, "503", {"unknown", "retry"}, ends(stage))
 
 
 @case("429 is sent again later, says so, and hands on the pause the ERP asks for")
@@ -104,13 +125,7 @@ def redirect_refused(stage: Stage) -> None:
 
 @case("An answer slower than our patience is unclear and found by looking")
 def slow_answer(stage: Stage) -> None:
-    adapter = stage.adapter(read_timeout=stage.bench.patience[0])
-    adapter.ping()
-    command = stage.command()
-    with stage.fault("slow", stage.bench.steps()[0]) as rule:
-        first = stage.send(adapter, command)
-        assert rule is not None
-        assert rule.over.wait(60)
+    command, first = impatient(stage, "slow")
     assert first.status == "unknown", first
     stage.post(stage.adapter(), command)
     assert len(stage.numbers(command)) == 1
@@ -118,17 +133,10 @@ def slow_answer(stage: Stage) -> None:
 
 @case("An effect that comes after we gave up is waited for, and not doubled")
 def late_effect(stage: Stage) -> None:
-    adapter = stage.adapter(read_timeout=stage.bench.patience[0])
-    adapter.ping()
-    command = stage.command()
-    with stage.fault("late", stage.bench.steps()[0]) as rule:
-        first = stage.send(adapter, command)
-        assert stage.numbers(command) == []
-        assert rule is not None
-        assert rule.over.wait(60)
     usual = stage.bench.build({})
     assert usual.settle_after >= timedelta(seconds=5)
     usual.close()
+    command, first = impatient(stage, "late")
     assert first.status == "unknown", first
     stage.post(stage.adapter(), command)
     assert len(stage.numbers(command)) == 1
