@@ -215,6 +215,7 @@ def test_what_a_business_no_is_called(host: Host, client: Client, answer: Answer
         (403, {"code": "", "message": "no authority"}, ErpRejected, "sap.not_authorised"),
         (503, {"code": "", "message": "closed for now"}, ErpUnavailable, "sap.http_503"),
         (400, {"code": "/IWBEP/CM_COS/005", "message": "outdated"}, ErpUnavailable, "sap.repeated"),
+        (400, {"code": "/IWBEP/CM_COS/001", "message": "configure it"}, ErpUnavailable, "sap.repeat_guard"),
     ],
 )  # fmt: skip
 def test_a_v4_service_says_no_under_the_same_codes(

@@ -293,14 +293,28 @@ def test_drift_that_was_seen_is_sent_all_the_same_and_sap_decides(
     assert sap.send(accepted).status == "confirmed"
 
 
-def test_a_create_names_its_request_and_every_try_is_a_new_one(
-    sap: adapter.SapAdapter, sim: Recording
+def test_a_create_names_its_request_where_sap_is_set_up_for_it_and_every_try_is_a_new_one(
+    running: tuple[Recording, str], sap: adapter.SapAdapter, sim: Recording
 ) -> None:
-    sap.send(posting("scrap"))
-    sap.send(posting("transfer"))
-    named = [one.headers.get("requestid", "") for one in sim.written]
+    assert sap.send(posting("scrap")).status == "confirmed"
+    assert not any("requestid" in one.headers for one in sim.written)
+    sim.written.clear()
+    usual = sim.settings
+    login = {"url": running[1], "username": "SIMUSER", "password": "simulated", **MAPPED}
+    naming = build(login | {"repeatable_requests": True})
+
+    refused = naming.send(posting("transfer"))
+    absent = naming.look_up(posting("transfer"))
+    sim.settings = replace(usual, repeatable=True)
+    taken, other = naming.send(posting("transfer")), naming.send(posting("issue"))
+    sim.settings = usual
+    naming.close()
+
+    assert (refused.status, refused.error_code, absent) == ("unknown", "sap.repeat_guard", None)
+    assert (taken.status, other.status) == ("confirmed", "confirmed")
+    named = [one.headers["requestid"] for one in sim.written]
     assert all(re.fullmatch("[0-9A-F]{32}", name) for name in named)
-    assert len(set(named)) == 2
+    assert len(set(named)) == len(named) == 3
     assert all(one.headers["repeatabilitycreation"] for one in sim.written)
 
 

@@ -67,7 +67,8 @@ class SapAdapter:
     `damage`, `cause`, `priority`, `severity`, `notification_type`, `characteristic`, `verdict`, `result_code`.
     `overconfirm`: also confirm what SAP holds as confirmed; `receive_with_confirmation`: the last
     operation's final confirmation receives the goods; `confirm_without_goods_movements`: book none with it;
-    `close_inspection_results` (true): a recorded result is a finished one.
+    `close_inspection_results` (true): a recorded result is a finished one; `repeatable_requests`: the Gateway's guard
+    against repeated requests is set up.
     """
 
     kind = "sap"

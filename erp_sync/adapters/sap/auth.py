@@ -21,7 +21,10 @@ EARLY = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where SAP is and how to get in. Times in seconds; `sap_client` is SAP's three-digit client."""
+    """Where SAP is and how to get in. Times in seconds; `sap_client` is SAP's three-digit client.
+
+    `repeatable`: the Gateway's guard against repeated requests is set up, so that a create may name its request.
+    """
 
     url: str
     username: str
@@ -31,6 +34,7 @@ class Access:
     scope: str = ""
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
+    repeatable: bool = False
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Access:
@@ -44,6 +48,7 @@ class Access:
             scope=str(settings.get("scope", "")),
             connect_timeout=float(settings.get("connect_timeout", 5)),
             read_timeout=float(settings.get("read_timeout", 60)),
+            repeatable=bool(settings.get("repeatable_requests", False)),
         )
 
 

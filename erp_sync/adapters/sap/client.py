@@ -126,9 +126,9 @@ class Client:
     def create(self, service: Service, path: str, body: Mapping[str, Any]) -> Row:
         """The new entity as SAP answers it.
 
-        The request carries SAP's own headers of repeatable requests: where a system has them switched on, a request
-        repeated on its way takes effect once. Nothing here relies on it; a new try is a new request, since SAP would
-        answer an old one with its old refusal.
+        Where the Gateway's guard against repeated requests is set up, the request carries its headers: repeated on its
+        way it takes effect once. Nothing here relies on it; a new try is a new request, since SAP would answer an old
+        one with its old refusal. A Gateway without the guard refuses such requests, so a connection asks for it.
         """
         return self._readable(self._write("POST", service, path, body=body, once=True), wire.row_of)
 
@@ -196,7 +196,7 @@ class Client:
     ) -> httpx.Response:
         """A changing request with the service's token; one answered "Required" is sent again with a fresh one."""
         url = self._url(service, path, {})
-        marks = _repeatable() if once else {}
+        marks = _repeatable() if once and self.access.repeatable else {}
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
         for fresh in (False, True):

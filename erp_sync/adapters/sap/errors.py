@@ -48,8 +48,10 @@ CLASSES: dict[str, str] = {
     "IM": "sap.maintenance",
     "BS": "sap.order_state",
 }
-#: A request SAP's repeat guard knows but no longer has the answer to: it was acted on, once.
-_REPEATED = "/IWBEP/CM_COS/005"
+#: The Gateway's guard against repeated requests speaks: it knows the request but no longer its answer (005), or it is
+#: not set up (001). Whether the request took effect is for looking up.
+_GUARD = "/IWBEP/CM_COS/"
+_GUARD_CODES = {"005": "sap.repeated"}
 #: SAP answers a lock as a business error; the words are asked for in English and say so.
 _LOCKED = re.compile(
     r"\b(locked (by|for)|blocked by (another )?user|(being|currently) (processed|edited|changed) by|"
@@ -137,10 +139,12 @@ def refusal(status: int, content: bytes, headers: Mapping[str, str]) -> ErpRejec
             code="sap.redirected",
             sent=False,
         )
-    if message and _REPEATED in (message.code, *message.inner):
-        return ErpUnavailable(
-            f"SAP knows this request, but not its answer any more. {words}", code="sap.repeated"
-        )
+    guard = (
+        next((one for one in (message.code, *message.inner) if one.startswith(_GUARD)), "") if message else ""
+    )
+    if guard:
+        cause = _GUARD_CODES.get(guard.removeprefix(_GUARD), "sap.repeat_guard")
+        return ErpUnavailable(f"SAP's guard against repeated requests. {words}", code=cause)
     if status == code.UNAUTHORIZED:
         return ErpUnavailable(f"SAP refused the login. {words}".strip(), code="sap.credentials", sent=False)
     if status == code.REQUEST_TIMEOUT or status >= code.INTERNAL_SERVER_ERROR:

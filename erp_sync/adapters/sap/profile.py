@@ -27,6 +27,13 @@ OPTIONS = (
         120,
         "after an unclear answer SAP may still commit for as long as its own time-out",
     ),
+    Option(
+        "repeatable_requests",
+        "Name each create for SAP's repeat guard",
+        "flag",
+        False,
+        "only where the Gateway's idempotency is set up (WSIDPADMIN); without it SAP refuses every create",
+    ),
     Option("overconfirm", "Confirm beyond what SAP expects", "flag", False),
     Option(
         "receive_with_confirmation",
@@ -79,6 +86,7 @@ CODES = {
     "sap.locked.busy": "Somebody has the object open in SAP. It is sent again; ask the named user if it lasts.",
     "sap.stale": "The record was changed between reading and writing. It is read and sent again.",
     "sap.repeated": "SAP's repeat guard knows the request. It is looked up.",
+    "sap.repeat_guard": "SAP's repeat guard is not set up (WSIDPADMIN). Switch the connection's option for it off.",
     "sap.http_408": "SAP gave up waiting. It is looked up.",
     "sap.http_500": "SAP broke down over the call. It is looked up; see ST22 or /IWFND/ERROR_LOG if it lasts.",
     "sap.http_502": "A gateway in front of SAP got no answer. It is looked up.",

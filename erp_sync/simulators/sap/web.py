@@ -38,7 +38,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`repeatable`: whether repeated requests get the first answer again, as where a system has it switched on."""
+    """`repeatable`: whether repeated requests get the first answer again; a system not set up for it refuses them."""
 
     users: tuple[tuple[str, str], ...] = (("SIMUSER", "simulated"),)
     session: timedelta = timedelta(minutes=30)
@@ -164,8 +164,11 @@ class Simulator:
     def _once(self, request: Request) -> Reply:
         """Repeatable requests, where switched on: the same RequestID of a user gets the first answer again."""
         name = request.headers.get("requestid", "")
-        if not (self.settings.repeatable and name and request.headers.get("repeatabilitycreation")):
+        if not (name and request.headers.get("repeatabilitycreation")):
             return self._route(request)
+        if not self.settings.repeatable:
+            told = Refusal("/IWBEP/CM_COS/001", "Idempotent service framework: check the configuration")
+            return as_json(told.status, body_v2(told))
         known = self.repeated.get((request.user, name))
         if known is None:
             known = self._route(request)
