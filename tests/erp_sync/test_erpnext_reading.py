@@ -225,3 +225,20 @@ def test_the_page_tells_every_kind_and_code_mapping() -> None:
     assert set(ErpNextAdapter.handlers) | set(ErpNextAdapter.lacking) <= told
     profile = port.profile_of("erpnext")
     assert set(profile.mapping_kinds) | {option.name for option in profile.options} <= told
+
+
+def test_tables_of_many_documents_are_asked_for_in_parts(
+    site: ErpNextServer, adapter: ErpNextAdapter
+) -> None:
+    pressing = {"operation": "Pressing", "workstation": "Press", "time_in_mins": 1.0, "completed_qty": 0}
+    for number in range(60):
+        name = f"MFG-WO-2027-{number:05}"
+        site.add("Work Order", name, docstatus=1, production_item="FG-100", qty=1.0, operations=[pressing])
+
+    orders, _ = read(adapter, "work_orders")
+
+    assert len(orders) == 63
+    assert all(len(one.data["operations"]) == 1 for one in orders.values())
+    asked = [call.query for call in site.calls if call.path == "/api/resource/Work Order Operation"]
+    assert len(asked) == 2
+    assert max(len(query["filters"]) for query in asked) < 2000

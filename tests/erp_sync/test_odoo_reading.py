@@ -280,3 +280,22 @@ def test_the_page_tells_every_kind_and_code_mapping() -> None:
     assert set(OdooAdapter.handlers) | set(OdooAdapter.lacking) <= told
     profile = port.profile_of("odoo")
     assert set(profile.mapping_kinds) | {option.name for option in profile.options} <= told
+
+
+def test_places_may_be_mapped_by_their_barcode(odoo: OdooServer) -> None:
+    for name, code in (("WH/Stock", "LOC-S"), ("WH/Blocked", "LOC-B")):
+        odoo.change("stock.location", odoo.find("stock.location", complete_name=name)["id"], barcode=code)
+    blocked = odoo.find("stock.location", complete_name="WH/Blocked")["id"]
+    held = next(row for row in odoo.rows("stock.quant") if row["location_id"] == blocked)
+    odoo.change("stock.quant", held["id"], quantity=500.0)
+    adapter = OdooAdapter(odoo.settings(blocked={"RHF": "LOC-B"}, location={"STO": "LOC-S", "QUA": "LOC-B"}))
+
+    # Taken from where most is free, which blocked stock is not.
+    assert adapter.send(block()).status == "confirmed"
+    stock, _ = read(adapter, "stock")
+
+    assert (odoo.stock("FG-100", "WH/Stock"), odoo.stock("FG-100", "WH/Blocked")) == (37.0, 503.0)
+    assert {code: one.data.get("status") for code, one in stock.items()} == {
+        "FG-100|STO|": None, "FG-100|QUA|": "blocked", "RM-1|STO|L-7": None,
+    }  # fmt: skip
+    adapter.close()

@@ -22,6 +22,8 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 Row = dict[str, Any]
 Filters = Sequence[Sequence[Any]]
 
+#: So many names go into one address.
+PART = 50
 _TAGS = re.compile(r"<[^>]+>")
 #: Frappe's classes of errors whose cause is known. The rest of what it words is `erpnext.refused`.
 CAUSES: dict[str, str] = {
@@ -88,6 +90,24 @@ class Client:
         found = self._read(resource(doctype), params, "data")
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise self._edge.garbled("(no list of documents)")
+        return found
+
+    def among(
+        self,
+        doctype: str,
+        name: str,
+        values: Sequence[str],
+        fields: Sequence[str],
+        *,
+        parent: str,
+        order: str,
+    ) -> list[Row]:
+        """Rows whose field `name` is one of `values`, asked for in parts: an address must not grow too long."""
+        found: list[Row] = []
+        for start in range(0, len(values), PART):
+            part = list(values[start : start + PART])
+            filters = [[name, "in", part]]
+            found += self.rows(doctype, filters, fields, order=order, parent=parent)
         return found
 
     def first(self, doctype: str, filters: Filters, fields: Sequence[str]) -> Row | None:

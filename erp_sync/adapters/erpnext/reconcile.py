@@ -73,10 +73,13 @@ def _quantities(desk: Desk, entries: list[Row]) -> dict[str, Decimal]:
     if not entries:
         return {}
     made = {str(row["name"]) for row in entries if row["purpose"] == "Manufacture"}
-    filters = [["parent", "in", [str(row["name"]) for row in entries]]]
+    names = [str(row["name"]) for row in entries]
     fields = ["parent", "qty", "is_finished_item"]
     totals: dict[str, Decimal] = {}
-    for row in desk.client.rows("Stock Entry Detail", filters, fields, parent=stock.ENTRY):
+    listed = desk.client.among(
+        "Stock Entry Detail", "parent", names, fields, parent=stock.ENTRY, order="idx asc"
+    )
+    for row in listed:
         name = str(row["parent"])
         if name not in made or row["is_finished_item"]:
             totals[name] = totals.get(name, Decimal(0)) + number(row["qty"])

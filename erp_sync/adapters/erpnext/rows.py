@@ -88,12 +88,11 @@ def _partners(entity: str, label: str) -> Callable[[Desk, list[Row]], Iterator[R
 def _tables(desk: Desk, table: str, parent: str, names: list[str], fields: list[str]) -> dict[str, list[Row]]:
     """Rows of a table by the document they belong to, in their order."""
     found: dict[str, list[Row]] = defaultdict(list)
-    filters: Filters = [["parent", "in", names], ["parenttype", "=", parent]]
-    listed = desk.client.rows(
-        table, filters, ["name", "parent", "idx", *fields], order="idx asc", parent=parent
-    )
+    wanted = ["name", "parent", "parenttype", "idx", *fields]
+    listed = desk.client.among(table, "parent", names, wanted, parent=parent, order="idx asc")
     for row in listed:
-        found[str(row["parent"])].append(row)
+        if row["parenttype"] == parent:
+            found[str(row["parent"])].append(row)
     return found
 
 

@@ -27,6 +27,7 @@ class Catalogue:
         self.client = client
         self._settings = settings
         self._known: dict[tuple[str, str], Row] = {}
+        self._places: dict[str, dict[int, str]] = {}
 
     def option(self, name: str, default: Any = None) -> Any:
         """One of the connector's own settings."""
@@ -116,14 +117,28 @@ class Catalogue:
             ["location_id.usage", "=", "internal"],
             ["location_id.warehouse_id", "=", warehouse],
         ]
-        blocked = {str(name) for name in (self._settings.get("blocked") or {}).values()}
+        blocked = self.places("blocked")
         totals: dict[int, Decimal] = {}
         for row in self._quants(domain, lot):
-            if label(row["location_id"]) not in blocked:
-                place = int(row["location_id"][0])
+            place = int(row["location_id"][0])
+            if place not in blocked:
                 totals[place] = totals.get(place, Decimal(0)) + free(row)
         best = max(totals, key=lambda place: (totals[place], -place), default=None)
         return best if best is not None and totals[best] > 0 else None
+
+    def places(self, kind: str) -> dict[int, str]:
+        """Locations a kind of mapping names, by id, with our code of each."""
+        if kind not in self._places:
+            table = self._settings.get(kind)
+            ours = {str(b): str(a) for a, b in table.items()} if isinstance(table, Mapping) else {}
+            self._places[kind] = {}
+            if ours:
+                names = sorted(ours)
+                domain = ["|", ["complete_name", "in", names], ["barcode", "in", names]]
+                for row in self.client.search("stock.location", domain, ["complete_name", "barcode"]):
+                    code = ours.get(str(row["complete_name"])) or ours[str(row["barcode"])]
+                    self._places[kind][int(row["id"])] = code
+        return self._places[kind]
 
     def _quants(self, domain: list[Any], lot: int | None) -> list[Row]:
         wanted = [*domain, ["lot_id", "=", lot]] if lot else domain

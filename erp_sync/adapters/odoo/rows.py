@@ -258,20 +258,20 @@ def stock_records(desk: Desk, totals: dict[str, Held | None]) -> Iterator[Record
         if row["usage"] == "internal"
     } if gone else {}  # fmt: skip
     lots = _codes(desk, "stock.lot", "name", (one[2] for one in gone))
-    blocked = {str(name) for name in (desk.catalogue.option("blocked") or {}).values()}
+    blocked, named = desk.catalogue.places("blocked"), desk.catalogue.places("location")
     for key, found in totals.items():
         product, location, lot = parts[key]
         if found is None and location not in inside:
             continue
         theirs = found.place if found else inside[location]
-        place = desk.catalogue.ours("location", theirs)
+        place = named.get(location or 0, theirs)
         data = {
             "item": items.get(product, ""),
             "location": place,
             "lot": found.lot if found else lots.get(lot, ""),
             "quantity": format(found.quantity if found else Decimal(0), "f"),
         }
-        if theirs in blocked:
+        if location in blocked:
             data["status"] = "blocked"
         yield Record("stock", f"{data['item']}|{place}|{data['lot']}", key, data)
 
