@@ -204,6 +204,9 @@ def test_a_confirmation_stops_where_sap_has_drifted(
     outcome = sap.send(confirm())
     assert (outcome.status, outcome.error_code) == ("rejected", "erp.drifted")
     assert words in outcome.message
+    [drift] = outcome.raw["drift"]
+    assert drift["field"] == ("order_status" if "released" in words or "completed" in words else "confirmed")
+    assert f"SAP now says {drift['theirs']}, the posting expected {drift['ours']}" in outcome.message
     assert host.written == []
 
 
