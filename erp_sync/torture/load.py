@@ -87,7 +87,7 @@ def _owner(dice: Random, orders: list[_Order]) -> _Order | str:
 def _of_order(dice: Random, order: _Order, seed: int, seq: int, *, final: bool) -> tuple[str, dict[str, Any]]:
     base = {"site": plant.SITE, "work_order": order.number}
     amount = dice.randint(1, 5)
-    # An order with an open finding can't be closed; where one is left over it is completed instead.
+    # Nor does it close one; where a finding is left over it is completed instead.
     what = ("complete" if order.findings else "final") if final else _what(dice, order)
     move = base | {"item": plant.SEAL, "quantity": str(amount)}
     match what:
@@ -137,7 +137,9 @@ def _what(dice: Random, order: _Order) -> str:
     able = dict(WEIGHTS)
     if not order.blocked:
         del able["unblock"], able["scrap_blocked"]
-    if not order.findings:
+    if order.findings:
+        del able["confirmation"]  # Tryton starts no order with an open finding
+    else:
         del able["complete"]
     if order.dated:
         del able["date"]
