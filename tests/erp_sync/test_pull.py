@@ -92,7 +92,14 @@ def test_rows_that_speak_of_something_missing_are_named_and_read_again_once_it_c
     pull_due()
     assert len(mark("stock").missing) == 1
     assert mark("stock").missing == [
-        {"what": "item", "code": "IT-9", "field": "item", "said": "no item 'IT-9'", "times": 1, "rows": ["IT-9|A|"]}
+        {
+            "what": "item",
+            "code": "IT-9",
+            "field": "item",
+            "said": "no item 'IT-9'",
+            "times": 1,
+            "rows": ["IT-9|A|"],
+        }
     ]
 
     erp.pages["items"] = [Page((Record("items", "IT-9", "9", {"name": "Nine", "uom": "pcs"}),), "1")]
