@@ -30,6 +30,7 @@ class Proxy:
     def __init__(self, upstream_port: int, plan: Plan, patience: float) -> None:
         self.requests = 0
         self.longest = 0.0  # seconds the ERP took over one request, at most
+        self.latest = 0.0  # seconds after its sender had given up that a write was answered, at most
         self._under_way = 0
         self._upstream = upstream_port
         self._plan = plan
@@ -77,14 +78,18 @@ class Proxy:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             head, body = await _request(reader)
+            arrived = time.monotonic()
             self.requests += 1
-            fault = self._plan.for_request(self.requests, writes=changes_something(body))
+            writes = changes_something(body)
+            fault = self._plan.for_request(self.requests, writes=writes)
             if fault is None:
                 writer.write(await self._ask(head, body))
                 await writer.drain()
             else:
                 await self._misbehave(fault, head, body, writer)
                 self._plan.happened[fault.kind] += 1
+            if writes and (fault is None or fault.kind != "late_answer"):
+                self.latest = max(self.latest, time.monotonic() - arrived - self._patience)
 
     async def _misbehave(
         self, fault: LineFault, head: bytes, body: bytes, writer: asyncio.StreamWriter
