@@ -34,10 +34,10 @@ from plant_app.models import Site
 #: Seconds: a sender's read time-out, what unclear postings settle after, a sender's lease.
 PATIENCE, SETTLE, LEASE = 4.0, 12.0, 15
 SAY_EVERY = 5.0
-#: Without a request or a posting settling for this long (seconds) the run is given up; many times a lease and a circuit's pause.
+#: Without a request or a settled posting for this long (seconds) the run is given up: longer than any circuit's pause.
 STALLED = 300.0
-#: The same where a posting was refused: what waits behind it never goes, what does not has long gone.
-STALLED_REFUSED = 60.0
+#: The same where a posting was refused: what waits behind it never goes.
+STALLED_REFUSED = 150.0
 SETTLED = {status.value for status in lifecycle.SETTLED}
 REFUSED = (lifecycle.Status.REJECTED.value, lifecycle.Status.HELD.value)
 
