@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from core.admin import ReadOnlyAdmin, TabularInline
 from notify_app import drill_admin, way_admin, webhook_admin  # noqa: F401 - register their pages
-from notify_app.models import DeliveryAttempt, Notice, ReplyAttempt, ReplyThread, ReporterReply
+from notify_app.models import AlarmNotice, DeliveryAttempt, Notice, ReplyAttempt, ReplyThread, ReporterReply
 
 
 class DeliveryInline(TabularInline):
@@ -28,6 +28,17 @@ class NoticeAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     search_fields = ("exception__ref", "subject", "person__username")
     inlines = (DeliveryInline,)
+
+
+@admin.register(AlarmNotice)
+class AlarmNoticeAdmin(ReadOnlyAdmin):
+    """Who was told of which alarm of the outbox, by which channel, and what came back."""
+
+    list_display = ("created_at", "subject", "role", "person", "channel", "status", "detail", "sent_at")
+    list_filter = ("channel", "status", "alarm__kind")
+    list_select_related = ("person",)
+    date_hierarchy = "created_at"
+    search_fields = ("subject", "person__username", "alarm__connection__code")
 
 
 class ReplyAttemptInline(TabularInline):

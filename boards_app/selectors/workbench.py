@@ -26,7 +26,7 @@ from erp_sync.selectors import visible_postings
 from plant_app.models import Site, User
 from plant_app.selectors import can
 
-PER_PAGE: Final = 50
+PER_PAGE: Final = 100
 BY: Final = {"cause": "By cause", "age": "By age", "owner": "By owner"}
 NOBODY: Final = "nobody"
 #: code, words, from this age on; oldest first.
