@@ -1,4 +1,4 @@
-"""Business Central: costs booked once, lines changed under their version, reads, codes, and every way a call can fail.
+"""Business Central: costs booked once, lines changed under their version, and every way a call can fail.
 
 Told against the simulated service of `bc_server`, written from Microsoft's published descriptions.
 """
@@ -6,48 +6,31 @@ Told against the simulated service of `bc_server`, written from Microsoft's publ
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core import clock
-from erp_sync.adapters import port
-from erp_sync.adapters.business_central import BusinessCentralAdapter, build
-from erp_sync.adapters.business_central import adapter as home
+from erp_sync.adapters.business_central import BusinessCentralAdapter
 from erp_sync.adapters.business_central.terms import journal_code
 from erp_sync.adapters.port import PostingCommand
 from erp_sync.errors import ErpRejected
-from erp_sync.models import ErpConnection
-from erp_sync.services import sweep
-from plant_app.models import Site
-from tests import factories as make
 from tests.erp_sync import bc_server
-from tests.erp_sync.bc_server import CLIENT, COMPANY, SECRET, Fault, Server
-
-Row = dict[str, Any]
-KEY, BACK = "ABCDEFGH234567AB", "BACKBACKBACK2345"
-COST: Row = {"amount": "120.50", "currency": "EUR", "cost_class": "scrap", "basis": "real"}
-DAY: Row = {"target": "po_line", "number": "106001", "line": "10000", "which": "promised", "old": "2026-12-01",
-            "new": "2026-12-08"}  # fmt: skip
-SHIP: Row = {"target": "so_line", "number": "S-ORD101001", "line": "10000", "which": "commit", "old": "2026-12-04",
-             "new": "2026-12-11"}  # fmt: skip
-MORE: Row = {
-    "target": "po_line",
-    "number": "106001",
-    "line": "10000",
-    "old": "12",
-    "new": "15.5",
-    "uom": "pcs",
-}
-POSTINGS = {
-    "cost": ("cost", COST),
-    "receipt date": ("change.date", DAY),
-    "shipment date": ("change.date", SHIP),
-    "quantity": ("change.quantity", MORE),
-}
+from tests.erp_sync.bc_postings import (
+    BACK,
+    COST,
+    DAY,
+    KEY,
+    MORE,
+    POSTINGS,
+    SHIP,
+    Row,
+    command,
+    connector,
+    cost,
+    ledger,
+    reverse,
+)
+from tests.erp_sync.bc_server import COMPANY, SECRET, Fault, Server
 
 
 @pytest.fixture(scope="module")
@@ -62,40 +45,11 @@ def server(running: Server) -> Server:
     return running
 
 
-def settings(server: Server, **changed: Any) -> Row:
-    login = {"url": server.url, "token_url": server.token_url, "username": CLIENT, "password": SECRET}
-    mapped = {"cost_account": {"scrap": "8450"}, "balancing_account": {"*": "8999"}, "plant": {"RHF": "MAIN"}}
-    return {**login, **mapped, "database": "ACME", "read_timeout": 10, **changed}
-
-
 @pytest.fixture
 def bc(server: Server) -> Iterator[BusinessCentralAdapter]:
-    made = build(settings(server))
-    assert isinstance(made, BusinessCentralAdapter)
+    made = connector(server)
     yield made
     made.close()
-
-
-def command(kind: str, payload: Row, key: str = KEY) -> PostingCommand:
-    return PostingCommand(
-        kind=kind, business_key=key, payload=dict(payload), text="EX-2026-000042 rim",
-        occurred_at=datetime(2026, 11, 23, 6, tzinfo=UTC), posting_date=date(2026, 11, 23),
-    )  # fmt: skip
-
-
-def cost(**changed: Any) -> PostingCommand:
-    return command("cost", COST | changed)
-
-
-def reverse(posted: PostingCommand, number: str = "") -> PostingCommand:
-    payload = {"reverses": posted.business_key, "reverses_kind": posted.kind, "reverses_number": number,
-               "reason_code": "mistake", "original": posted.payload}  # fmt: skip
-    return command("reversal", payload, BACK)
-
-
-def ledger(server: Server, key: str = KEY) -> list[tuple[str, Decimal]]:
-    rows = server.books.find("generalLedgerEntries", documentNumber=key)
-    return [(row["accountNumber"], row["debitAmount"] - row["creditAmount"]) for row in rows]
 
 
 def test_a_cost_is_one_pair_of_entries_and_leaves_no_journal(
@@ -377,163 +331,3 @@ def test_a_preview_says_what_is_not_mapped(bc: BusinessCentralAdapter, server: S
     with pytest.raises(ErpRejected) as unmapped:
         bc.preview(cost(cost_class="overtime"))
     assert (unmapped.value.code, server.asked) == ("erp.mapping_missing", [])
-
-
-def pulled(bc: BusinessCentralAdapter, entity: str, mark: str = "") -> list[port.Record]:
-    return [row for page in bc.pull(entity, mark) for row in page.records]
-
-
-def test_rows_are_read_in_the_plants_words(bc: BusinessCentralAdapter, server: Server) -> None:
-    server.books.touch(server.books.find("items", number="1100")[0], blocked=True)
-    items = {row.code: row for row in pulled(bc, "items")}
-    assert (items["1000"].data["name"], items["1000"].data["uom"], items["1000"].deleted) == (
-        "Bicycle",
-        "pcs",
-        False,
-    )
-    assert (items["1100"].deleted, "S1" in items) == (True, False)
-    [customer], [supplier] = pulled(bc, "customers"), pulled(bc, "suppliers")
-    assert (customer.code, customer.data["name"], supplier.code) == ("10000", "Adatum", "20000")
-    [sale], [purchase] = pulled(bc, "sales_lines"), pulled(bc, "purchase_lines")
-    assert sale.code == "S-ORD101001/10000"
-    assert sale.data == {
-        "order": "S-ORD101001", "line": 10000, "item": "1000", "quantity": "4", "site": "RHF", "customer": "10000",
-        "po_number": "PO-77", "requested_date": "2026-12-05", "commit_date": "2026-12-04",
-    }  # fmt: skip
-    assert (purchase.data["supplier"], purchase.data["promised_date"]) == ("20000", "2026-12-01")
-
-
-def test_a_later_read_asks_for_changes_and_a_long_one_turns_its_pages_on_our_own_host(
-    bc: BusinessCentralAdapter, server: Server
-) -> None:
-    server.page_size = 1
-    pages = list(bc.pull("items"))
-    assert [len(page.records) for page in pages] == [1, 1]
-    assert {page.total for page in pages} == {2}
-    assert pages[0].watermark == ""
-    mark = datetime.fromisoformat(pages[-1].watermark)
-    assert timedelta(0) < clock.now() - mark < timedelta(minutes=5)
-    for row in server.books.tables["items"]:
-        row["lastModifiedDateTime"] = "2026-01-01T00:00:00Z"
-    assert pulled(bc, "items", pages[-1].watermark) == []
-    server.books.touch(server.books.find("items", number="1000")[0], displayName="Bike")
-    assert [row.data["name"] for row in pulled(bc, "items", pages[-1].watermark)] == ["Bike"]
-
-
-@pytest.mark.parametrize("entity", ["items", "customers", "suppliers", "sales_lines", "purchase_lines"])
-def test_identities_are_those_of_the_rows_read(bc: BusinessCentralAdapter, entity: str) -> None:
-    assert sorted(bc.identities(entity)) == sorted(row.external_id for row in pulled(bc, entity))
-
-
-def test_what_the_api_does_not_have_is_not_taken_for_empty(bc: BusinessCentralAdapter) -> None:
-    assert pulled(bc, "work_orders") == []
-    with pytest.raises(ErpRejected) as refused:
-        list(bc.identities("work_orders"))
-    assert refused.value.code == "erp.not_offered"
-
-
-def test_nothing_of_the_plant_is_taken_away_for_what_the_api_does_not_have(
-    site: Site, server: Server
-) -> None:
-    order = make.WorkOrderFactory(site=site)
-    kind, options = "business_central", {"token_url": server.token_url}
-    connection = ErpConnection.objects.create(
-        code="bc", name="BC", kind=kind, base_url=server.url, options=options
-    )
-    assert sweep(connection=connection, entity="work_orders") is None
-    status = order.status
-    order.refresh_from_db()
-    assert (order.status, server.asked) == (status, [])
-
-
-def test_reconciliation_lists_entries_under_our_keys(bc: BusinessCentralAdapter, server: Server) -> None:
-    bc.send(cost())
-    server.books.add("generalLedgerEntries", entryNumber=900, documentNumber="G00001", accountNumber="8450")
-    [found] = bc.list_documents(clock.now() - timedelta(days=1))
-    assert (found.business_key, found.erp_number, found.final) == (KEY, "101", True)
-
-
-def test_a_token_is_bought_once_kept_and_renewed(server: Server) -> None:
-    server.life = 3600
-    bought = server.bought
-    bc = build(settings(server))
-    assert bc.ping().ok
-    assert bc.send(cost()).status == "confirmed"
-    assert server.bought == bought + 1
-    server.tokens.clear()
-    assert bc.ping().ok
-    assert server.bought == bought + 2
-    bc.close()
-    server.life = 1  # ends before it can be kept
-    brief = build(settings(server))
-    brief.ping()
-    brief.ping()
-    assert server.bought > bought + 3
-    brief.close()
-
-
-@pytest.mark.parametrize(
-    ("changed", "code"),
-    [
-        ({"password": "wrong"}, "business_central.credentials"),
-        ({"token_url": ""}, "business_central.login"),
-        ({"token_url": "http://127.0.0.1:9/token"}, "business_central.login"),
-        ({"url": "http://127.0.0.1:9/v2.0/acme/production"}, "business_central.unreachable"),
-    ],
-)
-def test_no_way_in_means_nothing_happened(server: Server, changed: Row, code: str) -> None:
-    bc = build(settings(server, **changed))
-    outcome, health = bc.send(cost()), bc.ping()
-    assert (outcome.status, outcome.error_code, health.ok) == ("retry", code, False)
-    assert SECRET not in health.detail
-    bc.close()
-
-
-def test_health_names_company_and_clock_and_an_unknown_company_is_said(server: Server) -> None:
-    bc = build(settings(server, database=COMPANY))
-    health = bc.ping()
-    assert (health.ok, health.detail, health.version) == (True, "company Acme GmbH", "API v2.0")
-    assert health.clock is not None
-    assert abs(health.clock - clock.now()) < timedelta(seconds=5)
-    bc.close()
-    lost = build(settings(server, database="NOBODY"))
-    assert "NOBODY" in lost.ping().detail
-    assert lost.send(cost()).error_code == "business_central.no_company"
-    lost.close()
-
-
-@pytest.mark.parametrize(
-    ("kind", "theirs", "ok"),
-    [
-        ("cost_account", "8450", True),
-        ("balancing_account", "1", False),
-        ("unit", "PCS", True),
-        ("plant", "EAST", False),
-        ("reason", "x", None),
-    ],
-)
-def test_a_mapped_code_is_tried(bc: BusinessCentralAdapter, kind: str, theirs: str, ok: bool | None) -> None:
-    assert bc.check_code(kind, "ours", theirs).ok is ok
-
-
-def test_a_blocked_account_is_no_account_to_book_on(bc: BusinessCentralAdapter, server: Server) -> None:
-    server.books.find("accounts", number="8450")[0]["blocked"] = True
-    told = bc.check_code("cost_account", "scrap", "8450")
-    assert (told.ok, told.said) == (False, "Scrap: blocked")
-
-
-def test_the_profile_is_honest_and_says_what_to_do_about_every_code() -> None:
-    profile = port.profile_of("business_central")
-    assert profile.proof == "documented"
-    text = "".join(path.read_text() for path in Path(home.__file__).parent.glob("*.py"))
-    own = set(re.findall(r"NAME}\.([a-z_.]+)", text)) | set(
-        re.findall(r"\"business_central\.([a-z_.]+)\"", text)
-    )
-    assert {f"business_central.{name}" for name in own} <= set(profile.codes)
-    assert {"cost_account", "balancing_account", "unit", "plant"} == set(profile.mapping_kinds)
-
-
-def test_a_journals_code_is_letters_only_and_differs_by_key() -> None:
-    codes = {journal_code(f"KEY{n}") for n in range(500)}
-    assert len(codes) == 500
-    assert all(re.fullmatch("[A-Z]{10}", code) for code in codes)
