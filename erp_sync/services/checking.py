@@ -16,6 +16,7 @@ from erp_sync import canonical
 from erp_sync.adapters.port import PostingCommand
 from erp_sync.canonical import Problem
 from erp_sync.models import ErpConnection, Posting
+from erp_sync.services.connecting import address_of
 from erp_sync.services.knowing import facts_of, unknown_codes
 from erp_sync.services.previewing import preview_of
 from plant_app.models import Site
@@ -67,7 +68,7 @@ def check(
             Problem("site", "other", f"the payload speaks of {filled.get('site')}, not of {site.code}")
         )
     clean = None if _hard(found) else canonical.parse(kind, filled).to_json()
-    if whole and clean is not None and connection is not None and not connection.is_ledger:
+    if whole and clean is not None and connection is not None and _answers_for_itself(connection):
         moment = occurred_at or (own.occurred_at if own is not None else clock.now())
         command = PostingCommand(
             kind=kind,
@@ -125,6 +126,11 @@ def check_payload(
 def in_json(problem: Problem) -> dict[str, str]:
     """A problem as a problem document lists it."""
     return {"field": problem.field, "code": problem.code, "message": problem.message}
+
+
+def _answers_for_itself(connection: ErpConnection) -> bool:
+    """Whether what its connector refuses unasked can be believed: an ERP still being built knows no mappings yet."""
+    return not connection.is_ledger and address_of(connection).ready
 
 
 def _hard(problems: list[Problem]) -> list[Problem]:

@@ -139,6 +139,14 @@ def test_a_code_without_counterpart_is_refused_before_it_is_queued_and_named(
     assert erp.sends == []
 
 
+def test_what_an_erp_that_is_not_ready_has_no_counterpart_for_yet_is_queued(
+    showing: ErpConnection, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOWING_PASSWORD")
+    scrap = {"item": "SP-12", "quantity": "1", "reason_code": "NOMAP"}
+    assert queue(kind="movement.scrap", payload=scrap).status == "queued"
+
+
 def test_what_the_floor_did_is_kept_whatever_the_mirror_or_a_mapping_says(
     showing: ErpConnection, queue: Queue, site: Site, order: WorkOrder
 ) -> None:
