@@ -55,6 +55,13 @@ class LedgerAdapter:
         return None
 
 
-@port.register("ledger")
+@port.register(
+    "ledger",
+    port.Profile(
+        label="Ledger of this installation",
+        proof="live",
+        options=(port.Option("prefix", "Beginning of its numbers", default="L-"),),
+    ),
+)
 def build(settings: Mapping[str, Any]) -> port.ErpAdapter:
     return LedgerAdapter(prefix=str(settings.get("prefix", "L-")))

@@ -381,7 +381,7 @@ class Ledger(Bench):
                 "business_refusal", "edited_after_refusal", "payload_refused", "drifted", "look_up_absent",
                 "look_up_cancelled", "reversal", "reversal_twice", "reversal_of_unknown", "text_survives",
                 "date_survives", "decimals_exact", "listed_for_reconciliation", "preview_is_what_is_sent",
-                "preview_of_every_kind", "profile_in_words",
+                "preview_of_every_kind",
             ),
             NO,
         ),
