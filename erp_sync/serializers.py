@@ -10,7 +10,8 @@ from rest_framework import serializers
 from core import clock
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
-from erp_sync.services import BulkVerb, differences_of, standing_reversal
+from erp_sync.reversals import REVERSALS
+from erp_sync.services import BulkVerb, differences_of, standing_reversal, why_not_reversible
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -94,9 +95,20 @@ class PostingInFull(PostingOut):
         help_text="what ERP has otherwise, of a posting that stopped for it"
     )
     reversal = serializers.SerializerMethodField(help_text="id of the posting that takes this one back")
+    way_back = serializers.SerializerMethodField(help_text="what taking it back means")
+    no_way_back = serializers.SerializerMethodField(help_text="why it can't be taken back now; empty: it can")
 
     class Meta(PostingOut.Meta):
-        fields = (*PostingOut.Meta.fields, "payload", "tries", "edits", "drift", "reversal")  # type: ignore[assignment]
+        fields = (
+            *PostingOut.Meta.fields,
+            "payload",
+            "tries",
+            "edits",
+            "drift",
+            "reversal",
+            "way_back",
+            "no_way_back",
+        )  # type: ignore[assignment]
         read_only_fields = fields  # type: ignore[assignment]
 
     @extend_schema_field(DifferenceOut(many=True))
@@ -106,6 +118,12 @@ class PostingInFull(PostingOut):
     def get_reversal(self, posting: Posting) -> int | None:
         standing = standing_reversal(posting)
         return standing.pk if standing is not None else None
+
+    def get_way_back(self, posting: Posting) -> str:
+        return REVERSALS[posting.kind].words
+
+    def get_no_way_back(self, posting: Posting) -> str:
+        return why_not_reversible(posting)[1]
 
 
 class IntentIn(serializers.Serializer[Any]):

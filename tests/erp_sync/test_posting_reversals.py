@@ -230,6 +230,9 @@ def test_one_click_over_http_gives_the_reversal(
     again = client.post(path, {"reason": "wrong lot"}, content_type="application/json")
     assert again.json()["id"] == first.json()["id"]
     assert client.get(f"/api/v1/postings/{posting.pk}/").json()["reversal"] == first.json()["id"]
+    assert (first.json()["no_way_back"], first.json()["way_back"]) == (
+        "a reversal is not taken back: post again what it took back",
+    ) * 2
     stale = client.post(path, {"reason": "x", "version": 0}, content_type="application/json")
     assert (stale.status_code, stale.json()["code"]) == (409, "erp.stale")
     assert posting.reversals.count() == 1
