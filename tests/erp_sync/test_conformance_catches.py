@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from erp_sync.adapters import handling, port
@@ -86,6 +87,12 @@ def shows_something_else(adapter: Any) -> None:
     handler.preview = lambda desk, job: whole(desk, job)[:1]
 
 
+def follows_anybody(adapter: Any) -> None:
+    """Goes where it is sent, with all it carries."""
+    http = adapter._client._edge._http
+    http.follow_redirects, http.event_hooks, http.timeout = True, {}, httpx.Timeout(1)
+
+
 def tells_its_key(adapter: Any) -> None:
     """Puts the key into what people read."""
     send = adapter.send
@@ -131,6 +138,7 @@ def doubles_its_reversals(adapter: Any) -> None:
         (takes_drafts_for_done, "look_up_half_done"),
         (never_reads_again, "drifted"),
         (shows_something_else, "preview_is_what_is_sent"),
+        (follows_anybody, "redirect_refused"),
         (tells_its_key, "secrets_stay_inside"),
         (rounds, "decimals_exact"),
         (skips_where_it_stopped, "pull_resumed"),

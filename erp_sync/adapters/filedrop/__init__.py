@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from erp_sync.adapters import port
@@ -14,7 +15,7 @@ PROFILE = port.Profile(
     label="File drop (CSV or JSON)",
     proof="documented",
     options=(
-        *exchange.OPTIONS,
+        *(replace(option, required=option.name in ("out", "in")) for option in exchange.OPTIONS),
         port.Option("format", "Format", default="csv", choices=("csv", "json")),
         port.Option("delimiter", "Delimiter of CSV", default=",", help="One character."),
         *rules.OPTIONS,

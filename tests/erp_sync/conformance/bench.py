@@ -8,6 +8,7 @@ What a connector can't have is declared in `absent`, with the reason people read
 from __future__ import annotations
 
 import itertools
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,8 @@ class Bench:
     #: the entity the reading cases read, and a mapping kind with a code the ERP knows
     entity: ClassVar[str] = "items"
     known_code: ClassVar[tuple[str, str, str]] = ("", "", "")
+    #: another host's address, where nobody must ever call
+    elsewhere: str = ""
     #: address at which a listing is asked for, as bytes of the request
     reading: ClassVar[bytes] = b""
 
@@ -146,8 +149,7 @@ class Bench:
             case "429":
                 return proxy.answer(step, 429, b"{}", headers={"Retry-After": "1"})
             case "redirect":
-                elsewhere = {"Location": f"{proxy.url.replace('127.0.0.1', '127.0.0.2')}/elsewhere"}
-                return proxy.answer(step, 307, headers=elsewhere)
+                return proxy.answer(step, 307, headers={"Location": f"{self.elsewhere}/taken"})
             case "slow":
                 return proxy.delay_reply(step, self.patience[1])
             case "late":
@@ -196,6 +198,7 @@ class Stage:
     bench: Bench
     proxy: FaultProxy | None
     logged: Callable[[], str]
+    elsewhere: socket.socket
     said: list[object] = field(default_factory=list)
     adapters: list[port.ErpAdapter] = field(default_factory=list)
 
@@ -279,12 +282,16 @@ def staged(bench: Bench, logged: Callable[[], str]) -> Iterator[Stage]:
     """A fresh stage on an open bench."""
     bench.fresh()
     proxy = FaultProxy(bench.url) if bench.url else None
-    stage = Stage(bench, proxy, logged)
+    elsewhere = socket.create_server(("127.0.0.1", 0))
+    elsewhere.setblocking(False)
+    bench.elsewhere = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
+    stage = Stage(bench, proxy, logged, elsewhere)
     try:
         yield stage
     finally:
         for adapter in stage.adapters:
             adapter.close()
+        elsewhere.close()
         if proxy is not None:
             proxy.close()
 
