@@ -17,6 +17,10 @@ MODELS: dict[str, tuple[str, ...]] = {
         "location_src_id", "location_dest_id",
     ),
     "mrp.workorder": ("production_id", "name", "workcenter_id", "duration_expected", "state", "qty_produced"),
+    "mrp.workcenter.productivity": (
+        "workorder_id", "workcenter_id", "loss_id", "description", "date_start", "date_end",
+    ),
+    "mrp.workcenter.productivity.loss": ("name", "loss_type"),
     "mrp.unbuild": ("name", "mo_id", "product_id", "product_qty", "lot_id", "state"),
     "stock.location": ("name", "complete_name", "barcode", "usage", "warehouse_id", "parent_id"),
     "stock.warehouse": ("code", "name", "lot_stock_id", "int_type_id"),
@@ -62,6 +66,10 @@ RELATIONS: dict[str, dict[str, str]] = {
         "location_src_id": "stock.location", "location_dest_id": "stock.location",
     },
     "mrp.workorder": {"production_id": "mrp.production", "workcenter_id": "mrp.workcenter"},
+    "mrp.workcenter.productivity": {
+        "workorder_id": "mrp.workorder", "workcenter_id": "mrp.workcenter",
+        "loss_id": "mrp.workcenter.productivity.loss",
+    },
     "mrp.unbuild": {"mo_id": "mrp.production", "product_id": "product.product", "lot_id": "stock.lot"},
     "stock.location": {"warehouse_id": "stock.warehouse", "parent_id": "stock.location"},
     "stock.warehouse": {"lot_stock_id": "stock.location", "int_type_id": "stock.picking.type"},
@@ -235,4 +243,6 @@ def seed(server: Any) -> None:
     add("maintenance.stage", name="New", done=False, sequence=1)
     add("maintenance.stage", name="Repaired", done=True, sequence=3)
     add("stock.scrap.reason.tag", name="Burr")
+    add("mrp.workcenter.productivity.loss", name="Material Availability", loss_type="availability")
+    add("mrp.workcenter.productivity.loss", name="Fully Productive Time", loss_type="productive")
     server.scrap_place = waste

@@ -58,6 +58,9 @@ class OdooServer(Buttons, ErpHost):
         for row in self.rows("mrp.production"):
             if key in str(row["origin"] or "").split() and row["state"] == "done":
                 found.append(row["name"])
+        for row in self.rows("mrp.workcenter.productivity"):
+            if row["description"].startswith(key) and "taken back" not in row["description"]:
+                found.append(f"T{row['id']}")
         for row in self.rows("maintenance.request"):
             if row["name"].startswith(key) and not row["archive"]:
                 found.append(f"MR{row['id']}")
@@ -287,6 +290,10 @@ class OdooServer(Buttons, ErpHost):
         for name, target in RELATIONS.get(model, {}).items():
             if isinstance(values.get(name), int) and values[name] and values[name] not in self.tables[target]:
                 raise Refusal("MissingError", "Record does not exist or has been deleted.")
+        if model == "mrp.workcenter.productivity" and not (
+            values.get("loss_id") and values.get("workcenter_id")
+        ):
+            raise Refusal("ValidationError", "Missing required field 'Loss Reason' (loss_id)")
         values |= self._defaults(model, values)
         record = self.add(model, **values)
         for _add, _zero, line in lines:

@@ -66,8 +66,14 @@ def back(original: PostingCommand, number: str = "") -> PostingCommand:
     )
 
 
+def time_spent(**more: Any) -> PostingCommand:
+    said = {"work_order": "WH/MO/00002", "operation": "10", "yield_qty": "4", "machine_minutes": "30"}
+    return command("confirmation", **{**said, **more})
+
+
 COMMANDS: dict[str, Callable[[OdooServer], PostingCommand]] = {
     "confirmation": lambda server: closing(),
+    "time": lambda server: time_spent(),
     "scrap": lambda server: scrap(),
     "scrap of a lot": lambda server: scrap(item="RM-1", lot="L-7"),
     "block": lambda server: block(),

@@ -20,6 +20,7 @@ from tests.erp_sync.odoo_postings import (
     new_date,
     scrap,
     stop,
+    time_spent,
     transfer,
 )  # fmt: skip
 from tests.odoo_server import OdooServer
@@ -329,7 +330,6 @@ def test_without_its_maintenance_module_odoo_has_no_place_for_a_notification(
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (closing(final=False), "final confirmation"),
         (command("quality_event", action="open", quantity="1", item="FG-100"), "no quality module"),
         (command("inspection_result", characteristic="D", verdict="accepted", item="FG-100"), "no quality module"),
         (command("cost", amount="5", currency="EUR", cost_class="scrap", basis="real"), "booked in Odoo"),
@@ -363,3 +363,32 @@ def test_an_edited_posting_replaces_what_was_begun_under_its_key(odoo: OdooServe
 
     assert odoo.stock("FG-100", "WH/Blocked") == 9.0
     assert sorted(row["state"] for row in odoo.rows("stock.picking")) == ["cancel", "done"]
+
+
+def test_time_on_an_operation_is_entered_as_odoo_tracks_it(odoo: OdooServer, connect: Connect) -> None:
+    adapter = connect(odoo)
+    wanted = time_spent(scrap_qty="1", reason_code="burr", setup_minutes="10")
+
+    assert adapter.send(wanted).status == "confirmed"
+
+    [entry] = odoo.rows("mrp.workcenter.productivity")
+    assert (entry["date_start"], entry["date_end"]) == ("2026-11-03 10:20:00", "2026-11-03 11:00:00")
+    assert entry["description"] == f"{wanted.business_key} 4 good, 1 scrap EX-1 burr on flange"
+    work = odoo.tables["mrp.workorder"][entry["workorder_id"]]
+    assert odoo.tables["mrp.production"][work["production_id"]]["name"] == "WH/MO/00002"
+    assert odoo.tables["mrp.workcenter.productivity.loss"][entry["loss_id"]]["loss_type"] == "productive"
+    assert odoo.find("mrp.production", name="WH/MO/00002")["state"] == "confirmed"
+    assert adapter.send(back(wanted)).status == "confirmed"
+    assert entry["date_end"] == entry["date_start"]
+
+
+def test_an_operation_that_ended_or_is_not_there_takes_no_time(odoo19: OdooServer, connect: Connect) -> None:
+    adapter = connect(odoo19)
+    assert adapter.send(time_spent(operation="20")).error_code == "erp.not_found"
+    work = next(one for one in odoo19.rows("mrp.workorder"))
+    order = odoo19.tables["mrp.production"][work["production_id"]]["name"]
+    odoo19.change("mrp.workorder", work["id"], state="done")
+    assert drift(adapter.send(time_spent(work_order=order))) == [("state", "open", "done")]
+    odoo19.tables["mrp.workorder"].clear()
+    assert adapter.send(time_spent()).status == "local"
+    assert odoo19.written == []

@@ -13,7 +13,7 @@ from erp_sync.adapters.odoo import OdooAdapter
 from erp_sync.adapters.odoo.pull import SIZE
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from tests.docs.pages import DOCS
-from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, command, scrap, stop
+from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, command, scrap, stop, time_spent
 from tests.odoo_server import KEY, OdooServer
 
 
@@ -238,7 +238,7 @@ def test_a_mapped_code_can_be_tried(adapter: OdooAdapter, kind: str, theirs: str
 
 
 def test_reconciliation_finds_every_document_by_its_key(odoo: OdooServer, adapter: OdooAdapter) -> None:
-    posted = [closing(), scrap(), block(), stop()]
+    posted = [closing(), scrap(), block(), stop(), time_spent()]
     for one in posted:
         assert adapter.send(one).status == "confirmed"
     undone = back(posted[0])

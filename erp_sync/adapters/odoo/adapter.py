@@ -21,6 +21,7 @@ from erp_sync.adapters.odoo.maintenance import ArchiveHandler, MaintenanceHandle
 from erp_sync.adapters.odoo.movements import ReturnHandler, TransferHandler
 from erp_sync.adapters.odoo.production import ConfirmationHandler, Desk, UnbuildHandler
 from erp_sync.adapters.odoo.scrap import ScrapHandler
+from erp_sync.adapters.odoo.times import EitherHandler, TimeBackHandler, TimeHandler
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 ENTERPRISE = "Odoo Community has no quality module; the record here is the only one"
@@ -55,7 +56,7 @@ class OdooAdapter(HandlingAdapter):
     kind = "odoo"
     product: ClassVar[str] = "Odoo"
     handlers: ClassVar[Mapping[str, Handler]] = {
-        "confirmation": ConfirmationHandler(),
+        "confirmation": EitherHandler(ConfirmationHandler(), TimeHandler()),
         "movement.scrap": ScrapHandler(),
         "movement.block": TransferHandler(),
         "movement.unblock": TransferHandler(),
@@ -64,7 +65,7 @@ class OdooAdapter(HandlingAdapter):
         "change.date": ChangeDateHandler(),
     }
     reversals: ClassVar[Mapping[str, Handler]] = {
-        "confirmation": UnbuildHandler(),
+        "confirmation": EitherHandler(UnbuildHandler(), TimeBackHandler()),
         "movement.block": ReturnHandler(),
         "movement.unblock": ReturnHandler(),
         "movement.transfer": ReturnHandler(),
@@ -81,8 +82,6 @@ class OdooAdapter(HandlingAdapter):
 
     def _declines(self, command: port.PostingCommand) -> str:
         payload = command.payload
-        if command.kind == "confirmation" and not payload.get("final"):
-            return "Odoo books an order's output once, with its final confirmation"
         if command.kind == "change.date" and payload.get("which") == "requested":
             return "Odoo keeps no date the customer asked for beside the one that is promised"
         if command.kind == "reversal" and payload.get("reverses_kind") == "movement.scrap":

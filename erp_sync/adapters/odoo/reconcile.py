@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from erp_sync.adapters.odoo import maintenance, movements, production, scrap
+from erp_sync.adapters.odoo import maintenance, movements, production, scrap, times
 from erp_sync.adapters.odoo.catalogue import moment, number, stamp
 from erp_sync.adapters.odoo.client import Row
 from erp_sync.adapters.odoo.production import Desk
@@ -38,6 +38,7 @@ CARRIERS = (
     Carrier(production.MODEL, "origin", quantity="qty_producing"),
     Carrier(production.UNBUILD, "name", quantity="product_qty"),
     Carrier(maintenance.MODEL, "name", state="archive"),
+    Carrier(times.ENTRY, "description", state=""),
 )
 
 
@@ -52,25 +53,37 @@ def documents(desk: Desk, since: datetime) -> Iterator[ErpDocument]:
 
 
 def _documents(desk: Desk, carrier: Carrier, since: datetime) -> Iterator[ErpDocument]:
-    named = "name" if carrier.field != "name" else "id"
-    fields = {carrier.field, carrier.state, named, "write_date"} | ({carrier.quantity} - {""})
+    named = "name" if carrier.field == "origin" else "id"
+    fields = {carrier.field, carrier.state, named, carrier.quantity, "write_date"} - {""}
     domain = [[carrier.field, "!=", False], ["write_date", ">=", stamp(since)]]
     for page in desk.client.pages(carrier.model, domain, sorted(fields)):
         for row in page:
             found = KEY.search(str(row[carrier.field] or ""))
             if found is None:
                 continue
-            said = row[carrier.state]
-            state = ("archived" if said else "open") if isinstance(said, bool) else str(said)
+            state = _state(carrier, row)
             yield ErpDocument(
                 business_key=found[0],
-                erp_number=str(row[carrier.field] if carrier.model == production.UNBUILD else row[named]),
+                erp_number=_number(carrier, row),
                 document=carrier.model,
                 state=state,
-                final=state in ("done", "open"),
+                final=state in ("done", "open", "entered"),
                 written_at=moment(row["write_date"]),
                 quantity=_quantity(desk, carrier, row),
             )
+
+
+def _state(carrier: Carrier, row: Row) -> str:
+    if carrier.model == times.ENTRY:
+        return "taken back" if times.TAKEN_BACK in str(row["description"]) else "entered"
+    said = row[carrier.state]
+    return ("archived" if said else "open") if isinstance(said, bool) else str(said)
+
+
+def _number(carrier: Carrier, row: Row) -> str:
+    """The number the connector reports of a document."""
+    prefix = {maintenance.MODEL: "MR", times.ENTRY: "T"}.get(carrier.model)
+    return f"{prefix}{row['id']}" if prefix else str(row["name"])
 
 
 def _quantity(desk: Desk, carrier: Carrier, row: Row) -> Decimal | None:
