@@ -63,6 +63,9 @@ class BusinessCentral(Bench):
     def fine(self) -> tuple[Payload, Decimal, str]:
         return COST | {"amount": "1.25"}, Decimal("1.25"), "EUR"
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        return {"cost_account": {}}, "cost", COST
+
     def drift(self) -> tuple[str, Payload]:
         return "change.quantity", GOOD["change.quantity"] | {"old": "99"}
 

@@ -99,6 +99,10 @@ class Bench:
         """A posting of the main kind whose quantity has decimals, the quantity and the unit as the ERP writes them."""
         raise NotImplementedError
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        """Settings, kind and payload of a posting with a code of ours that must be mapped and is not."""
+        raise NotImplementedError
+
     def drift(self) -> tuple[str, Payload]:
         """A posting for which the ERP meanwhile says otherwise."""
         raise NotImplementedError

@@ -10,6 +10,7 @@ from tests.erp_sync.conformance import (
     cases_seeing,
     erpnext_bench,
     exchange_benches,
+    ledger_bench,
     odoo_bench,
     sample_bench,
     sap_bench,
@@ -32,7 +33,7 @@ SIMULATED: dict[str, type[Bench]] = {
     "b2mml_http": exchange_benches.B2mmlHttp,
     "b2mml_folder": exchange_benches.B2mmlFolder,
     "abacus": sample_bench.AbacusBench,
-    "ledger": exchange_benches.Ledger,
+    "ledger": ledger_bench.Ledger,
 }
 #: Played against the real product, in a module of their own.
 LIVE: dict[str, type[Bench]] = {"tryton": tryton_bench.TrytonBench}

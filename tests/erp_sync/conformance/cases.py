@@ -6,6 +6,7 @@ said to be so that is not. It knows no connector; what differs is asked of the b
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from threading import Lock
 import pytest
 
 from erp_sync.adapters import port
-from erp_sync.errors import ErpUnavailable
+from erp_sync.errors import ErpRejected, ErpUnavailable
 from tests.erp_sync.conformance.bench import Stage
 from tests.erp_sync.conformance.registry import case, case_of_kind
 
@@ -193,6 +194,20 @@ def payload_refused(stage: Stage) -> None:
     assert "quantity" in outcome.message
     assert stage.proxy is None or stage.proxy.seen == []
     assert stage.numbers(command) == []
+
+
+@case("A code of ours that must be mapped and is not holds the posting, before anything is written")
+def mapping_missing(stage: Stage) -> None:
+    options, kind, payload = stage.bench.unmapped()
+    adapter, command = stage.adapter(**options), stage.command(kind, payload)
+    outcome = stage.send(adapter, command)
+    assert outcome.status == "rejected", outcome
+    assert outcome.error_code.endswith(".mapping_missing"), outcome
+    assert len(outcome.message.split()) > 3
+    assert stage.numbers(command) == []
+    if isinstance(adapter, port.Previewing):
+        with pytest.raises(ErpRejected, match=re.escape(outcome.message)):
+            adapter.preview(command)
 
 
 @case("Locked by another user is sent again later, and says so")

@@ -87,6 +87,9 @@ class ErpNext(Bench):
             "Kg",
         )
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        return {"blocked": {}}, "movement.block", FLANGE
+
     def drift(self) -> tuple[str, Payload]:
         return self.main, FLANGE | {"quantity": "4000"}
 

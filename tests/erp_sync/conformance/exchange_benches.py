@@ -1,4 +1,4 @@
-"""Benches of the exchange connectors (signed webhook, file drop, B2MML by folder and by HTTP), and of the ledger."""
+"""Benches of the exchange connectors: the signed webhook, the file drop, B2MML by folder and by HTTP."""
 
 from __future__ import annotations
 
@@ -70,6 +70,9 @@ class _Told(Bench):
 
     def fine(self) -> tuple[Payload, Decimal, str]:
         return GOOD[self.main] | {"quantity": "1.125", "uom": "kg"}, Decimal("1.125"), "kg"
+
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        return {"must_map": "reason"}, "movement.scrap", GOOD["movement.scrap"]
 
     def documents(self, command: port.PostingCommand) -> list[Document]:
         return list(self.books.documents.get(command.business_key, ()))
@@ -356,44 +359,3 @@ def _failing(step: str, *, after: bool) -> Iterator[None]:
     with mock.patch.object(disk, "write_whole", writing), mock.patch.object(Path, "rename", renaming):
         yield
     assert not left, f"nothing failed at {step}"
-
-
-class Ledger(Bench):
-    """The in-process ledger asks nobody, so nobody can fail it."""
-
-    name = "ledger"
-    secrets = ("the-ledger-has-no-secret",)
-    WHY: ClassVar[str] = "the ledger is in the process itself; there is no way an answer could be lost on"
-    NO: ClassVar[str] = "the ledger confirms everything; it holds no rules, no stock and no documents"
-    absent = {
-        **dict.fromkeys(
-            (
-                "lost_before_effect", "lost_after_effect", "half_an_answer", "garbage_answer",
-                "bad_gateway_before_effect", "bad_gateway_after_effect", "service_unavailable", "rate_limited",
-                "redirect_refused", "slow_answer", "late_effect", "nobody_there", "look_up_away", "locked",
-                "expired_login", "wrong_login", "look_up_half_done", "ping_away", "ping_clock", "reversal_lost",
-                "secrets_stay_inside",
-            ),
-            WHY,
-        ),
-        **dict.fromkeys(
-            (
-                "business_refusal", "edited_after_refusal", "payload_refused", "drifted", "look_up_absent",
-                "look_up_cancelled", "reversal", "reversal_twice", "reversal_of_unknown", "text_survives",
-                "date_survives", "decimals_exact", "listed_for_reconciliation", "preview_is_what_is_sent",
-                "preview_of_every_kind",
-            ),
-            NO,
-        ),
-        **dict.fromkeys((*READS, *LISTED), "the ledger has no master data"),
-        "check_code": NO_CODES,
-    }  # fmt: skip
-
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    def payload(self, kind: str) -> Payload | None:
-        return GOOD[kind]
-
-    def documents(self, command: port.PostingCommand) -> list[Document]:
-        return [Document(f"L-{command.business_key}")]

@@ -75,6 +75,9 @@ class Odoo(Bench):
         steel = {"item": "RM-1", "lot": "L-7", "quantity": "1.125", "uom": "kg"}
         return FLANGE | steel, Decimal("1.125"), "kg"
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        return {"blocked": {}}, "movement.block", FLANGE
+
     def drift(self) -> tuple[str, Payload]:
         return self.main, FLANGE | {"quantity": "4000"}
 

@@ -33,7 +33,10 @@ class AbacusBench(Bench):
     secrets = (KEY,)
     known_code = ("item", "FG-100", "FG-100")
     reading = b"GET /items"
-    absent = {"expired_login": "a key stands for itself; there is no session that could end"}
+    absent = {
+        "expired_login": "a key stands for itself; there is no session that could end",
+        "mapping_missing": "a code without a mapping goes as it is; Abacus refuses what it does not know",
+    }
 
     def open(self) -> None:
         load()

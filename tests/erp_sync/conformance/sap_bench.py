@@ -92,6 +92,9 @@ class Sap(Bench):
         coating = {"item": "RM-3", "lot": "B0001", "quantity": "1.125", "uom": "kg"}
         return SITE | GOOD["movement.scrap"] | coating, Decimal("1.125"), "KG"
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        return {}, "quality_event", SITE | GOOD["quality_event"] | {"defect_code": "never mapped"}
+
     def drift(self) -> tuple[str, Payload]:
         return "movement.scrap", SITE | GOOD["movement.scrap"] | {"quantity": "5000"}
 

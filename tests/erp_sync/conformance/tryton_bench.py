@@ -81,6 +81,10 @@ class TrytonBench(Bench):
         oil = {"site": "RHE", "item": "RM-OIL", "quantity": "0.12", "uom": "kg", "from_location": "RHE-A02"}
         return oil, Decimal("0.12"), "kg"
 
+    def unmapped(self) -> tuple[dict[str, Any], str, Payload]:
+        measured = {"characteristic": "NEVER", "value": "1", "uom": "mm"}
+        return {}, "inspection_result", GOOD["inspection_result"] | measured
+
     def drift(self) -> tuple[str, Payload]:
         return "movement.block", TUBE | {"item": "RM-OIL", "from_location": "RHE-A02", "quantity": "900"}
 
