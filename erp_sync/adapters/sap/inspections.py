@@ -73,12 +73,13 @@ class InspectionHandler:
     """One result per posting, on the one open lot and the one characteristic it belongs to."""
 
     def find(self, desk: Desk, job: Job[InspectionResult]) -> Found | None:
-        rows = list(
-            desk.client.rows(
-                INSPECTIONS, ENTITY, filter=f"startswith(InspectionResultText,{wire.literal(job.key)})"
-            )
-        )
-        return _found(desk, rows[0]) if rows else None
+        # Asked for by the lot, which every system can search by; the text is compared here.
+        for lot in _lots(desk, job.payload):
+            wanted = wire.equals(InspectionLot=str(lot["InspectionLot"]))
+            for row in desk.client.rows(INSPECTIONS, ENTITY, filter=wanted):
+                if str(row.get("InspectionResultText") or "").startswith(job.key):
+                    return _found(desk, row)
+        return None
 
     def drive(self, desk: Desk, job: Job[InspectionResult]) -> Found:
         payload = job.payload
@@ -114,16 +115,8 @@ def _refuse_second(payload: InspectionResult, what: str, recorded: str) -> None:
     raise ErpRejected("sap.result_exists", f"{what}: SAP holds {recorded} already and takes one result only")
 
 
-def _open_lot(desk: Desk, payload: InspectionResult) -> Row:
-    """The one lot without a usage decision. Raises ErpRejected `erp.not_found`, `sap.several_lots`, or Drifted."""
-    if payload.inspection_lot:
-        number = fit("inspection lot", payload.inspection_lot, 12)
-        found = desk.client.get(INSPECTIONS, wire.key(LOT, InspectionLot=number))
-        if found is None:
-            raise ErpRejected("erp.not_found", f"SAP has no inspection lot {number}")
-        if found.get("InspectionLotHasUsageDecision"):
-            stop_if_drifted(payload, f"inspection lot {number}", "lot_status", "decided", "open")
-        return found
+def _named(payload: InspectionResult) -> dict[str, str]:
+    """What a lot is searched by where the posting does not name it."""
     wanted: dict[str, str] = {}
     if payload.work_order:
         wanted["ManufacturingOrder"] = fit("order number", payload.work_order, 12)
@@ -131,8 +124,22 @@ def _open_lot(desk: Desk, payload: InspectionResult) -> Row:
         wanted["Batch"] = fit("batch", payload.lot, 10)
     if payload.item:
         wanted["Material"] = fit("material", payload.item, 40)
-    rows = list(desk.client.rows(INSPECTIONS, LOT, filter=wire.equals(**wanted)))
-    known = ", ".join(f"{name} {value}" for name, value in wanted.items())
+    return wanted
+
+
+def _lots(desk: Desk, payload: InspectionResult) -> list[Row]:
+    """The lot a posting names, or every one of its order, batch and material, decided or not."""
+    if payload.inspection_lot:
+        number = fit("inspection lot", payload.inspection_lot, 12)
+        found = desk.client.get(INSPECTIONS, wire.key(LOT, InspectionLot=number))
+        return [found] if found is not None else []
+    return list(desk.client.rows(INSPECTIONS, LOT, filter=wire.equals(**_named(payload))))
+
+
+def _open_lot(desk: Desk, payload: InspectionResult) -> Row:
+    """The one lot without a usage decision. Raises ErpRejected `erp.not_found`, `sap.several_lots`, or Drifted."""
+    rows = _lots(desk, payload)
+    known = payload.inspection_lot or ", ".join(f"{name} {value}" for name, value in _named(payload).items())
     if not rows:
         raise ErpRejected("erp.not_found", f"SAP has no inspection lot for {known}")
     live = [row for row in rows if not row.get("InspectionLotHasUsageDecision")]
