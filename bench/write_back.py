@@ -55,7 +55,7 @@ def into_tryton() -> Iterable[Row]:
 
 
 class Findings:
-    """Defects of the plant's items, in chains of three: each is looked for, opened and read back in Tryton.
+    """Defects of the plant's items: each is looked for, opened and read back in Tryton; none waits for another.
 
     Not movements of stock: Tryton locks the whole table of moves while it reserves, and refuses who comes meanwhile.
     """
@@ -81,7 +81,7 @@ class Findings:
         payload = self.payload()
         return queue_posting(
             kind=KIND, site=self.site, connection=self.erp, origin_ref="", occurred_at=clock.now(),
-            key_parts=("bench-tryton", self._made), chain=f"bench-{self._made // 3}", payload=payload,
+            key_parts=("bench-tryton", self._made), payload=payload,
         )  # fmt: skip
 
     def commands(self, count: int) -> list[PostingCommand]:

@@ -44,9 +44,14 @@ _FORGET_GLITCH = Case(
 def note_success(connection: ErpConnection) -> None:
     """The ERP gave an answer: the count of failures starts anew. Writes only when there is something to.
 
-    Says nothing of a connection on trial; that is what `pass_trial` is for.
+    What there is to write is first judged by `connection` as the caller has it, read when its work began: a failure of
+    another sender since then is answered by whatever began after it. Says nothing of a connection on trial; that is
+    what `pass_trial` is for.
     """
     now = clock.now()
+    known = connection.last_ok_at is not None and connection.last_ok_at > now - FRESH
+    if known and not connection.failures and connection.open_until is None:
+        return
     ErpConnection.objects.filter(pk=connection.pk, open_until__isnull=True, on_trial=False).filter(
         Q(failures__gt=0) | Q(last_ok_at__isnull=True) | Q(last_ok_at__lt=now - FRESH)
     ).update(failures=0, last_ok_at=now, silent_since=_FORGET_GLITCH)

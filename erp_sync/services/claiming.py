@@ -192,7 +192,9 @@ def _start_send(posting: Posting, was_due: datetime) -> Claim:
 
 
 def _begin(posting: Posting, action: AttemptAction) -> PostingAttempt:
-    last = posting.tries.order_by("-number").values_list("number", flat=True).first()
+    # What nobody has touched since it was queued has no try yet.
+    first = posting.attempts == posting.version == 1
+    last = None if first else posting.tries.order_by("-number").values_list("number", flat=True).first()
     command = command_of(posting)
     return PostingAttempt.objects.create(
         posting=posting,

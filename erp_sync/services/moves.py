@@ -10,7 +10,7 @@ from core.errors import NotFound, StaleVersion, TransitionRefused
 from core.wake import wake
 from erp_sync import lifecycle
 from erp_sync.models import Posting, PostingEdit
-from erp_sync.services.queueing import announce
+from erp_sync.services.progress import tell
 from plant_app.models import User
 
 Status = lifecycle.Status
@@ -66,7 +66,7 @@ def move(posting: Posting, status: Status, **fields: Any) -> Posting:
         update_fields={"status", "status_at", "held_reason", "settled_at", "version", *fields},
     )
     if status.value != before:
-        announce(posting)
+        tell(posting)
         if posting.settled:
             wake("settled")
     return posting

@@ -32,6 +32,7 @@ from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import adapter_for
 from erp_sync.services.leases import kept
 from erp_sync.services.outcomes import asked_pause, is_outage, record_look_up, record_send, speaks
+from erp_sync.services.progress import tell_owed
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -72,6 +73,7 @@ def tidy() -> None:
     sort_waiting()
     if not clock.moved():
         end_outages()
+        tell_owed()
 
 
 def bring_forward(claim: Claim) -> None:

@@ -12,7 +12,7 @@ from core.doctor import Level
 from erp_sync import doctor
 from erp_sync.draining import drain_state
 from erp_sync.models import ErpConnection, Posting
-from erp_sync.services import check_connection, send_due
+from erp_sync.services import check_connection, progress, send_due
 from erp_sync.services.circuit import THRESHOLD, end_outages, note_failure, note_success
 from erp_sync.services.claiming import Claim, claim_from
 from erp_sync.services.promising import promise_at
@@ -209,6 +209,29 @@ def test_what_waits_for_a_person_keeps_no_outage_alive(now, erp, main, queue) ->
     now.shift(timedelta(minutes=2))
     assert drain_state(main).waiting == 0
     assert end_outages() == 1
+
+
+def test_open_pages_hear_once_a_second_of_a_draining_backlog_and_of_its_end(
+    now, erp, main, queue, site, monkeypatch, django_capture_on_commit_callbacks
+) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr("core.hints._send", lambda groups, message: heard.append(message["kind"]))
+    ErpConnection.objects.update(silent_since=NOON - timedelta(minutes=5), last_ok_at=NOON)
+    for _ in range(10):
+        queue()
+    monkeypatch.setattr(progress, "_told", {})
+    monkeypatch.setattr(progress, "APART", 3600.0)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        send_due()
+    assert len(erp.keys()) == 10
+    assert heard.count("posting") == 1
+
+    monkeypatch.setattr(progress, "APART", 0.0)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert progress.tell_owed() == 1
+        assert progress.tell_owed() == 0
+    assert heard.count("posting") == 2
 
 
 # --- order -----------------------------------------------------------------------------------------------
