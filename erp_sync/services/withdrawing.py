@@ -23,7 +23,7 @@ _CANCELLABLE = {Status.APPROVAL.value, Status.QUEUED.value, Status.REJECTED.valu
 
 @transaction.atomic
 def withdraw(*, posting_id: int, reason: str, actor: User | None = None, reason_code: str = "") -> Posting:
-    """Take a posting back. Locks it. Safe to repeat: the second call changes nothing.
+    """Take a posting back. Locks it. Safe to repeat: while its reversal stands the second call changes nothing.
 
     Not sent yet: it is cancelled, and returned. Confirmed: a reversal is queued in its chain, and returned; where the
     posting was local, the reversal is local too and reminds a person; what was keyed by hand is taken back by hand.
@@ -74,7 +74,7 @@ def reverse(
     posting.version += 1
     posting.save(update_fields=["withdrawn_at", "withdrawn_code", "version"])
     announce(posting)
-    return posting if in_flight else _reverse(posting, again=True)
+    return posting if in_flight else _reverse(posting)
 
 
 def standing_reversal(posting: Posting) -> Posting | None:
@@ -118,12 +118,12 @@ def complete_withdrawal(posting: Posting) -> Posting:
     return posting
 
 
-def _reverse(posting: Posting, *, again: bool = False) -> Posting:
-    """The reversal of a posting, queued where there is none yet; `again`: also where the last one was called off."""
+def _reverse(posting: Posting) -> Posting:
+    """The reversal of a posting that stands, queued where there is none, or none but ones called off."""
     before = list(posting.reversals.order_by("pk"))
     standing = next((one for one in before if one.status != Status.CANCELLED), None)
-    if standing is not None or (before and not again):
-        return standing or before[-1]
+    if standing is not None:
+        return standing
     edit = posting.edits.filter(verb=PostingEdit.Verb.WITHDRAW).select_related("actor").order_by("pk").last()
     reason_code = posting.withdrawn_code or posting.reason_code or DEFAULT_REASON_CODE
     keyed = posting.status == Status.LOCAL and posting.erp_confirmed_at is not None

@@ -138,13 +138,27 @@ def test_a_refused_reversal_is_edited_or_sent_again_and_a_cancelled_one_makes_ro
         reason="a code ERP has",
     )
     services.cancel(posting_id=back.pk, reason="not now", actor=planner)
-    assert services.withdraw(posting_id=posting.pk, reason="x").pk == back.pk  # a withdrawal repeats nothing
 
     other = services.reverse(posting_id=posting.pk, reason="now after all", actor=planner)
     assert other.pk != back.pk
     services.send_due()
     other.refresh_from_db()
     assert (other.status, erp.keys()) == ("confirmed", [posting.business_key, other.business_key])
+    assert services.withdraw(posting_id=posting.pk, reason="decision reversed").pk == other.pk
+
+
+def test_a_decision_reversed_takes_back_what_a_cancelled_reversal_left_in_erp(
+    erp: Books, confirmed: Callable[..., Posting], planner: User
+) -> None:
+    posting = confirmed()
+    first = services.reverse(posting_id=posting.pk, reason="wrong", actor=planner)
+    services.cancel(posting_id=first.pk, reason="it was right", actor=planner)
+
+    back = services.withdraw(posting_id=posting.pk, reason="decision reversed")
+
+    assert back.pk != first.pk
+    services.send_due()
+    assert erp.keys() == [posting.business_key, back.business_key]
 
 
 def test_what_can_not_be_taken_back_is_refused_with_the_reason(
