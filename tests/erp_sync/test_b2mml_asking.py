@@ -338,3 +338,39 @@ def test_what_is_shown_before_is_what_is_sent(
     sent = theirs.got[0][1].decode() if by == "http" else Path(step.address).read_text()
     assert step.body == sent
     assert SECRET not in str(step)
+
+
+@pytest.mark.parametrize(
+    ("kind", "original", "back"),
+    [
+        ("change.quantity", {"target": "work_order", "number": "WO-1", "old": "10", "new": "12"}, ("12", "10")),
+        (
+            "change.date",
+            {"target": "work_order", "number": "W", "which": "planned_end", "old": "2026-11-05", "new": "2026-11-09"},
+            ("2026-11-09", "2026-11-05"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_is_taken_back_by_a_second_event(
+    kind: str, original: dict[str, str], back: tuple[str, str]
+) -> None:
+    said = {"reverses": "ORIGINALKEY00000", "reverses_kind": kind, "reason_code": "W", "original": original}
+    erp = port.build("b2mml", {})
+    assert erp.capability(command("reversal", said)).supported
+
+    content = messages.write(command("reversal", said))
+
+    record = "DataArea/OperationsEvent/OperationsEventRecord/OperationsRecordEntry"
+    told = dict(zip(texts(content, f"{record}/ID"), texts(content, f"{record}/Description"), strict=True))
+    assert (told["old"], told["new"], told["reverses"]) == (*back, "ORIGINALKEY00000")
+    assert texts(content, "ApplicationArea/BODID") == [KEY]
+    valid(content)
+
+
+def test_a_mapped_code_is_tried_against_what_the_erp_names(theirs: Theirs, adapter: Any) -> None:
+    theirs.answers["GetMaterialDefinition"] = (200, show("4711"))
+    erp = adapter(asks=True)
+
+    assert erp.check_code("item", "FG-100", "4711").ok is True
+    assert erp.check_code("item", "FG-100", "4712").ok is False
+    assert erp.check_code("reason", "X", "1").ok is None

@@ -40,8 +40,14 @@ class _B2mml(rules.Rules):
         self._pull = pull.Folder(Path(folder) if folder else None, records, ".xml", quiet, xml.MOST_BYTES)
 
     def capability(self, command: port.PostingCommand) -> port.Capability:
-        if command.kind == "reversal" and command.payload.get("reverses_kind") not in messages.TAKEN_BACK:
-            return port.Capability(False, f"B2MML can't take back a {command.payload.get('reverses_kind')}")
+        kind = str(command.payload.get("reverses_kind") or "")
+        if command.kind == "reversal" and kind not in messages.TAKEN_BACK:
+            if kind not in messages.BACK:
+                return port.Capability(False, f"B2MML can't take back a {kind}")
+            if messages.turned_back(kind, command.payload.get("original") or {}) is None:
+                return port.Capability(
+                    False, f"B2MML can't take back a {kind} that does not say what was before"
+                )
         return self.capabilities().get(command.kind, port.Capability(False, f"unknown kind {command.kind}"))
 
     def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
@@ -196,6 +202,13 @@ class B2mmlAskingAdapter(B2mmlHttpAdapter):
     def identities(self, entity: str) -> Iterator[str]:
         if entity in asking.NOUNS:
             yield from asking.identities(entity, self._ask(entity))
+
+    def check_code(self, kind: str, ours: str, theirs: str) -> port.CodeCheck:
+        entity = {"item": "items", "work_centre": "work_centres"}.get(kind)
+        if entity is None:
+            return port.CodeCheck(None, "B2MML has no question for these")
+        known = theirs in set(self.identities(entity))
+        return port.CodeCheck(known, "" if known else f"the ERP's answer names no {theirs}")
 
     def _ask(self, entity: str) -> bytes:
         body = asking.question(entity)

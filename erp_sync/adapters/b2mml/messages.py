@@ -2,12 +2,14 @@
 
 Owns which message carries which kind and where each field stands; the order of elements is the schema's. What a
 message has no place for travels as named data of the segment, so that nothing of a payload is lost. A reversal is the
-original's message under the verb Cancel. Must not know: folders, HTTP, acknowledgements.
+original's message under the verb Cancel; of an event, which can't be cancelled, a second one back to the value before.
+Must not know: folders, HTTP, acknowledgements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from core import clock
@@ -32,6 +34,12 @@ EVENTS = frozenset({"change.date", "change.quantity", "change.cancel", "operatio
 TAKEN = frozenset({*USES, *EVENTS, *RESULTS, "confirmation", "maintenance_notification"})
 #: Of these the Cancel verb takes back what was said.
 TAKEN_BACK = TAKEN - EVENTS
+#: Of these a second event takes back what was said: the field before, the field after.
+BACK = {
+    "change.date": ("old", "new"),
+    "change.quantity": ("old", "new"),
+    "operation.move": ("from_unit", "to_unit"),
+}
 LACKING = {
     "cost": "B2MML carries no amounts of money; ERP values the quantities and times itself",
     "customer_answer": "answers to customers go by mail or EDI, not through B2MML",
@@ -49,12 +57,25 @@ def write(command: port.PostingCommand, turn: int = 1) -> bytes:
     said = Said(command.kind, command.payload, command, ident, "Process", command.business_key)
     if command.kind == "reversal":
         kind, original = str(command.payload["reverses_kind"]), command.payload.get("original") or {}
-        if kind not in TAKEN_BACK:
+        turned = turned_back(kind, original)
+        if kind in TAKEN_BACK:
+            said = Said(kind, original, command, ident, "Cancel", str(command.payload["reverses"]))
+        elif turned is not None:
+            back = {**turned, "reverses": command.payload["reverses"]}
+            said = Said(kind, back, command, ident, "Process", command.business_key)
+        else:
             raise ErpRejected("b2mml.not_carried", f"B2MML can't take back a {kind}")
-        said = Said(kind, original, command, ident, "Cancel", str(command.payload["reverses"]))
     if said.kind not in TAKEN:
         raise ErpRejected("b2mml.not_carried", f"B2MML has no message for {said.kind}")
     return xml.write(_WRITERS.get(said.kind, _inventory)(said))
+
+
+def turned_back(kind: str, original: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The event that undoes an event: from the new value to the one before; None where that was not said."""
+    before, after = BACK.get(kind, ("", ""))
+    if not before or not original.get(before):
+        return None
+    return {**original, before: original.get(after), after: original[before]}
 
 
 def _performance(said: Said, category: str) -> tuple[Element, Element]:

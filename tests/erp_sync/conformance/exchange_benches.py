@@ -153,6 +153,7 @@ class B2mmlHttp(_Called):
     path = "/b2mml"
     known = frozenset(GOOD) - {"cost"}
     reading = b"GetMaterialDefinition"
+    known_code = ("item", "FG-100", "FG-100")
     absent = {
         "expired_login": NO_SESSION,
         "drifted": NOT_ASKED,
@@ -163,7 +164,6 @@ class B2mmlHttp(_Called):
         "look_up_away": NO_QUESTION,
         "pull_rename": "the schema knows a definition by its ID alone; another ID is another row",
         "listed_for_reconciliation": NO_LISTING,
-        "check_code": NO_CODES,
     }
 
     def settings(self) -> dict[str, Any]:
