@@ -72,7 +72,7 @@ class Plan:
 def draw(seed: int, postings: int) -> Plan:
     """The plan of a seed: every kind of fault at least once, more of each the more postings there are."""
     dice = Random(f"faults {seed}")  # noqa: S311 - repeatable dice are the point
-    kinds = [kind for kind in LINE for _ in range(max(1, postings // 30))]
+    kinds = [kind for kind in LINE for _ in range(max(1, postings // 40))]
     kinds += [kind for kind in KILLS for _ in range(_how_often(kind, postings))]
     dice.shuffle(kinds)
     span = max(postings, 10) * REQUESTS_A_POSTING
