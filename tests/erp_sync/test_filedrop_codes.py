@@ -101,3 +101,10 @@ def test_a_row_may_carry_the_erps_own_id_and_say_that_it_is_gone(folders: dict[s
     assert [(one.code, one.external_id, one.deleted, one.data) for one in page.records] == [
         ("FG-101", "17", False, {"name": "Flange"}), ("FG-099", "18", True, {}),
     ]  # fmt: skip
+
+
+def test_the_delimiter_may_be_a_tab_said_as_a_word(folders: dict[str, Any]) -> None:
+    FileDropAdapter(folders | {"delimiter": "tab"}).send(command())
+
+    head = (Path(folders["out"]) / f"{KEY}.csv").read_text().splitlines()[0]
+    assert head.startswith("key\ttry\tkind")

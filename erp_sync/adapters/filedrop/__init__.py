@@ -17,7 +17,7 @@ PROFILE = port.Profile(
     options=(
         *(replace(option, required=option.name in ("out", "in")) for option in exchange.OPTIONS),
         port.Option("format", "Format", default="csv", choices=("csv", "json")),
-        port.Option("delimiter", "Delimiter of CSV", default=",", help="One character."),
+        port.Option("delimiter", "Delimiter of CSV", default=",", help="One character, or the word tab."),
         *rules.OPTIONS,
     ),
     mapping_kinds=MAPPING_KINDS,

@@ -22,7 +22,7 @@ class FileDropAdapter(rules.Rules):
     """One file a posting.
 
     `settings`: `out` and `in` (absolute paths), `pull` (folder of CSV files to read, may be left out), `format`
-    (`csv` or `json`), `delimiter` (`,`), `quiet_seconds` (2), `most_bytes`, `keep_days` (90) and `keep_aside_days`
+    (`csv` or `json`), `delimiter` (`,`; `tab`), `quiet_seconds` (2), `most_bytes`, `keep_days` (90) and `keep_aside_days`
     (365) after which what was read or set aside is deleted; the rest as in `rules` and `codes`.
     """
 
@@ -32,7 +32,8 @@ class FileDropAdapter(rules.Rules):
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__(settings, LACKING)
-        delimiter = str(settings.get("delimiter") or ",")[:1]
+        said = str(settings.get("delimiter") or ",")
+        delimiter = "\t" if said == "tab" else said[:1]
         as_json = settings.get("format") == "json"
         write = formats.to_json if as_json else partial(formats.to_csv, delimiter=delimiter)
         read = partial(formats.read_acknowledgements, delimiter=delimiter)
