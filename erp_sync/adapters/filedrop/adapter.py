@@ -22,8 +22,8 @@ class FileDropAdapter(rules.Rules):
     """One file a posting.
 
     `settings`: `out` and `in` (absolute paths), `pull` (folder of CSV files to read, may be left out), `format`
-    (`csv` or `json`), `delimiter` (`,`; `tab`), `quiet_seconds` (2), `most_bytes`, `keep_days` (90) and `keep_aside_days`
-    (365) after which what was read or set aside is deleted; the rest as in `rules` and `codes`.
+    (`csv` or `json`), `delimiter` (`,`; `tab`), `quiet_seconds` (2), `most_bytes`, `keep_days` (90) and
+    `keep_aside_days` (365) after which what was read or set aside is deleted; the rest as in `rules` and `codes`.
     """
 
     kind = "filedrop"
