@@ -46,7 +46,7 @@ class ErpNextServer(ErpHost):
         """Settings of a connection to this server."""
         made = {
             "url": self.url, "database": "", "username": KEY, "password": SECRET, "timezone": "Europe/Berlin",
-            "company": "Rhine Falls", "key_field": self.key_field, "connect_timeout": 5, "read_timeout": 5,
+            "company": "Rhine Falls", "key_field": self.key_field, "connect_timeout": 30, "read_timeout": 30,
             "blocked": {"RHF": "Quarantine - RF"}, "stock": {"RHF": "Stores - RF"}, "site": {"RHF": "All - RF"},
             "location": {"STO": "Stores - RF"}, "defect": {"burr": "Surface"}, "work_centre": {"PRESS": "Press"},
             "cost_account": {"scrap": "Scrap Costs - RF", "clearing": "Clearing - RF"},

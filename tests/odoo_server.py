@@ -44,7 +44,7 @@ class OdooServer(Buttons, ErpHost):
         """Settings of a connection to this server."""
         made = {
             "url": self.url, "database": DATABASE, "username": USER, "password": KEY, "timezone": "Europe/Berlin",
-            "connect_timeout": 5, "read_timeout": 5,
+            "connect_timeout": 30, "read_timeout": 30,
             "blocked": {"RHF": "WH/Blocked"}, "site": {"RHF": "WH"}, "location": {"STO": "WH/Stock"},
             "reason": {"burr": "Burr"}, "work_unit": {"PRESS-1": "Press 1"}, "work_centre": {"PRESS": "WC-PRESS"},
         }  # fmt: skip

@@ -438,3 +438,12 @@ def test_a_wrong_login_proves_that_nothing_happened(site: ErpNextServer, connect
     outcome, health = adapter.send(scrap()), adapter.ping()
     assert (outcome.status, outcome.error_code, health.ok) == ("retry", "erpnext.credentials", False)
     assert "login" in health.detail
+
+
+def test_a_quantity_in_another_unit_is_refused(site: ErpNextServer, connect: Connect) -> None:
+    adapter = connect(site)
+    wrong = adapter.send(scrap(uom="kg"))
+    assert (wrong.status, wrong.error_code) == ("rejected", "erpnext.unit")
+    assert "Nos" in wrong.message
+    assert site.written == []
+    assert adapter.send(scrap(uom="pcs")).status == "confirmed"

@@ -392,3 +392,46 @@ def test_an_operation_that_ended_or_is_not_there_takes_no_time(odoo19: OdooServe
     odoo19.tables["mrp.workorder"].clear()
     assert adapter.send(time_spent()).status == "local"
     assert odoo19.written == []
+
+
+def test_what_a_begun_transfer_has_reserved_is_not_taken_for_gone(odoo: OdooServer, connect: Connect) -> None:
+    adapter, wanted = connect(odoo), block(quantity="40")
+    odoo.fault("drop", match="action_assign")
+    for row in odoo.rows("stock.quant"):
+        if odoo.code(row["product_id"]) == "FG-100" and odoo.place(row["location_id"]) == "WH/Stock":
+            held = row["id"]
+    assert adapter.send(wanted).status == "unknown"
+    odoo.change("stock.quant", held, reserved_quantity=40.0)
+
+    assert adapter.send(wanted).status == "confirmed"
+    assert len(odoo.rows("stock.picking")) == 1
+
+
+def test_a_draft_of_another_item_is_not_validated_for_it(odoo: OdooServer, connect: Connect) -> None:
+    adapter, first = connect(odoo), scrap(item="RM-1", lot="L-7", quantity="3")
+    odoo.fault("drop")
+    assert adapter.send(first).status == "unknown"
+    edited = replace(first, payload=scrap().payload)
+
+    assert adapter.send(edited).status == "confirmed"
+
+    assert (odoo.stock("RM-1", "WH/Stock"), odoo.stock("FG-100", "WH/Stock")) == (100.0, 37.0)
+    assert len(odoo.rows("stock.scrap")) == 1
+
+
+@pytest.mark.parametrize("make", [scrap, block, closing])
+def test_a_quantity_in_another_unit_is_refused(
+    odoo19: OdooServer, connect: Connect, make: Callable[..., PostingCommand]
+) -> None:
+    adapter = connect(odoo19)
+    wrong = adapter.send(make(uom="kg"))
+    assert (wrong.status, wrong.error_code) == ("rejected", "odoo.unit")
+    assert "Units" in wrong.message
+    assert odoo19.written == []
+    assert adapter.send(make(uom="pcs")).status == "confirmed"
+    odoo19.calls.clear()
+    mapped = connect(odoo19, unit={"box": "Units"})
+    assert (
+        mapped.send(make(uom="box", **({"work_order": "WH/MO/00003"} if make is closing else {}))).status
+        == "confirmed"
+    )

@@ -58,6 +58,7 @@ PROFILE = port.Profile(
         "erpnext.currency": "Costs are booked in the company's own currency only. Book this one by hand.",
         "erpnext.no_doctype": "The app or document type this needs is not installed on the site.",
         "erpnext.not_taken": "ERPNext answered the change but shows another value. Look there for what sets it back.",
+        "erpnext.unit": "ERPNext keeps the item in another unit. Map the unit, or post in ERPNext's.",
         "erpnext.state": "The document did not reach its final state. Look at it in ERPNext.",
         "erpnext.stale": "Somebody changed the document at the same moment. It is read and sent again by itself.",
         "erpnext.busy": "Somebody else holds the document, or the site rests. It is sent again by itself.",

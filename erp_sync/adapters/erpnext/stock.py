@@ -101,6 +101,12 @@ class MovementHandler(SubmittedHandler):
                 stop_if_drifted(job, what_, "stock", plain(payload.quantity), plain(there))
         if source == what.target:
             raise ErpRejected("erp.same_place", "from and to are the same warehouse in ERPNext")
+        if payload.uom:
+            kept = str(desk.client.get("Item", payload.item).get("stock_uom") or "")
+            if desk.terms.unit(payload.uom) != kept:
+                # ERPNext takes a factor it does not know for one.
+                words = f"ERPNext keeps {payload.item} in {kept}, the posting says {payload.uom}"
+                raise ErpRejected("erpnext.unit", words)
         made = self._entry(desk.terms, job, what, source)
         return made | {"company": desk.company(source or what.target)}
 
@@ -115,7 +121,7 @@ class MovementHandler(SubmittedHandler):
         payload = job.payload
         item: Row = {"item_code": payload.item, "qty": float(payload.quantity)}
         if payload.uom:
-            item |= {"uom": terms.unit(payload.uom), "conversion_factor": 1}
+            item |= {"uom": terms.unit(payload.uom)}
         item |= {"s_warehouse": source} if source else {}
         item |= {"t_warehouse": what.target} if what.target else {}
         item |= {"batch_no": payload.lot, "use_serial_batch_fields": 1} if payload.lot else {}

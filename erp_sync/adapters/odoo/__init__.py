@@ -56,6 +56,7 @@ PROFILE = port.Profile(
         "odoo.credentials": "The API key is wrong or has run out (Odoo 19 keeps one three months). Make a new one.",
         "odoo.no_model": "The module this needs is not installed in Odoo.",
         "odoo.no_method": "This version of Odoo does not offer the call; see the connector's page for versions.",
+        "odoo.unit": "Odoo keeps the item in another unit. Map the unit, or post in Odoo's.",
         "odoo.state": "The document did not reach its final state. Look at it in Odoo.",
         "odoo.not_taken": "Odoo answered the change but shows another value. Look there for what sets it back.",
         "odoo.busy": "Somebody else holds the record, or Odoo asks for fewer calls. It is sent again by itself.",

@@ -60,6 +60,13 @@ class Catalogue:
         fields = ["default_code", "uom_id", "display_name", "tracking"]
         return self._kept("item", code, "product.product", [["default_code", "=", code]], fields)
 
+    def check_unit(self, item: str, product: Row, uom: str) -> None:
+        """Raises ErpRejected `odoo.unit` for a quantity in another unit than Odoo keeps the item in."""
+        theirs = label(product["uom_id"])
+        if uom and uom not in (theirs, self.ours("unit", theirs), UNITS.get(theirs)):
+            words = f"Odoo keeps {item} in {theirs}, the posting says {uom}"
+            raise ErpRejected("odoo.unit", words)
+
     def place(self, code: str) -> Row:
         """A location by what it is mapped to, or its own full name (`WH/Stock`) or barcode."""
         theirs = self.mapped("location", code) or code

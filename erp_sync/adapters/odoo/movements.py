@@ -40,26 +40,33 @@ class Haul:
     type: int | None
 
 
-def haul_of(desk: Desk, job: Job[Movement]) -> Haul:
-    """Where the kind moves what. Raises ErpRejected for codes Odoo does not know or nobody mapped."""
+def haul_of(desk: Desk, job: Job[Movement], begun: int | None = None) -> Haul:
+    """Where the kind moves what. Raises ErpRejected for codes Odoo does not know or nobody mapped.
+
+    `begun`: the place a document already begun takes from, kept where the posting names none: what it has reserved
+    there would else look like stock that is gone.
+    """
     payload, books = job.payload, desk.catalogue
     product = books.product(payload.item)
+    books.check_unit(payload.item, product, payload.uom)
     lot = books.lot(payload.lot, product["id"]) if payload.lot else None
-    origin, target = _ends(desk, job, product["id"], lot)
+    origin, target = _ends(desk, job, product["id"], lot, begun)
     if origin == target:
         raise ErpRejected("erp.same_place", "from and to are the same place in Odoo")
     kind = ident(books.warehouse(payload.site)["int_type_id"])
     return Haul(product["id"], ident(product["uom_id"]), payload.quantity, lot, origin, target, kind)
 
 
-def _ends(desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tuple[int, int]:
+def _ends(
+    desk: Desk, job: Job[Movement], product: int, lot: int | None, begun: int | None
+) -> tuple[int, int]:
     payload, books = job.payload, desk.catalogue
 
     def given(code: str) -> int | None:
         return int(books.place(code)["id"]) if code else None
 
     def holding() -> int:
-        found = books.fullest(payload.site, product, lot)
+        found = begun or books.fullest(payload.site, product, lot)
         if found is None:
             stop_if_drifted(
                 job, f"{payload.item} in {payload.site or 'Odoo'}", "stock", plain(payload.quantity), "0"
@@ -106,7 +113,7 @@ class TransferHandler:
         return _moved(alive[0]) if alive else None
 
     def drive(self, desk: Desk, job: Job[Any], found: Found | None) -> Found:
-        haul = self.haul(desk, job)
+        haul = self.haul(desk, job, int(found.extra["place"]) if found else None)
         if found is not None and not self._same(desk, int(found.record), haul):
             self._cancel(desk, int(found.record))
             found = None
@@ -122,8 +129,8 @@ class TransferHandler:
             raise
         return _moved(desk.client.one(PICKING, record, PICKING_FIELDS))
 
-    def haul(self, desk: Desk, job: Job[Any]) -> Haul:
-        return haul_of(desk, job)
+    def haul(self, desk: Desk, job: Job[Any], begun: int | None = None) -> Haul:
+        return haul_of(desk, job, begun)
 
     def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
         payload = job.payload
@@ -216,7 +223,7 @@ class TransferHandler:
 class ReturnHandler(TransferHandler):
     """The original transfer walked backwards, between the places it really used."""
 
-    def haul(self, desk: Desk, job: Job[Reversal]) -> Haul:
+    def haul(self, desk: Desk, job: Job[Reversal], begun: int | None = None) -> Haul:
         rows = desk.client.search(PICKING, [["origin", "=", job.payload.reverses]], PICKING_FIELDS)
         done = next((row for row in rows if row["state"] == "done"), None)
         if done is None:
@@ -301,5 +308,9 @@ def _moved(row: Row) -> Found:
         state,
         final=state == "done",
         at=moment(row["date_done"]) or moment(row["write_date"]),
-        extra={"from": label(row["location_id"]), "to": label(row["location_dest_id"])},
+        extra={
+            "from": label(row["location_id"]),
+            "to": label(row["location_dest_id"]),
+            "place": ident(row["location_id"]) or 0,
+        },
     )

@@ -68,6 +68,9 @@ class ConfirmationHandler:
             else order(desk, job.payload.work_order)
         )
         made = made_of(job.payload)
+        if job.payload.uom:
+            product = desk.client.one("product.product", ident(row["product_id"]) or 0, ["uom_id"])
+            desk.catalogue.check_unit(job.payload.work_order, product, job.payload.uom)
         if found is None:
             self._check(job, row, made)
         # A key that another step already wrote is kept; the quantity may have been edited since.

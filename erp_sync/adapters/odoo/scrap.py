@@ -7,7 +7,7 @@ Must not know: the outbox, HTTP.
 from __future__ import annotations
 
 from erp_sync.adapters.handling import Found, Job, plain, stop_if_drifted
-from erp_sync.adapters.odoo.catalogue import moment, number
+from erp_sync.adapters.odoo.catalogue import ident, moment, number
 from erp_sync.adapters.odoo.client import Row, Wizard
 from erp_sync.adapters.odoo.movements import Haul, check_stock, haul_of, shown_ends
 from erp_sync.adapters.odoo.production import Desk, drop_draft
@@ -16,7 +16,9 @@ from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import ErpRejected
 
 SCRAP = "stock.scrap"
-SCRAP_FIELDS = ("name", "origin", "state", "scrap_qty", "date_done", "write_date")
+SCRAP_FIELDS = (
+    "name", "origin", "state", "scrap_qty", "product_id", "lot_id", "location_id", "date_done", "write_date",
+)  # fmt: skip
 
 
 class ScrapHandler:
@@ -27,10 +29,12 @@ class ScrapHandler:
         return _scrapped(row) if row else None
 
     def drive(self, desk: Desk, job: Job[Movement], found: Found | None) -> Found:
-        haul = haul_of(desk, job)
-        if found is not None and number(found.extra.get("quantity")) != haul.quantity:
+        haul = haul_of(desk, job, int(found.extra["place"]) if found else None)
+        if found is not None and not _same(found, haul):
             drop_draft(desk, SCRAP, int(found.record))
             found = self.find(desk, job)
+            if found is not None:
+                raise ErpRejected("odoo.state", f"Odoo keeps {found.number}, which says something else")
         if found is None:
             check_stock(desk, job, haul)
             record = desk.client.create(SCRAP, self._values(desk, job, haul))
@@ -100,5 +104,20 @@ def _scrapped(row: Row) -> Found:
         state,
         final=state == "done",
         at=moment(row["date_done"]) or moment(row["write_date"]),
-        extra={"quantity": row["scrap_qty"]},
+        extra={
+            "quantity": row["scrap_qty"],
+            "product": ident(row["product_id"]) or 0,
+            "lot": ident(row["lot_id"]) or 0,
+            "place": ident(row["location_id"]) or 0,
+        },
+    )
+
+
+def _same(found: Found, haul: Haul) -> bool:
+    """Whether a draft still says what the posting says (it may have been edited)."""
+    said = found.extra
+    return number(said["quantity"]) == haul.quantity and (said["product"], said["lot"], said["place"]) == (
+        haul.product,
+        haul.lot or 0,
+        haul.origin,
     )
