@@ -183,6 +183,23 @@ ENDINGS: Final[dict[str, Cause]] = {
     ),
     "not_carried": Cause("This way carries no such message", "Key it by hand, and settle it here with its number."),
     "field_length": Cause("A text or number is too long for ERP", "Shorten it, then send it again."),
+    "unit": Cause("ERP counts it in another unit", "Correct the unit or its mapping, then send it again."),
+    "quantity": Cause("ERP does not take the quantity", "Read ERP's own words; correct it, then send it again."),
+    "date": Cause("ERP does not take the date", "Correct the date, or have the period opened in ERP.", again=True),
+    "lot": Cause("ERP does not take the lot", "Create or correct the lot in ERP, then send it again.", again=True),
+    "item": Cause("ERP does not take the item", "Complete the item in ERP, then send it again.", again=True),
+    "location": Cause("ERP does not take the place", "Correct the place or its mapping, then send it again."),
+    "closed": Cause("It is closed in ERP", "Reopen it there and send it again, or settle it by hand.", again=True),
+    "cancelled": Cause("It is cancelled in ERP", "Cancel it here too, or settle it by hand with a new document."),
+    "draft": Cause("It is still a draft in ERP", "Finish it there, then send it again.", again=True),
+    "validation": Cause("ERP refused it", "Read ERP's own words; correct what they name, then send it again."),
+    "permission": Cause(
+        "The login may not do this in ERP", "Have the right granted in ERP, then send all of them again.", again=True
+    ),
+    "timeout": Cause("ERP gave no answer", "ERP is asked what became of it; nothing is sent twice."),
+    "server": Cause("ERP's server is in trouble", "ERP is asked what became of it; nothing is sent twice."),
+    "conflict": Cause("The record changed while it was sent", "It is read and sent again by itself.", again=True),
+    "duplicate": Cause("ERP holds it already", "Look at the document in ERP; settle it here with its number."),
     "user_error": Cause("ERP refused it", "Read ERP's own words; correct what they name, then send it again."),
     "user_warning": Cause(
         "ERP asks for a confirmation", "Key it by hand where somebody can answer, and settle it here."
