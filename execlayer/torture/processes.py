@@ -92,6 +92,8 @@ class Rig:
         self.erp_port = int(self._keys["erp_port"])
         self.erp_password_file = home / "erp-password"
         self._erp_ready = False
+        self._codes: dict[str, int] = {}  # of what was meant to end
+        self._said: dict[str, list[str]] = {}
 
     # --- coming up ----------------------------------------------------------------------------------------
     def bring_up(self, plant: Path) -> None:
@@ -100,22 +102,21 @@ class Rig:
         self.erp_password_file.write_text(self._keys["erp"])
         self._start_cluster("erp-database", self._erp_database)
         self._erp_database.ensure(user="tryton", password=self._keys["erp"], database=None)
-        steps = {
-            "build": [
-                str(PROGRAM), "build-template", ERP_DATABASE, "--home", str(self.home / "tryton"), "--plant",
-                str(plant), "--password-file", str(self.erp_password_file),
-            ]
-        }  # fmt: skip
+        self._begin("build", [
+            str(PROGRAM), "build-template", ERP_DATABASE, "--home", str(self.home / "tryton"), "--plant",
+            str(plant), "--password-file", str(self.erp_password_file),
+        ])  # fmt: skip
         self._add("broker", lambda: self._broker.start(subprocess.PIPE), SERVERS)
-        if migrated_cluster.copy_to(self._database.directory):
+        migrated = migrated_cluster.copy_to(self._database.directory)
+        if migrated:
             self._database.password = migrated_cluster.PASSWORD
-        else:
-            steps["migrate"] = [str(ROOT / "manage.py"), "migrate", "--no-input", "--verbosity", "0"]
         self._start_cluster("database", self._database)
         self._database.ensure(
             user="execlayer", password=self._keys["application"], database=migrated_cluster.DATABASE
         )
-        self._run_together(steps)
+        if not migrated:
+            self._begin("migrate", [str(ROOT / "manage.py"), "migrate", "--no-input", "--verbosity", "0"])
+        self._wait_for_steps()
         serve = [
             str(PROGRAM), "serve", "--home", str(self.home / "tryton"), "--database", ERP_DATABASE, "--port",
             str(self.erp_port),
@@ -223,23 +224,25 @@ class Rig:
         )
         return children.spawn([sys.executable, *arguments], env=environment | extra, cwd=ROOT)
 
-    def _run_together(self, steps: dict[str, list[str]]) -> None:
-        """Run programs that are meant to end, side by side. Raises PartFailed unless all end with 0."""
-        codes: dict[str, int] = {}
-        said: dict[str, list[str]] = {name: [] for name in steps}
-        for name, arguments in steps.items():
-            self.supervisor.add(self._step(name, arguments, codes, said[name]))
-        self.supervisor.wait_for(lambda: 0 if len(codes) == len(steps) else None, patience=BUILD_WITHIN)
-        self.supervisor.parts = [part for part in self.supervisor.parts if part.name not in steps]
-        for name, code in codes.items():
-            if code:
-                raise PartFailed(f"{name} ended with {code}: {' | '.join(said[name][-3:])}")
-
-    def _step(self, name: str, arguments: list[str], codes: dict[str, int], said: list[str]) -> Part:
-        return Part(
-            name, lambda: self._python(arguments), SENDERS, restart=False, shown=lambda line: False,
-            on_line=said.append, on_exit=lambda code: codes.update({name: code}),
+    def _begin(self, name: str, arguments: list[str]) -> None:
+        """Start a program that is meant to end, beside whatever else runs."""
+        said = self._said[name] = []
+        self.supervisor.add(
+            Part(
+                name, lambda: self._python(arguments), SENDERS, restart=False, shown=lambda line: False,
+                on_line=said.append, on_exit=lambda code: self._codes.update({name: code}),
+            )
         )  # fmt: skip
+
+    def _wait_for_steps(self) -> None:
+        """Until all that was begun has ended. Raises PartFailed unless all ended with 0."""
+        self.supervisor.wait_for(
+            lambda: 0 if len(self._codes) == len(self._said) else None, patience=BUILD_WITHIN
+        )
+        self.supervisor.parts = [part for part in self.supervisor.parts if part.name not in self._said]
+        for name, code in self._codes.items():
+            if code:
+                raise PartFailed(f"{name} ended with {code}: {' | '.join(self._said[name][-3:])}")
 
 
 def _offspring(pid: int) -> list[int]:
