@@ -17,8 +17,8 @@ from execlayer.launcher.demo import WORKERS
 
 NAMES = {
     "advice", "alarms", "attachments", "census", "containment", "drills", "edi_out", "escalation", "held", "mailboxes",
-    "messages", "notices", "notices_outside", "notices_push", "postings", "pull", "reconciliation", "replies", "resequence",
-    "settled", "shift_change", "signals", "webhooks", "windows",
+    "messages", "notices", "notices_outside", "notices_push", "postings", "pull", "reconciliation", "replies",
+    "resequence", "settled", "shift_change", "signals", "webhooks", "windows",
 }  # fmt: skip
 
 
