@@ -188,9 +188,21 @@ def adapter(theirs: Theirs) -> Iterator[Callable[..., Any]]:
         one.close()
 
 
+ACCEPTED = (
+    f'<ConfirmBOD xmlns="{xml.NAMESPACE}"><DataArea><Confirm><ResponseCriteria>'
+    '<ResponseExpression actionCode="Accepted">.</ResponseExpression></ResponseCriteria></Confirm>'
+    f"<BOD><OriginalApplicationArea><BODID>{KEY}</BODID></OriginalApplicationArea><Note>MD-1</Note></BOD>"
+    "</DataArea></ConfirmBOD>"
+).encode()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome", "code"),
     [
+        (200, ACCEPTED, "confirmed", ""),
+        (409, ACCEPTED, "confirmed", ""),
+        (500, ACCEPTED, "unknown", "b2mml.status"),
+        (401, error(), "retry", "b2mml.login"),
         (422, error(), "rejected", "PP-47"),
         (200, error(reference=""), "rejected", "PP-47"),
         (500, error(), "rejected", "PP-47"),

@@ -177,10 +177,18 @@ class B2mmlHttpAdapter(_B2mml):
             entries = list(confirm.read(xml.read(body), command.business_key)) if body.strip() else []
         except ErpRejected as error:
             entries = [Unreadable(error.code, error.message)]
-        for entry in entries:
-            if isinstance(entry, port.Acknowledgement) and entry.business_key == command.business_key:
-                return answered(entry)
+        mine = next(
+            (
+                one
+                for one in entries
+                if isinstance(one, port.Acknowledgement) and one.business_key == command.business_key
+            ),
+            None,
+        )
         by_status = refusal(answer, "b2mml")
+        # Some answer a business error with 500: a no in words is one. A yes beside an error is none.
+        if mine is not None and (by_status is None or (status >= 500 and mine.status == "rejected")):
+            return answered(mine)
         if by_status is not None:
             return by_status
         if 400 <= status < 500 and status != 409:
