@@ -86,6 +86,8 @@ def why_not_reversible(posting: Posting) -> tuple[str, str]:
     """(code, words) of why a posting can't be taken back now; two empty strings where it can."""
     if posting.kind == REVERSAL:
         return "erp.reversal_of_reversal", reversals.REVERSALS[REVERSAL].words
+    if posting.connection is not None and posting.connection.is_ledger and not clock.moved():
+        return "erp.no_reversal", "it stands in the books of a rehearsed past"
     never = reversals.why_never(posting.kind, posting.payload)
     if never:
         return "erp.no_reversal", never

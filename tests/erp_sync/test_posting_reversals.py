@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.test import Client
 
+from core import clock
 from core.errors import DomainError, InvalidInput, NotAllowed, TransitionRefused
 from erp_sync import services
 from erp_sync.adapters import port
@@ -187,6 +188,18 @@ def test_what_can_not_be_taken_back_is_refused_with_the_reason(
         == "erp.reason_missing"
     )
     assert Posting.objects.filter(kind="reversal").count() == 1
+
+
+def test_the_books_of_a_rehearsed_past_are_closed(erp: Books, queue: Queue, planner: User) -> None:
+    services.ensure_demo_connections(tryton=None)
+    start = datetime(2026, 8, 3, 9, 0, tzinfo=UTC)
+    with clock.travel(start):
+        posting = queue(occurred_at=start)
+    with clock.travel(start + timedelta(hours=1)):
+        services.send_due()
+    given = {"posting_id": posting.pk, "reason": "why", "actor": planner}
+    assert code_of(TransitionRefused, services.reverse, **given) == "erp.no_reversal"
+    assert not posting.reversals.exists()
 
 
 def test_only_who_may_takes_back(confirmed: Callable[..., Posting], site: Site) -> None:
