@@ -1,6 +1,6 @@
 """How far a connection is with what an outage left behind: read for banners, and to know when it is over.
 
-Reads only. `drain_state` is two queries, made to be asked once a second. Must not know: who sends, who looks.
+Reads only. `drain_state` is three queries, made to be asked once a second. Must not know: who sends, who looks.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from core import clock
 from erp_sync import lifecycle
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.models.postings import PostingQuerySet
+from plant_app.models import Site
 
 Phase = Literal["silent", "trial", "draining", ""]
 #: The rate is that of the last minute, or of as much of it as there was something to send.
@@ -57,7 +58,17 @@ def waiting_of(connection: ErpConnection) -> PostingQuerySet:
         connection_id=OuterRef("connection_id"), chain=OuterRef("chain"), pk__lt=OuterRef("pk")
     ).filter(Q(status__in=[_Status.REJECTED, _Status.APPROVAL]) | (Q(status=_Status.HELD) & ~_CIRCUIT))
     going = Q(status=_Status.QUEUED, due_at__lte=clock.now()) | Q(status=_Status.SENDING) | _CIRCUIT
-    return Posting.objects.filter(going, connection=connection).exclude(~Q(chain="") & Exists(stopped))
+    return (
+        _of(connection, _Status.QUEUED, _Status.SENDING, _Status.HELD)
+        .filter(going)
+        .exclude(~Q(chain="") & Exists(stopped))
+    )
+
+
+def _of(connection: ErpConnection, *statuses: lifecycle.Status) -> PostingQuerySet:
+    """Those of a connection in some statuses, found by the index over site and status however long history is."""
+    sites = Site.objects.values("pk")
+    return Posting.objects.filter(connection=connection, status__in=list(statuses), site__in=sites)
 
 
 def drain_state(connection: ErpConnection) -> DrainState:
@@ -68,19 +79,21 @@ def drain_state(connection: ErpConnection) -> DrainState:
     phase = _phase(connection)
     done, per_minute = 0, 0.0
     if since is not None:
-        answered = Posting.objects.filter(
-            Q(status=_Status.CONFIRMED, settled_at__gte=since)
-            | Q(status=_Status.REJECTED, status_at__gte=since),
-            connection=connection,
-        ).aggregate(
-            number=Count("pk"),
-            lately=Count("pk", filter=Q(status_at__gte=now - WINDOW)),
-            first=Min("status_at", filter=Q(status_at__gte=now - WINDOW)),
-        )
-        done = answered["number"]
-        if answered["lately"] > 1:
-            seconds = max((now - answered["first"]).total_seconds(), 1.0)
-            per_minute = answered["lately"] / seconds * 60
+        lately = Q(status_at__gte=now - WINDOW)
+        figures = {
+            "number": Count("pk"),
+            "late": Count("pk", filter=lately),
+            "first": Min("status_at", filter=lately),
+        }
+        confirmed = Posting.objects.filter(
+            connection=connection, status=_Status.CONFIRMED, settled_at__gte=since
+        ).aggregate(**figures)
+        refused = _of(connection, _Status.REJECTED).filter(status_at__gte=since).aggregate(**figures)
+        done = confirmed["number"] + refused["number"]
+        number = confirmed["late"] + refused["late"]
+        if number > 1:
+            first = min(one["first"] for one in (confirmed, refused) if one["first"] is not None)
+            per_minute = number / max((now - first).total_seconds(), 1.0) * 60
     left: int = waiting["number"]
     ends_at = None
     if phase in ("trial", "draining") and per_minute and left:

@@ -23,6 +23,7 @@ from erp_sync.draining import waiting_of
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.connecting import adapter_for
+from plant_app.models import Site
 
 logger = logging.getLogger(__name__)
 
@@ -182,9 +183,11 @@ def sort_waiting() -> None:
     """Show postings that wait for a silent ERP as held, and queue them again once its circuit is closed."""
     held = {"status": lifecycle.Status.HELD.value, "held_reason": lifecycle.HeldReason.CIRCUIT_OPEN.value}
     queued = {"status": lifecycle.Status.QUEUED.value, "held_reason": ""}
-    while _shift(Q(status=queued["status"], connection__open_until__isnull=False), held) == BATCH:
+    sites = Site.objects.values("pk")  # so that the index by site and status serves both
+    opened = list(ErpConnection.objects.filter(open_until__isnull=False).values_list("pk", flat=True))
+    while opened and _shift(Q(status=queued["status"], connection__in=opened), held) == BATCH:
         continue
-    while _shift(Q(**held, connection__open_until__isnull=True), queued) == BATCH:
+    while _shift(Q(**held, site__in=sites, connection__open_until__isnull=True), queued) == BATCH:
         continue
 
 

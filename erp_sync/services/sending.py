@@ -140,7 +140,7 @@ def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:
         return call()
     except ErpUnavailable as error:
         status: OutcomeStatus = "unknown" if looking or error.sent else "retry"
-        return Outcome(status, error_code=error.code, message=error.message)
+        return Outcome(status, error_code=error.code, message=error.message, raw=error.raw)
     except ErpRejected as error:
         # A look-up that is refused says nothing of the posting.
         return Outcome(

@@ -219,7 +219,9 @@ def test_open_pages_hear_once_a_second_of_a_draining_backlog_and_of_its_end(
     ErpConnection.objects.update(silent_since=NOON - timedelta(minutes=5), last_ok_at=NOON)
     for _ in range(10):
         queue()
+    Posting.objects.update(created_at=NOON - timedelta(minutes=4))  # they waited through the outage
     monkeypatch.setattr(progress, "_told", {})
+    monkeypatch.setattr(progress, "_owed", set())
     monkeypatch.setattr(progress, "APART", 3600.0)
 
     with django_capture_on_commit_callbacks(execute=True):
