@@ -1,12 +1,13 @@
 """Lost, late, cut and garbled answers between us and Odoo, at every step of every kind: one document in the end."""
 
+import xmlrpc.client
 from collections.abc import Iterator
 
 import pytest
 
 from erp_sync.adapters import port
-from erp_sync.adapters.odoo import OdooAdapter
-from erp_sync.errors import ErpUnavailable
+from erp_sync.adapters.odoo import OdooAdapter, rpc
+from erp_sync.errors import ErpRejected, ErpUnavailable
 from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, scrap
 from tests.fault_proxy import FaultProxy
 from tests.odoo_server import OdooServer
@@ -207,3 +208,64 @@ def test_a_document_done_by_another_hand_meanwhile_counts(odoo: OdooServer) -> N
     assert adapter.send(command).erp_number == picking["name"]
     assert odoo.stock("FG-100", "WH/Blocked") == 8.0
     adapter.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"<html>lobby</html>", b"<methodResponse><params/></methodResponse>", b"<methodResponse>",
+        b"<methodResponse><fault><value><int>4</int></value></fault></methodResponse>",
+        b"<methodResponse><params><param><value><int>x</int></value></param></params></methodResponse>",
+        b"<!DOCTYPE a [<!ENTITY b 'c'>]><methodResponse><params><param><value>&b;</value></param></params>"
+        b"</methodResponse>",
+    ],
+)  # fmt: skip
+def test_an_answer_nobody_can_read_is_garbage_and_no_result(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        rpc.xmlrpc_result(body)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "status"),
+    [
+        (3, "Access Denied", "odoo.credentials"),
+        (4, "You are not allowed to access 'Scrap'", "odoo.not_authorised"),
+        (2, "Record does not exist or has been deleted.", "erp.not_found"),
+        (2, "The quantity must be positive", "odoo.refused"),
+        (1, "Traceback\npsycopg2.errors.SerializationFailure: could not serialize access", "odoo.busy"),
+        (1, "Traceback\nKeyError: 'mrp.production'", "odoo.no_model"),
+        (1, "Traceback\nAttributeError: 'x' object has no attribute 'button_mark'", "odoo.no_method"),
+        (1, "Traceback\nZeroDivisionError: division by zero", "odoo.fault"),
+    ],
+)
+def test_a_fault_has_its_cause(code: int, text: str, status: str) -> None:
+    body = xmlrpc.client.dumps(xmlrpc.client.Fault(code, text), methodresponse=True).encode()
+    with pytest.raises((ErpRejected, ErpUnavailable)) as told:
+        rpc.xmlrpc_result(body)
+    assert told.value.code == status
+    assert getattr(told.value, "sent", False) is False
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "text", "code"),
+    [
+        (422, "odoo.exceptions.UserError", "No", "odoo.refused"),
+        (403, "odoo.exceptions.AccessError", "Not you", "odoo.not_authorised"),
+        (401, "werkzeug.exceptions.Unauthorized", "Invalid apikey", "odoo.credentials"),
+        (404, "werkzeug.exceptions.NotFound", "the model 'x.y' does not exist", "odoo.no_model"),
+        (404, "odoo.exceptions.MissingError", "Record does not exist", "erp.not_found"),
+        (409, "odoo.exceptions.LockError", "Locked", "odoo.busy"),
+        (500, "builtins.ValueError", "Invalid field 'z'", "odoo.fault"),
+    ],
+)
+def test_an_error_object_has_its_cause(status: int, name: str, text: str, code: str) -> None:
+    told = rpc.json2_error(
+        status, {"name": name, "message": text, "arguments": [], "context": {}, "debug": ""}
+    )
+    assert told is not None
+    assert told.code == code
+
+
+def test_a_proxy_that_words_its_trouble_like_odoo_proves_nothing() -> None:
+    assert rpc.json2_error(503, {"name": "ServiceUnavailable", "message": "try later"}) is None
+    assert rpc.json2_error(500, {"error": "x"}) is None

@@ -70,12 +70,14 @@ def xmlrpc_result(content: bytes) -> Any:
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise ValueError("a document type is not read")
     try:
-        found, _method = xmlrpc.client.loads(content, use_builtin_types=True)
+        found, called = xmlrpc.client.loads(content, use_builtin_types=True)
     except xmlrpc.client.Fault as fault:
         raise _fault(fault) from None
     except _UNREADABLE as error:
         raise ValueError(f"{type(error).__name__} {error}") from None
-    return found[0] if found else None
+    if called is not None or len(found) != 1:
+        raise ValueError("no answer to a call")
+    return found[0]
 
 
 def _fault(fault: xmlrpc.client.Fault) -> Exception:
