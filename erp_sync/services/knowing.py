@@ -16,6 +16,7 @@ from erp_sync import lifecycle
 from erp_sync.canonical import Facts, Problem
 from erp_sync.canonical_base import number_in, text_in
 from erp_sync.models import CodeMapping, ErpConnection, Posting
+from plant_app.mirrored import gone_since
 from plant_app.models import (
     Constraint,
     ConstraintKind,
@@ -95,6 +96,10 @@ def _item_problems(
     if item is None:
         return [Problem("item", "unknown", f"this plant does not know {code}; ERP decides", warn=True)]
     found = []
+    since = gone_since(item.erp_version)
+    if since is not None:
+        words = f"ERP has had no {code} since {since:%Y-%m-%d}; it will refuse this"
+        found.append(Problem("item", "gone", words, warn=True))
     uom, quantity = _text(payload, "uom"), number_in(payload.get("quantity"))
     if uom and uom != item.uom and kind != "inspection_result":
         found.append(_unit_problem(uom, item, connection))

@@ -18,6 +18,7 @@ from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ConnectionSite, ErpConnection, PullRun, Watermark
 from erp_sync.services import ask_pull, pull_due, pull_master_data, send_due, sweep, work_pull_runs
 from erp_sync.services import pulling as pulling_module
+from erp_sync.services.knowing import unknown_codes
 from erp_sync.services.pulling import PULL_AGAIN_AFTER_ERROR, PULL_EVERY, PULL_LEASE
 from erp_sync.services.reader import RUN_LEASE
 from erp_sync.services.sweeping import SWEEP_AGAIN, SWEEP_EVERY, sweep_state
@@ -224,6 +225,13 @@ def test_what_erp_deleted_ends_or_is_marked_but_no_row_goes(
     assert PurchaseOrderLine.objects.get().quantity == 20
     assert WorkOrder.objects.get().status == "cancelled"
     assert StockRow.objects.get(layer=StockLayer.ERP).quantity == 0
+    (doubt,) = [
+        one
+        for one in unknown_codes("movement.transfer", {"item": "SP-12"}, site=site, connection=main)
+        if one.code == "gone"
+    ]
+    assert (doubt.field, doubt.warn) == ("item", True)
+    assert "no SP-12 since 2026-11-03" in doubt.message
     again = read(erp, main, "items", item("SP-12", "7", deleted=True), item("never", "99", deleted=True))
     assert (again.deleted, again.unknown, Item.objects.count()) == (0, [], 1)
     back = read(erp, main, "items", item("SP-12", "7"))
