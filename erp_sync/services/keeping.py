@@ -44,7 +44,9 @@ def _keepers() -> Iterator[tuple[ErpConnection, Keeping]]:
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False).order_by("pk"):
         try:
             adapter = adapter_for(connection)
-        except ErpUnavailable:
+        except (ErpUnavailable, LookupError, TypeError, ValueError) as error:
+            # Not ready, or options nobody can read: its own test and its sender say so.
+            logger.info("%s can't be built: %s", connection.code, error)
             continue
         if isinstance(adapter, Keeping):
             yield connection, adapter

@@ -24,6 +24,7 @@ def folders(db: None, tmp_path: Path) -> dict[str, Path]:
         options = {name: str(folder) for name, folder in ways.items()} | {"keep_aside_days": 30}
         ErpConnection.objects.create(code=code, name=code.title(), kind="filedrop", options=options)
     ErpConnection.objects.create(code="hook", name="Hook", kind="webhook", base_url="http://127.0.0.1:9/")
+    ErpConnection.objects.create(code="odd", name="Odd", kind="no-such-kind")
     return made
 
 
