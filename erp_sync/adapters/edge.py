@@ -24,6 +24,19 @@ from erp_sync.errors import ErpUnavailable
 MOST_BYTES = 32_000_000
 
 
+def http_codes(name: str, product: str) -> dict[str, str]:
+    """What to do about a status nobody worded, for a connector's profile."""
+    refused = (
+        f"Something in front of {product} refuses the call: a proxy, a firewall or a limit. Ask who keeps it."
+    )
+    unclear = (
+        f"{product} or something in front of it failed; it is looked up by itself. If it stays, see its log."
+    )
+    return {f"{name}.http_{status}": refused for status in (400, 403, 405, 406, 411, 413, 414, 415, 431)} | {
+        f"{name}.http_{status}": unclear for status in (408, 500, 501, 502, 503, 504, 520, 522, 524)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back, whatever its status."""

@@ -11,8 +11,9 @@ import pytest
 from erp_sync.adapters import port
 from erp_sync.adapters.odoo import OdooAdapter
 from erp_sync.adapters.odoo.pull import SIZE
+from erp_sync.codes import explained
 from erp_sync.errors import ErpRejected, ErpUnavailable
-from tests.docs.pages import DOCS
+from tests.docs.pages import DOCS, ROOT
 from tests.erp_sync.odoo_postings import COMMANDS, back, block, closing, command, scrap, stop, time_spent
 from tests.odoo_server import KEY, OdooServer
 
@@ -299,3 +300,16 @@ def test_places_may_be_mapped_by_their_barcode(odoo: OdooServer) -> None:
         "FG-100|STO|": None, "FG-100|QUA|": "blocked", "RM-1|STO|L-7": None,
     }  # fmt: skip
     adapter.close()
+
+
+@pytest.mark.parametrize("kind", ["odoo", "erpnext"])
+def test_every_code_the_connectors_give_says_what_to_do(kind: str) -> None:
+    said = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "erp_sync/adapters" / kind).glob("*.py")
+    )
+    codes = set(re.findall(rf'"((?:{kind}|erp)\.[a-z_]+)"', said))
+    edge = ("unreachable", "no_answer", "garbled", "http_502", "http_413", "redirected", "busy", "half_done")
+    assert [
+        code for code in sorted(codes | {f"{kind}.{one}" for one in edge}) if not explained(code, kind)
+    ] == []
+    assert len(codes) > 12

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from erp_sync.adapters import port
+from erp_sync.adapters.edge import http_codes
 from erp_sync.adapters.erpnext.adapter import ErpNextAdapter
 from erp_sync.adapters.port import Option
 
@@ -46,7 +47,8 @@ PROFILE = port.Profile(
         "cost_account": "a cost class to its account, and clearing to the account against it",
         "cost_center": "our cost object to the cost center",
     },
-    codes={
+    codes=http_codes("erpnext", "ERPNext")
+    | {
         "erpnext.refused": "A rule of ERPNext's refused it; its words say which. Mend it there or edit the posting.",
         "erpnext.mandatory": "ERPNext wants a field filled that the posting does not know. Make it optional there.",
         "erpnext.link": "A code of the posting does not exist in ERPNext. Create it there or map it.",

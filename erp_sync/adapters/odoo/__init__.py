@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from erp_sync.adapters import port
+from erp_sync.adapters.edge import http_codes
 from erp_sync.adapters.odoo.adapter import OdooAdapter
 from erp_sync.adapters.odoo.client import PROTOCOLS
 from erp_sync.adapters.port import Option
@@ -49,7 +50,8 @@ PROFILE = port.Profile(
         "reason": "our reason to Odoo's scrap reason",
         "unit": "our unit to Odoo's unit",
     },
-    codes={
+    codes=http_codes("odoo", "Odoo")
+    | {
         "odoo.wizard": "Odoo wants a person to answer a question first. Open the document there, or edit the posting.",
         "odoo.refused": "A rule of Odoo's refused it; its words say which. Mend it there or edit the posting.",
         "odoo.not_authorised": "Give the connection's user the rights it lacks in Odoo, then retry.",
