@@ -89,6 +89,6 @@ def draw(seed: int, postings: int) -> Plan:
 
 
 def _how_often(kind: str, postings: int) -> int:
-    """A killed sender is the likeliest; each other costs a minute or so of waiting."""
-    share = {"sender": 160, "broker": 400, "database": 400, "erp": 400, "erp_database": 700, "power": 700}
+    """A killed sender is the likeliest; each other costs its while of waiting."""
+    share = {"sender": 250, "broker": 500, "database": 500, "erp": 500, "erp_database": 1000, "power": 1000}
     return max(1, postings // share[kind])
