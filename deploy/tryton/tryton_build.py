@@ -31,7 +31,7 @@ MODULES = [
     for line in (HERE / "requirements.in").read_text().splitlines()
     if line.startswith("trytond_")
 ]
-KEPT_DUMPS = 3
+KEPT_DUMPS = 6
 #: Faster building; the finished server runs with the usual safety.
 BUILDING = {"PGOPTIONS": "-c synchronous_commit=off"}
 SQL = """
