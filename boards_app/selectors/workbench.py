@@ -101,7 +101,7 @@ def workbench(user: User, sites: list[Site], asked: Mapping[str, str]) -> Workbe
     """The page as asked: `by` cause, age or owner; `group` the open one (else the first). At most eight queries."""
     by = asked.get("by", "cause")
     by = by if by in BY else "cause"
-    dead = visible_postings(user).live().dead().filter(site__in=sites)
+    dead = visible_postings(user).live().dead().filter(site__in=sites, settled_at=None)
     now = clock.now()
     wanted = asked.get("group", "")
     groups = _GROUPS[by](dead, now, by, wanted)
