@@ -435,3 +435,27 @@ def test_a_quantity_in_another_unit_is_refused(
         mapped.send(make(uom="box", **({"work_order": "WH/MO/00003"} if make is closing else {}))).status
         == "confirmed"
     )
+
+
+def test_a_lot_that_was_made_is_taken_apart_again(odoo: OdooServer, connect: Connect) -> None:
+    adapter, wanted = connect(odoo), closing(lot="B-12")
+    assert adapter.send(wanted).status == "confirmed"
+    lot = odoo.find("stock.lot", name="B-12")["id"]
+    assert sum(row["quantity"] for row in odoo.rows("stock.quant") if row["lot_id"] == lot) == 9.0
+
+    assert adapter.send(back(wanted, "WH/MO/00001")).status == "confirmed"
+
+    assert [row for row in odoo.rows("stock.quant") if row["lot_id"] == lot] == []
+    [order] = odoo.rows("mrp.unbuild")
+    assert (order["lot_id"], order["product_qty"], order["state"]) == (lot, 9.0, "done")
+
+
+def test_goods_already_gone_are_not_taken_apart(odoo: OdooServer, connect: Connect) -> None:
+    adapter, wanted = connect(odoo), closing()
+    assert adapter.send(wanted).status == "confirmed"
+    assert adapter.send(transfer(quantity="45")).status == "confirmed"
+
+    refused = adapter.send(back(wanted))
+
+    assert (refused.status, refused.error_code) == ("rejected", "odoo.wizard")
+    assert odoo.rows("mrp.unbuild") == []

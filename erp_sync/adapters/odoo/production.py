@@ -234,7 +234,7 @@ class UnbuildHandler:
         }
         held = "lot_producing_ids" if "lot_producing_ids" in desk.client.fields(MODEL) else "lot_producing_id"
         lot = desk.client.one(MODEL, row["id"], [held])[held]
-        if lot:
+        if lot and "lot_id" in desk.client.fields(UNBUILD):
             values["lot_id"] = lot[0]
         return values
 
