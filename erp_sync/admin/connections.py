@@ -263,7 +263,7 @@ def said_of(trial: services.Trial) -> str:
 
 def skew_words(milliseconds: int) -> str:
     """How the ERP's clock goes against ours."""
-    if abs(milliseconds) < 1000:
+    if abs(milliseconds) < 1500:  # an HTTP date is only told to the second
         return "its clock goes with ours"
     return f"its clock is {abs(milliseconds) / 1000:.1f} s {'ahead' if milliseconds > 0 else 'behind'}"
 
