@@ -14,8 +14,9 @@ from contextlib import suppress
 
 from erp_sync.torture.faults import LineFault, Plan
 
-#: Seconds beyond the sender's patience that a late request or answer comes, at least and at most.
-LATE = (0.3, 1.5)
+#: Seconds beyond the sender's patience that a late request or answer comes, at least and at most: before the first
+#: look-up of an unclear posting, and after it, when only the settling time keeps it from being sent again.
+LATE = (0.5, 4.0)
 READS = frozenset(
     {"read", "search", "search_read", "search_count", "get_preferences", "login", "version", "get"}
 )

@@ -32,7 +32,7 @@ from execlayer.torture.processes import ERP_DATABASE, ERP_LOGIN, Rig
 from plant_app.models import Site
 
 #: Seconds: a sender's read time-out, what unclear postings settle after, a sender's lease.
-PATIENCE, SETTLE, LEASE = 6.0, 10.0, 12
+PATIENCE, SETTLE, LEASE = 6.0, 12.0, 12
 SAY_EVERY = 5.0
 #: Without a request or a settled posting for this long (seconds) the run is given up: longer than any circuit's pause.
 STALLED = 300.0
