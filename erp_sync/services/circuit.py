@@ -32,7 +32,8 @@ FIRST_PROBE_SECONDS = 10.0
 LAST_PROBE_SECONDS = 120.0
 #: `last_ok_at` need not be newer than this; keeps parallel senders from queueing on one row.
 FRESH = timedelta(seconds=20)
-#: An outage is over when nothing waits that was made longer ago than this: what comes after it is the day's work.
+#: An outage is over when nothing waits that was made longer ago than this, and no more than can go in two turns: what
+#: comes after it is the day's work.
 DRAINED_AGE = timedelta(seconds=30)
 BATCH = 2000
 # A silence that ended before it opened the circuit is forgotten; after an outage `last_ok_at` is the later of the two.
@@ -162,7 +163,9 @@ def end_outages() -> int:
     ended = 0
     past = ErpConnection.objects.filter(silent_since__isnull=False, open_until__isnull=True, on_trial=False)
     for connection in past.filter(failures=0):
-        if waiting_of(connection).filter(created_at__lt=clock.now() - DRAINED_AGE).exists():
+        waiting = waiting_of(connection)
+        many = waiting[: 2 * connection.parallel + 1].count() > 2 * connection.parallel
+        if many or waiting.filter(created_at__lt=clock.now() - DRAINED_AGE).exists():
             continue
         rows = ErpConnection.objects.filter(
             pk=connection.pk, silent_since=connection.silent_since, open_until__isnull=True, failures=0
