@@ -165,16 +165,22 @@ def shown(run: PullRun) -> dict[str, Any]:
             "gaps": [str(gap) for gap in gaps_of(row.get("gaps", [])).values()],
             "changes": row.get("changes", []),
             "left_out": max(0, sum(row.get(name, 0) for name in COUNTS[1:5]) - len(row.get("changes", []))),
+            "disbelieved": row.get("disbelieved", 0),
             "error": row.get("error", ""),
         }
         for entity, row in sorted(run.result.items(), key=lambda one: ORDER.index(one[0]))
     ]
-    quiet = [str(part["name"]).lower() for part in parts if not part["counts"][0][1] and not part["error"]]
+    quiet = [str(part["name"]).lower() for part in parts if not _speaks(part)]
     marks = [] if run.finished_at else run.connection.watermarks.filter(began_at__isnull=False)
     return {
         "run": run,
         "state": state_of(run),
-        "parts": [part for part in parts if part["counts"][0][1] or part["error"]],
+        "parts": [part for part in parts if _speaks(part)],
         "quiet": ", ".join(quiet),
         "under_way": [(mark.entity.replace("_", " "), progress_of(mark)) for mark in marks],
     }
+
+
+def _speaks(part: dict[str, Any]) -> bool:
+    """Whether there is anything to show of an entity."""
+    return any(count for _name, count in part["counts"]) or bool(part["error"] or part["disbelieved"])

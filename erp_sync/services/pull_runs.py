@@ -22,7 +22,7 @@ from erp_sync.models import ErpConnection, PullRun, Watermark
 from erp_sync.services.connecting import adapter_for
 from erp_sync.services.pulling import Pulled, check_entities, pull_master_data
 from erp_sync.services.reader import RUN_LEASE, nobody_reads
-from erp_sync.services.sweeping import scope_of
+from erp_sync.services.sweeping import rehearse_sweep, scope_of
 from plant_app.models import User
 from plant_app.services import Lent, PullResult, RowChange, rehearse_pull
 
@@ -143,7 +143,8 @@ def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
         counts = dict.fromkeys(_COUNTS, 0)
         gaps: Gaps = {}
         told: list[dict[str, Any]] = []
-        rows, error = 0, ""
+        said_deleted: set[str] = set()
+        rows, disbelieved, error = 0, 0, ""
         try:
             since = "" if run.from_start else marks.get(entity, "")
             for page in adapter_for(run.connection).pull(entity, since):
@@ -154,11 +155,26 @@ def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
                 for name in _COUNTS:
                     counts[name] += getattr(done, name)
                 merge_gaps(gaps, done.gaps)
+                said_deleted |= {row.code for row in done.rows if row.change == "deleted"}
                 told += [_row(row) for row in done.rows[: KEPT_ROWS - len(told)]]
+            swept = rehearse_sweep(connection=run.connection, entity=entity)
+            if swept is not None:
+                gone = [code for code in swept.codes if code not in said_deleted]
+                counts["deleted"] += len(gone)
+                told += [_gone(code) for code in gone[: KEPT_ROWS - len(told)]]
+                disbelieved = swept.refused
         except (ErpUnavailable, ErpRejected) as trouble:
             error = trouble.message
-        result[entity] = {**counts, "rows": rows, "gaps": stored_gaps(gaps), "changes": told, "error": error}
+        result[entity] = {
+            **counts, "rows": rows, "gaps": stored_gaps(gaps), "changes": told, "disbelieved": disbelieved,
+            "error": error,
+        }  # fmt: skip
     return result
+
+
+def _gone(code: str) -> dict[str, Any]:
+    """A row ERP's own list no longer has."""
+    return {"code": code, "change": "deleted", "fields": {"in ERP": ["yes", "no"]}}
 
 
 def _row(row: RowChange) -> dict[str, Any]:

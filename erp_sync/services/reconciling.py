@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from django.db import transaction
 
 from core import clock
+from core.hints import hint
 from erp_sync import lifecycle
 from erp_sync.adapters.port import ErpAdapter, ErpDocument
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -66,6 +67,7 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
         ReconciliationFinding.objects.bulk_create(findings)
         run.finished_at = clock.now()
         run.save(update_fields=["started_at", "documents", "postings", "error", "finished_at"])
+        hint("postings", kind="reconciliation", run=run.pk)
     return run
 
 

@@ -72,16 +72,10 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
     Must not run inside a transaction. `believe`: a person has looked, and the listing counts however much is missing.
     Raises ErpUnavailable when the listing breaks off; nothing is marked then.
     """
-    adapter = adapter_for(connection)
-    if not isinstance(adapter, Listing) or entity.removesuffix("s") not in SWEPT:
-        return None
     began = clock.now()
-    try:
-        present = set(adapter.identities(entity))
-    except ErpRejected as error:
-        if error.code == NOT_OFFERED:
-            return None
-        raise
+    present = _listed(connection, entity)
+    if present is None:
+        return None
     with transaction.atomic():
         mark, _new = Watermark.objects.select_for_update(no_key=True).get_or_create(
             connection=connection, entity=entity
@@ -102,3 +96,28 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
             hint("postings", kind="master_data", entity=entity)
             wake("resequence")
     return done
+
+
+def rehearse_sweep(*, connection: ErpConnection, entity: str) -> Swept | None:
+    """What `sweep` would do, in a transaction that is rolled back; nothing stays written. Errors as there."""
+    began = clock.now()
+    present = _listed(connection, entity)
+    if present is None:
+        return None
+    with transaction.atomic():
+        done = sweep_gone(entity=entity, present=present, listed_at=began - SLACK, scope=scope_of(connection))
+        transaction.set_rollback(True)
+    return done
+
+
+def _listed(connection: ErpConnection, entity: str) -> set[str] | None:
+    """Every identity the ERP has of an entity; None where connector or ERP can't list it. Raises ErpUnavailable."""
+    adapter = adapter_for(connection)
+    if not isinstance(adapter, Listing) or entity.removesuffix("s") not in SWEPT:
+        return None
+    try:
+        return set(adapter.identities(entity))
+    except ErpRejected as error:
+        if error.code == NOT_OFFERED:
+            return None
+        raise

@@ -494,3 +494,23 @@ def test_a_connection_beside_another_sweeps_only_orders_of_its_own_sites(
     assert sweep(connection=chosen, entity="customers").codes == ()  # type: ignore[union-attr]
     theirs.refresh_from_db()
     assert theirs.status == "released"
+
+
+def test_a_dry_run_shows_what_a_sweep_would_mark_and_marks_nothing(
+    now: Any, erp: Books, main: ErpConnection, lists: dict[str, Any]
+) -> None:
+    lists["customers"] = ["erp-A", "erp-B"]
+    erp.pages["customers"] = [Page((customer("A", "erp-A"), customer("B", "erp-B")), "1")]
+    pull_due()
+    lists["customers"] = ["erp-A"]
+    now.shift(timedelta(hours=1))
+    before = everything()
+
+    run = ask_pull(connection=main, actor=None, entities=["customers"], dry=True)
+    work_pull_runs()
+
+    run.refresh_from_db()
+    assert everything() == before
+    found = run.result["customers"]
+    assert (found["deleted"], found["disbelieved"]) == (1, 0)
+    assert found["changes"] == [{"code": "B", "change": "deleted", "fields": {"in ERP": ["yes", "no"]}}]
