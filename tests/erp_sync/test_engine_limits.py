@@ -275,3 +275,47 @@ def test_pulling_and_posting_never_wait_for_each_other(erp: Books, main: ErpConn
     sender.join(LONG)
     assert ended == [""]
     assert len(erp.keys()) == 2
+
+
+def test_a_sender_killed_while_it_looks_up_leaves_one_document(now, erp, queue, monkeypatch) -> None:
+    def die(adapter, command):
+        raise scripted.WorkerKilled
+
+    erp.then(scripted.cut_after)
+    posting = queue()
+    send_due()
+    now.shift(timedelta(seconds=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(scripted.ScriptedAdapter, "look_up", die)
+        with pytest.raises(scripted.WorkerKilled):
+            send_due()
+    now.shift(timedelta(seconds=3))
+    assert send_due() == 0  # the dead one's lease is still running
+
+    now.shift(LEASE)
+    assert send_due() == 1
+    assert confirmed(posting)
+    assert erp.sends == erp.keys() == [posting.business_key]
+    assert list(posting.tries.values_list("outcome", flat=True)) == ["unknown", "lost", "confirmed"]
+
+
+@pytest.mark.parametrize(("death", "sends"), [(scripted.die_before, 3), (scripted.die_after, 2)])
+def test_a_sender_killed_at_the_second_send_leaves_one_document(now, erp, queue, death, sends: int) -> None:
+    erp.settle_after = timedelta(0)
+    erp.then(scripted.cut_before, death)
+    posting = queue()
+    send_due()
+    now.shift(timedelta(seconds=3))
+    with pytest.raises(scripted.WorkerKilled):
+        send_due()
+    posting.refresh_from_db()
+    assert posting.status == "sending"
+
+    now.shift(LEASE + timedelta(seconds=1))
+    send_due()
+    now.shift(timedelta(minutes=1))
+    send_due()
+
+    assert confirmed(posting)
+    assert erp.keys() == [posting.business_key]
+    assert len(erp.sends) == sends
