@@ -50,7 +50,9 @@ def adapter_for(connection: ErpConnection) -> port.ErpAdapter:
     if not address.ready:
         raise ErpUnavailable(address.detail, code="erp.not_ready", sent=False)
     wanted = (connection.kind, _adapter_settings(connection, address))
-    kept: dict[int, tuple[tuple[str, Mapping[str, Any]], port.ErpAdapter]] = _kept.__dict__.setdefault("adapters", {})
+    kept: dict[int, tuple[tuple[str, Mapping[str, Any]], port.ErpAdapter]] = _kept.__dict__.setdefault(
+        "adapters", {}
+    )
     found = kept.get(connection.pk)
     if found is not None:
         if found[0] == wanted:
