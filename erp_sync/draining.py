@@ -54,8 +54,10 @@ class DrainState:
 
 def waiting_of(connection: ErpConnection) -> PostingQuerySet:
     """Postings of a connection that only wait for their turn: not those behind one that waits for a person."""
-    stopped = Posting.objects.filter(
-        connection_id=OuterRef("connection_id"), chain=OuterRef("chain"), pk__lt=OuterRef("pk")
+    stopped = (
+        Posting.objects.unsettled()
+        .exclude(chain="")
+        .filter(connection_id=OuterRef("connection_id"), chain=OuterRef("chain"), pk__lt=OuterRef("pk"))
     ).filter(Q(status__in=[_Status.REJECTED, _Status.APPROVAL]) | (Q(status=_Status.HELD) & ~_CIRCUIT))
     going = Q(status=_Status.QUEUED, due_at__lte=clock.now()) | Q(status=_Status.SENDING) | _CIRCUIT
     return (

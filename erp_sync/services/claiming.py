@@ -157,10 +157,14 @@ def _due(connection: ErpConnection, now: datetime) -> PostingQuerySet:
 
 def _blocked() -> Q:
     """Behind an unsettled posting of its chain, or beside one that is in flight."""
-    siblings = Posting.objects.filter(
-        connection_id=OuterRef("connection_id"), chain=OuterRef("chain")
-    ).exclude(pk=OuterRef("pk"))
-    ahead = siblings.filter(pk__lt=OuterRef("pk")).exclude(status__in=_SETTLED)
+    # Both excluded in so many words: that is the condition of the index `posting_chain_open`.
+    siblings = (
+        Posting.objects.filter(connection_id=OuterRef("connection_id"), chain=OuterRef("chain"))
+        .exclude(status__in=_SETTLED)
+        .exclude(chain="")
+        .exclude(pk=OuterRef("pk"))
+    )
+    ahead = siblings.filter(pk__lt=OuterRef("pk"))
     return ~Q(chain="") & (Q(Exists(ahead)) | Q(Exists(siblings.filter(status__in=_IN_FLIGHT))))
 
 
