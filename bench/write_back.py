@@ -31,7 +31,7 @@ from execlayer.launcher.demo import WORKERS, worker_arguments
 from execlayer.launcher.options import ROOT
 from plant_app.models import Item, Site
 
-PARALLEL, ROUNDS, POSTINGS = 4, 3, 60
+PARALLEL, ROUNDS, POSTINGS = 4, 3, 120
 DECISIONS = 60
 BACKLOG = 5000 if os.environ.get("FULL") == "1" else 500
 KIND = "quality_event"
@@ -120,7 +120,7 @@ def _drain_here(findings: Findings) -> float:
             call_lanes()
         return not Posting.objects.unsettled().filter(pk__in=ids).exists()
 
-    _until(done, every=0.05)
+    _until(done, every=0.2)
     seconds = time.perf_counter() - began
     _all_confirmed(ids)
     return seconds
