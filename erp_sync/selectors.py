@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import (
+    Aggregate,
     Count,
     DurationField,
     ExpressionWrapper,
     F,
-    Max,
     Min,
     OuterRef,
     Prefetch,
@@ -137,22 +137,21 @@ class ConnectionState:
 def connection_states() -> list[ConnectionState]:
     """Every enabled living connection with its backlog. What is collected for its slot does not wait yet. One query."""
     status = lifecycle.Status
-    circuit = Q(postings__status=status.HELD, postings__held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
-    no_fault = Q(postings__held_reason__in=[reason.value for reason in lifecycle.NO_FAULT])
-    its_time = Q(postings__buffered_until__isnull=True) | Q(postings__buffered_until__lte=clock.now())
-    waiting = Q(postings__status__in=[status.QUEUED, status.SENDING]) & its_time | circuit
-    since = Greatest("postings__created_at", Coalesce("postings__buffered_until", "postings__created_at"))
+    circuit = Q(status=status.HELD, held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
+    no_fault = Q(held_reason__in=[reason.value for reason in lifecycle.NO_FAULT])
+    its_time = Q(buffered_until__isnull=True) | Q(buffered_until__lte=clock.now())
+    waiting = Q(status__in=[status.QUEUED, status.SENDING]) & its_time | circuit
+    since = Greatest("created_at", Coalesce("buffered_until", "created_at"))
+    dead = Q(status=status.REJECTED) | (Q(status=status.HELD) & ~no_fault)
+    confirmed = Posting.objects.filter(connection=OuterRef("pk"), status=status.CONFIRMED)
     rows = (
         ErpConnection.objects.filter(enabled=True, is_ledger=False)
         .annotate(
-            waiting=Count("postings", filter=waiting),
-            unclear=Count("postings", filter=Q(postings__status=status.UNKNOWN)),
-            dead=Count(
-                "postings",
-                filter=Q(postings__status=status.REJECTED) | (Q(postings__status=status.HELD) & ~no_fault),
-            ),
-            oldest_waiting=Min(since, filter=waiting),
-            last_confirmed=Max("postings__erp_confirmed_at"),
+            waiting=Coalesce(_of_open(Count("pk"), waiting), 0),
+            unclear=Coalesce(_of_open(Count("pk"), Q(status=status.UNKNOWN)), 0),
+            dead=Coalesce(_of_open(Count("pk"), dead), 0),
+            oldest_waiting=_of_open(Min(since), waiting),
+            last_confirmed=Subquery(confirmed.order_by("-settled_at").values("erp_confirmed_at")[:1]),
         )
         .order_by("code")
     )
@@ -160,6 +159,12 @@ def connection_states() -> list[ConnectionState]:
         ConnectionState(row, row.waiting, row.unclear, row.dead, row.oldest_waiting, row.last_confirmed)
         for row in rows
     ]
+
+
+def _of_open(what: Aggregate, condition: Q) -> Subquery:
+    """Of a connection's unsettled postings only (index `posting_open`), however long its history is."""
+    rows = Posting.objects.unsettled().filter(condition, connection=OuterRef("pk")).order_by()
+    return Subquery(rows.values("connection").annotate(found=what).values("found"))
 
 
 def sites_without_erp() -> QuerySet[Site]:

@@ -142,7 +142,7 @@ class Posting(models.Model):
         ordering = ("-pk",)
         constraints = [
             models.UniqueConstraint(
-                fields=["connection", "business_key"], name="posting_key_once", nulls_distinct=False
+                fields=["business_key", "connection"], name="posting_key_once", nulls_distinct=False
             ),
             models.CheckConstraint(
                 condition=Q(status__in=[status.value for status in lifecycle.Status]),
@@ -181,6 +181,9 @@ class Posting(models.Model):
                 fields=["connection"],
                 condition=Q(status__in=["sending", "unknown"]) & ~Q(claim_token=""),
                 name="posting_in_hand",
+            ),
+            models.Index(
+                fields=["connection", "status"], condition=~Q(status__in=_SETTLED), name="posting_open"
             ),
             models.Index(
                 fields=["connection", "chain", "id"],

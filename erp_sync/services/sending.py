@@ -12,6 +12,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 
 from core import clock
 from erp_sync.adapters.port import Outcome, OutcomeStatus
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FAULT = "erp.connector_fault"
+#: Pauses in seconds between tries to write an answer down; a crashed PostgreSQL is back within them.
+WRITE_AGAIN_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 #: A run takes nothing new after this long.
 BUDGET_SECONDS = settings.POSTING_LEASE_SECONDS * 2 / 9
 
@@ -105,7 +109,11 @@ def _work(claim: Claim) -> None:
         return
     connection = _connection(claim)
     outcome = _ask(claim, lambda: adapter_for(connection).send(command_of(claim.posting)))
-    record_send(posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome)
+    _written(
+        lambda: record_send(
+            posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome
+        )
+    )
     _judge(connection, outcome)
 
 
@@ -119,18 +127,35 @@ def _look_up(claim: Claim) -> Claim | None:
 
     answer = _ask(claim, look)
     found, settle_after = (answer, timedelta(0)) if isinstance(answer, Outcome) else answer
-    may_send = record_look_up(
-        posting_id=claim.posting.pk,
-        attempt_id=claim.attempt_id,
-        token=claim.token,
-        outcome=found,
-        settle_after=settle_after,
+    may_send = _written(
+        lambda: record_look_up(
+            posting_id=claim.posting.pk,
+            attempt_id=claim.attempt_id,
+            token=claim.token,
+            outcome=found,
+            settle_after=settle_after,
+        )
     )
     if isinstance(answer, Outcome):
         _judge(connection, answer)
     else:
         _trust(connection)
     return claim_again(claim) if may_send else None
+
+
+def _written(record: Callable[[], T]) -> T:
+    """Write down what is known, also when our own database is away for a moment: an answer in hand is not thrown away.
+
+    Written twice it does no harm: the claim's token is used up by the first time. Raises what the last try raised.
+    """
+    for pause in WRITE_AGAIN_AFTER:
+        try:
+            return record()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("an answer could not be written down, tried again: %s", error)
+            database.close()
+            time.sleep(pause)
+    return record()
 
 
 def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:

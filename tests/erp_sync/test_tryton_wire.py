@@ -97,6 +97,8 @@ def client_for(answer: Callable[[str, list[Any]], httpx.Response]) -> Client:
         (httpx.Response(200, text="<html>proxy</html>"), "tryton.garbled", True),
         (httpx.Response(404, text="no database"), "tryton.no_database", False),
         (httpx.Response(429, text="slow down"), "tryton.busy", False),
+        (httpx.Response(503, text="could not obtain lock on relation stock_move"), "tryton.busy", True),
+        (httpx.Response(503, text="server closed the connection"), "tryton.http_503", True),
     ],
 )
 def test_an_http_trouble_says_whether_anything_can_have_happened(

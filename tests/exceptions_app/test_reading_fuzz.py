@@ -149,9 +149,15 @@ relaxed = settings(
 
 
 def check_quickly(text: str) -> None:
-    began = time.process_time()
-    check(text)
-    assert time.process_time() - began < MOST_SECONDS, f"{len(text)} characters: {text[:60]!r}"
+    """A long text is slow each time; a collection of garbage, or another thread's work, hits one time only."""
+    took = MOST_SECONDS
+    for _ in range(3):
+        began = time.thread_time()
+        check(text)
+        took = min(took, time.thread_time() - began)
+        if took < MOST_SECONDS:
+            return
+    pytest.fail(f"{len(text)} characters: {text[:60]!r}")
 
 
 @pytest.mark.parametrize("alphabet", ALPHABETS)

@@ -24,6 +24,8 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 Row = dict[str, Any]
 Domain = Sequence[Any]
 
+#: PostgreSQL's words for a lock it did not get, as Tryton passes them on.
+_NO_LOCK = ("could not obtain lock", "deadlock detected", "could not serialize access")
 #: Names of calls that change nothing; any other call counts as a write.
 _READS = frozenset({"read", "search", "search_read", "search_count", "get_preferences"})
 
@@ -286,6 +288,9 @@ class Client:
                 sent=False,
                 retry_after=float(wait) if wait.isdecimal() else None,
             )
+        if status == httpx.codes.SERVICE_UNAVAILABLE and any(sign in response.text for sign in _NO_LOCK):
+            # A busy moment, no outage. Most likely rolled back, but a follow-up after the commit may say it too.
+            raise ErpUnavailable("Tryton is busy with the same rows", code="tryton.busy")
         if status < httpx.codes.INTERNAL_SERVER_ERROR:
             raise ErpRejected(f"tryton.http_{status}", f"Tryton refused the request with HTTP {status}")
         raise ErpUnavailable(f"Tryton answered HTTP {status}", code=f"tryton.http_{status}")

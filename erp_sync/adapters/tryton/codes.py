@@ -71,7 +71,7 @@ PROFILE = port.Profile(
         "tryton.credentials": "Tryton refuses the login; enter the password anew. Postings wait until then.",
         "tryton.login": "Tryton can't log anybody in yet; it is tried again by itself.",
         "tryton.no_database": "The database is not there; correct the connection. Postings wait until then.",
-        "tryton.busy": "Too many failed logins; Tryton lets us in again after a while.",
+        "tryton.busy": "Tryton is busy with the same rows, or had too many failed logins; it is tried again by itself.",
         "tryton.stale": "Somebody wrote the same record at that moment; it is tried again by itself.",
         "tryton.half_done": "The document is begun; it is finished by itself.",
         "tryton.unreachable": "Tryton does not answer; postings wait and go by themselves.",
