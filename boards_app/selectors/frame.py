@@ -89,7 +89,9 @@ def nav_for(frame: Frame, counts: Tally | None = None) -> dict[str, Any]:
         "counts": places,
         "bad": {"postings": _dead(frame) or None, "handover": _late_sheets(frame) or None},
         "hidden": [place for place, action in _NEEDS.items() if not can(user, action)],
-        "outages": outages([frame.site] if frame.site else frame.sites) if can(user, "posting.view") else None,
+        "outages": outages([frame.site] if frame.site else frame.sites)
+        if can(user, "posting.view")
+        else None,
         "live": " ".join([f"user.{user.pk}", *site_groups(frame)]),
     }
 
