@@ -26,7 +26,7 @@ format: dev-env ## let ruff rewrite the code
 check: lint ## lint, missing migrations, OpenAPI file, deployment settings
 	@sh deploy/check.sh
 
-bench: env ## measure, print tables, write .execlayer/bench.json (FULL=1 adds the long runs)
+bench: env ## measure, print tables, write .execlayer/bench.json (FULL=1 adds the long runs, ONLY=words picks by title)
 	@$(VENV)/python -m bench
 
 openapi: dev-env ## rewrite docs/openapi.yaml

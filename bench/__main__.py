@@ -52,12 +52,17 @@ def measure() -> int:
         if not module.name.startswith("_") and module.name != "registry":
             importlib.import_module(f"bench.{module.name}")
     rows: list[Row] = []
+    only = os.environ.get("ONLY", "")
     for known in figures(full=os.environ.get("FULL") == "1"):
+        if only not in known.title:
+            continue
         started = time.monotonic()
         print(f"measuring {known.title} ...", flush=True)
         rows += known.measure()
         print(f"  took {time.monotonic() - started:.0f} s", flush=True)
     show(rows)
+    if only:
+        return 0  # the file holds whole runs only
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
     print(f"written to {RESULT.relative_to(ROOT)}")
