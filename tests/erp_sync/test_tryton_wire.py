@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from erp_sync.adapters.tryton import wire
-from erp_sync.adapters.tryton.client import Access, Client
+from erp_sync.adapters.tryton.client import LOCKED_AGAIN_AFTER, Access, Client
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 
@@ -97,7 +97,6 @@ def client_for(answer: Callable[[str, list[Any]], httpx.Response]) -> Client:
         (httpx.Response(200, text="<html>proxy</html>"), "tryton.garbled", True),
         (httpx.Response(404, text="no database"), "tryton.no_database", False),
         (httpx.Response(429, text="slow down"), "tryton.busy", False),
-        (httpx.Response(503, text="could not obtain lock on relation stock_move"), "tryton.busy", True),
         (httpx.Response(503, text="server closed the connection"), "tryton.http_503", True),
     ],
 )
@@ -111,6 +110,29 @@ def test_an_http_trouble_says_whether_anything_can_have_happened(
 
     assert (trouble.value.code, trouble.value.sent) == (code, sent)
     assert client.writes == int(sent)
+
+
+@pytest.mark.parametrize("refusals", [1, 5, 6])
+def test_what_is_locked_for_a_moment_is_asked_for_again(
+    refusals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tryton gives the whole transaction up, so a second try repeats nothing."""
+    pauses: list[float] = []
+    monkeypatch.setattr("erp_sync.adapters.tryton.client.time.sleep", pauses.append)
+    answers = [
+        httpx.Response(503, text='could not obtain lock on relation "stock_move"') for _ in range(refusals)
+    ]
+    answers.append(httpx.Response(200, json={"id": 1, "result": None}))
+    client = client_for(lambda method, params: answers.pop(0))
+
+    if refusals <= len(LOCKED_AGAIN_AFTER):
+        client.write("production", 1, {"quantity": 1.0})
+        assert client.writes == 1
+    else:
+        with pytest.raises(ErpUnavailable) as trouble:
+            client.write("production", 1, {"quantity": 1.0})
+        assert (trouble.value.code, trouble.value.sent, client.writes) == ("tryton.locked.busy", False, 0)
+    assert pauses == list(LOCKED_AGAIN_AFTER[:refusals])
 
 
 def test_a_session_that_ended_is_renewed_once_and_the_call_repeated() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,8 +25,11 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 Row = dict[str, Any]
 Domain = Sequence[Any]
 
-#: PostgreSQL's words for a lock it did not get, as Tryton passes them on.
+#: PostgreSQL's words for a transaction it gave up because of another one, as Tryton passes them on.
 _NO_LOCK = ("could not obtain lock", "deadlock detected", "could not serialize access")
+LOCKED = "tryton.locked.busy"
+#: Pauses in seconds before a locked call is made again: whoever reserves stock locks all moves for a moment.
+LOCKED_AGAIN_AFTER = (0.1, 0.2, 0.4, 0.8, 1.6)
 #: Names of calls that change nothing; any other call counts as a write.
 _READS = frozenset({"read", "search", "search_read", "search_count", "get_preferences"})
 
@@ -109,6 +113,17 @@ class Client:
         return result
 
     def _call(self, name: str, params: list[Any]) -> Any:
+        """Asks again while Tryton is locked: it gave that transaction up as a whole, so nothing has happened."""
+        for pause in LOCKED_AGAIN_AFTER:
+            try:
+                return self._call_once(name, params)
+            except ErpUnavailable as error:
+                if error.code != LOCKED:
+                    raise
+                time.sleep(pause)
+        return self._call_once(name, params)
+
+    def _call_once(self, name: str, params: list[Any]) -> Any:
         path = f"/{self.access.database}/rpc/"
         try:
             return self._post(path, name, params)
@@ -289,8 +304,8 @@ class Client:
                 retry_after=float(wait) if wait.isdecimal() else None,
             )
         if status == httpx.codes.SERVICE_UNAVAILABLE and any(sign in response.text for sign in _NO_LOCK):
-            # A busy moment, no outage. Most likely rolled back, but a follow-up after the commit may say it too.
-            raise ErpUnavailable("Tryton is busy with the same rows", code="tryton.busy")
+            # Rolled back: what Tryton does after its commit (queue, session) keeps such errors to itself.
+            raise ErpUnavailable("Tryton is busy with the same rows", code=LOCKED, sent=False)
         if status < httpx.codes.INTERNAL_SERVER_ERROR:
             raise ErpRejected(f"tryton.http_{status}", f"Tryton refused the request with HTTP {status}")
         raise ErpUnavailable(f"Tryton answered HTTP {status}", code=f"tryton.http_{status}")
