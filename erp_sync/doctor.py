@@ -180,7 +180,7 @@ def reading() -> Iterator[Finding]:
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False):
         runs = ReconciliationRun.objects.filter(connection=connection, finished_at__isnull=False)
         run = runs.filter(error="").first()
-        count = standing_findings(connection).count
+        unsettled = standing_findings(connection).open
         if run is not None and run.started_at < clock.now() - UNCOMPARED_AFTER:
             latest = runs.first()
             why = f": {latest.error}" if latest is not None and latest.error else ""
@@ -189,8 +189,13 @@ def reading() -> Iterator[Finding]:
                 f"{connection.name}: outbox and documents were last compared {run.started_at:%Y-%m-%d %H:%M} UTC{why}",
                 "Bring the ERP back, or see that beat and the work worker run; nothing is left out once it goes on.",
             )  # fmt: skip
-        if count:
+        if unsettled:
+            oldest = min(care.first_found_at for care in unsettled)
+            nobodys = sum(care.owner_id is None for care in unsettled)
             yield Finding(
-                "XL-W021", Level.WARNING, f"{connection.name}: {count} documents and postings do not fit each other",
-                "Open the reconciliations in the admin; each names the posting and ERP's document.", count,
+                "XL-W021", Level.WARNING,
+                f"{connection.name}: {len(unsettled)} documents and postings do not fit each other, the oldest found "
+                f"{oldest:%Y-%m-%d %H:%M} UTC; {nobodys} of them nobody looks after",
+                "Open Postings, Against ERP: take each on, do what it says there, or settle it with what explains it.",
+                len(unsettled),
             )  # fmt: skip

@@ -1,19 +1,32 @@
-"""What still stands of what comparisons found, in three lists: missing there, unknown here, different.
+"""What comparisons found and what still stands of it: whose it is, since when, and what to do next.
 
-By day a comparison looks back two days, by night a week: a finding of the night stands until a later comparison has
-looked at the same stretch and not found it. Reads only; two queries for a connection.
+By day a comparison looks back two days, by night a week: a finding stands until a later comparison has looked at the
+same stretch and not found it. One that nobody has settled stands however old it is; one that is settled is carried for
+some days, for whoever asks what became of it. Reads only.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from core import clock
-from erp_sync.models import ErpConnection, FindingKind, ReconciliationFinding, ReconciliationRun
+from erp_sync.models import ErpConnection, FindingCare, FindingKind, ReconciliationRun
+from plant_app.selectors import Reader, can, visible_site_ids
 
-#: How far back findings are carried, and how many comparisons that may be.
+#: How long comparisons count as lately, and settled findings are shown.
 CARRIED = timedelta(days=8)
-MOST_RUNS = 100
+
+#: What somebody does about a finding of each kind.
+NEXT_STEP: Final[dict[str, str]] = {
+    FindingKind.MISSING_THERE: "Look in ERP: if the document is gone, send it anew; if it stands there under another "
+    "number, say so.",
+    FindingKind.UNKNOWN_HERE: "Look in ERP whose document it is: take it back there, or say why it stands.",
+    FindingKind.DIFFERING: "Compare the two: correct ERP's document, or take the posting back and post it right.",
+    FindingKind.DOUBLED: "Take one of the documents back in ERP, the later one as a rule.",
+}
 
 
 @dataclass
@@ -22,51 +35,69 @@ class Standing:
 
     run: ReconciliationRun | None = None
     since: datetime | None = None
-    missing_there: list[ReconciliationFinding] = field(default_factory=list)
-    unknown_here: list[ReconciliationFinding] = field(default_factory=list)
-    different: list[ReconciliationFinding] = field(default_factory=list)
+    missing_there: list[FindingCare] = field(default_factory=list)
+    unknown_here: list[FindingCare] = field(default_factory=list)
+    different: list[FindingCare] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[FindingCare]:
+        return [*self.missing_there, *self.unknown_here, *self.different]
+
+    @property
+    def open(self) -> list[FindingCare]:
+        """Those nobody has settled."""
+        return [care for care in self.all if not care.settled]
 
     @property
     def count(self) -> int:
-        return len(self.missing_there) + len(self.unknown_here) + len(self.different)
+        return len(self.all)
 
 
 def standing_findings(connection: ErpConnection) -> Standing:
-    """What stands of the comparisons of `connection` that went through."""
-    runs = list(
-        ReconciliationRun.objects.filter(
-            connection=connection, error="", finished_at__isnull=False, started_at__gt=clock.now() - CARRIED
-        )[:MOST_RUNS]
+    """What stands of the comparisons of `connection` that went through, first found first. Three queries."""
+    runs = ReconciliationRun.objects.filter(
+        connection=connection, error="", finished_at__isnull=False, started_at__gt=clock.now() - CARRIED
     )
-    standing = Standing()
-    if not runs:
-        return standing
-    standing.run, standing.since = runs[0], min(run.since for run in runs)
-    by_run: dict[int, list[ReconciliationFinding]] = {run.pk: [] for run in runs}
-    for finding in (
-        ReconciliationFinding.objects.filter(run__in=runs).select_related("posting", "run").order_by("pk")
-    ):
-        by_run[finding.run_id].append(finding)
-    seen: set[tuple[str, str, str]] = set()
-    for place, run in enumerate(runs):
-        for finding in by_run[run.pk]:
-            key = (finding.kind, finding.business_key, finding.erp_number)
-            if key not in seen and not _looked_at_again(finding, runs[:place]):
-                _list_of(standing, finding).append(finding)
-            seen.add(key)
+    standing = Standing(run=runs.first(), since=runs.order_by().aggregate(since=Min("since"))["since"])
+    for care in in_words(standing_cares().filter(connection=connection)):
+        _list_of(standing, care).append(care)
     return standing
 
 
-def _looked_at_again(finding: ReconciliationFinding, later: Iterable[ReconciliationRun]) -> bool:
-    """Whether a later comparison covered what the finding is about; it would have found it again."""
-    posting = finding.posting
-    about = (
-        posting.settled_at if posting is not None and posting.settled_at is not None else finding.run.since
+def standing_cares() -> QuerySet[FindingCare]:
+    """Every finding that stands, of any connection. Not scoped."""
+    looked_again = ReconciliationRun.objects.filter(
+        connection=OuterRef("connection"),
+        pk__gt=OuterRef("last_run"),
+        error="",
+        finished_at__isnull=False,
+        since__lte=OuterRef("about_at"),
     )
-    return any(run.since <= about for run in later)
+    lately = Q(settled_at__isnull=True) | Q(last_run__started_at__gt=clock.now() - CARRIED)
+    return FindingCare.objects.filter(lately).exclude(Exists(looked_again))
 
 
-def _list_of(standing: Standing, finding: ReconciliationFinding) -> list[ReconciliationFinding]:
-    if finding.kind == FindingKind.MISSING_THERE:
+def visible_findings(user: Reader) -> QuerySet[FindingCare]:
+    """The standing findings a reader may see, at connections in use."""
+    sites = [site_id for site_id in visible_site_ids(user) if can(user, "posting.view", site_id)]
+    return of_sites(standing_cares(), sites).filter(connection__enabled=True)
+
+
+def of_sites(rows: QuerySet[FindingCare], sites: Iterable[int]) -> QuerySet[FindingCare]:
+    """Findings about postings of `sites`, and those about no posting of ours in the ERPs that serve them."""
+    ids = list(sites)
+    serving = ErpConnection.objects.filter(site_links__site__in=ids).values("pk")
+    return rows.filter(Q(posting__site__in=ids) | Q(posting__isnull=True, connection__in=serving))
+
+
+def in_words(rows: QuerySet[FindingCare]) -> QuerySet[FindingCare]:
+    """With what a list shows of each."""
+    return rows.select_related(
+        "connection", "posting", "posting__site", "owner", "settled_by", "last_run"
+    ).order_by("first_found_at", "pk")
+
+
+def _list_of(standing: Standing, care: FindingCare) -> list[FindingCare]:
+    if care.kind == FindingKind.MISSING_THERE:
         return standing.missing_there
-    return standing.unknown_here if finding.kind == FindingKind.UNKNOWN_HERE else standing.different
+    return standing.unknown_here if care.kind == FindingKind.UNKNOWN_HERE else standing.different

@@ -16,10 +16,16 @@ from erp_sync.models.connections import (
     Watermark,
 )
 from erp_sync.models.postings import AttemptAction, AttemptOutcome, Posting, PostingAttempt, PostingEdit
-from erp_sync.models.reconciliation import FindingKind, ReconciliationFinding, ReconciliationRun
+from erp_sync.models.reconciliation import (
+    FindingCare,
+    FindingKind,
+    FindingStep,
+    ReconciliationFinding,
+    ReconciliationRun,
+)
 
 __all__ = [
-    "AlarmKind", "AttemptAction", "AttemptOutcome", "CodeMapping", "ConnectionSite", "ErpConnection", "FindingKind",
-    "OutboxAlarm", "Posting", "PostingAttempt", "PostingEdit", "PostingMode", "PostingPolicy", "PullRun",
-    "ReconciliationFinding", "ReconciliationRun", "StoredSecret", "Watermark",
+    "AlarmKind", "AttemptAction", "AttemptOutcome", "CodeMapping", "ConnectionSite", "ErpConnection", "FindingCare",
+    "FindingKind", "FindingStep", "OutboxAlarm", "Posting", "PostingAttempt", "PostingEdit", "PostingMode",
+    "PostingPolicy", "PullRun", "ReconciliationFinding", "ReconciliationRun", "StoredSecret", "Watermark",
 ]  # fmt: skip

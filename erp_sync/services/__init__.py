@@ -8,6 +8,14 @@ from erp_sync.services.acknowledging import fetch_acknowledgements, receive_call
 from erp_sync.services.alarming import sweep_alarms
 from erp_sync.services.bulk import BulkVerb, Done, assign, assign_one, bulk
 from erp_sync.services.by_hand import find_keyed, note_keyed
+from erp_sync.services.caring import (
+    assign_finding,
+    note_found,
+    reopen_finding,
+    send_anew,
+    settle_finding,
+    why_not_anew,
+)
 from erp_sync.services.checking import Checked, check, check_payload
 from erp_sync.services.circuit import check_connection
 from erp_sync.services.connecting import connection_for, ensure_demo_connections
@@ -58,6 +66,7 @@ __all__ = [
     "ask_pull",
     "ask_reconciliation",
     "assign",
+    "assign_finding",
     "assign_one",
     "bulk",
     "call_lanes",
@@ -80,6 +89,7 @@ __all__ = [
     "import_mappings",
     "mark_handled",
     "mark_local",
+    "note_found",
     "note_keyed",
     "note_number",
     "posting_key",
@@ -93,12 +103,15 @@ __all__ = [
     "reconcile_due",
     "release",
     "release_all",
+    "reopen_finding",
     "retry",
     "reverse",
     "rotate_secrets",
     "secret_opens",
+    "send_anew",
     "send_due",
     "set_aside",
+    "settle_finding",
     "settled_unhandled",
     "standing_reversal",
     "store_secret",
@@ -107,6 +120,7 @@ __all__ = [
     "try_connection",
     "try_mappings",
     "wait_for_lanes",
+    "why_not_anew",
     "why_not_reversible",
     "why_not_sealed",
     "withdraw",

@@ -55,6 +55,7 @@ def queue_posting(
     keep_invalid: bool = False,
     exception_type: int | None = None,
     by_hand: bool = False,
+    instead_of: Posting | None = None,
 ) -> Posting:
     """Intend one ERP transaction; it is sent after commit, in its chain's order.
 
@@ -72,8 +73,9 @@ def queue_posting(
     Raises InvalidInput `erp.payload_invalid` with everything that is wrong at once: its own rules, what the plant
     knows, codes without a counterpart. With `keep_invalid` (what the floor did must not be refused because ERP would
     not take it) only its own rules and this layer's are asked, and a payload that breaks them is kept as it is and
-    ends `rejected`, the problems in words, for somebody to edit; without an ERP it is local and says so. Takes no lock
-    a caller could wait on.
+    ends `rejected`, the problems in words, for somebody to edit; without an ERP it is local and says so. `instead_of`:
+    a posting ERP lost, which this one repeats; it is judged as if the lost one had not been made. Takes no lock a
+    caller could wait on.
     """
     key = business_key(kind, *key_parts)
     existing = find_posting(key, connection)
@@ -89,7 +91,8 @@ def queue_posting(
             reason_code=reason_code,
             connection=target,
             occurred_at=occurred_at,
-            depth="floor" if keep_invalid or reversal_of is not None else "whole",
+            own=instead_of,
+            depth="floor" if keep_invalid or reversal_of is not None or instead_of is not None else "whole",
         )
     except InvalidInput as error:
         if not keep_invalid:

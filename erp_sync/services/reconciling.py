@@ -1,7 +1,7 @@
 """Holding the outbox against the ERP's own documents: missing there, unknown here, differing, doubled.
 
-Owns the comparison and its record; when it is due is decided beside this. It changes no posting: what differs is for a
-person to judge. Connectors that can't list documents say so.
+Owns the comparison and its record; when it is due, and who looks after what it found, is decided beside this. It
+changes no posting: what differs is for a person to judge. Connectors that can't list documents say so.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,8 @@ from core.hints import hint
 from erp_sync import lifecycle
 from erp_sync.adapters.port import ErpAdapter, ErpDocument
 from erp_sync.errors import ErpRejected, ErpUnavailable
-from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationFinding, ReconciliationRun
+from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationRun
+from erp_sync.services.caring import Found, note_found
 from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import adapter_for
 
@@ -39,7 +40,7 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
     """Carry out a run that has been begun or asked for. As `reconcile`."""
     connection, began = run.connection, clock.now()
     run.started_at = began
-    findings: list[ReconciliationFinding] = []
+    findings: list[Found] = []
     try:
         adapter = adapter_for(connection)
         if not adapter.reconciles:
@@ -60,23 +61,20 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
                 .order_by("pk")
             )
             run.postings = len(postings)
-            findings = [*_from_here(run, adapter, postings, documents), *_from_there(run, began, documents)]
+            findings = [*_from_here(adapter, postings, documents), *_from_there(run, began, documents)]
     except (ErpUnavailable, ErpRejected) as error:
         run.error = error.message
     with transaction.atomic():
-        ReconciliationFinding.objects.bulk_create(findings)
         run.finished_at = clock.now()
         run.save(update_fields=["started_at", "documents", "postings", "error", "finished_at"])
+        note_found(run=run, found=findings)
         hint("postings", kind="reconciliation", run=run.pk)
     return run
 
 
 def _from_here(
-    run: ReconciliationRun,
-    adapter: ErpAdapter,
-    postings: list[Posting],
-    documents: dict[str, list[ErpDocument]],
-) -> Iterator[ReconciliationFinding]:
+    adapter: ErpAdapter, postings: list[Posting], documents: dict[str, list[ErpDocument]]
+) -> Iterator[Found]:
     """What we hold confirmed and the ERP does not have, or has otherwise.
 
     Not every posting leaves a document of its own (a changed date does not): one that is not listed is looked up.
@@ -86,29 +84,23 @@ def _from_here(
         if not there:
             found = adapter.look_up(command_of(posting))
             if found is None or found.status == "rejected":
-                yield _finding(run, FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
+                yield _finding(FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
             continue
         final = [document for document in there if document.final]
         if not final:
             yield _finding(
-                run,
-                FindingKind.DIFFERING,
-                posting,
-                ours="confirmed",
-                theirs=there[0].state,
-                document=there[0],
+                FindingKind.DIFFERING, posting, ours="confirmed", theirs=there[0].state, document=there[0]
             )
             continue
         doubled = [kind for kind, count in Counter(d.document for d in final).items() if count > 1]
         if doubled:
             yield _finding(
-                run, FindingKind.DOUBLED, posting, theirs=f"{len(final)} x {doubled[0]}", document=final[1]
+                FindingKind.DOUBLED, posting, theirs=f"{len(final)} x {doubled[0]}", document=final[1]
             )
         ours = _quantity(posting)
         for document in final:
             if ours is not None and document.quantity is not None and document.quantity != ours:
                 yield _finding(
-                    run,
                     FindingKind.DIFFERING,
                     posting,
                     ours=f"{ours:f}",
@@ -119,7 +111,7 @@ def _from_here(
 
 def _from_there(
     run: ReconciliationRun, began: datetime, documents: dict[str, list[ErpDocument]]
-) -> Iterator[ReconciliationFinding]:
+) -> Iterator[Found]:
     """Final documents under a key of ours that the outbox does not hold as confirmed."""
     known = {
         posting.business_key: posting
@@ -132,34 +124,33 @@ def _from_there(
         for document in there:
             young = document.written_at is not None and document.written_at > began - STILL_MOVING
             if document.final and not young:
-                yield ReconciliationFinding(
-                    run=run,
+                yield Found(
                     kind=FindingKind.UNKNOWN_HERE,
                     posting=posting,
-                    business_key=key[:40],
-                    erp_number=document.erp_number[:80],
+                    business_key=key,
+                    erp_number=document.erp_number,
+                    about_at=document.written_at or run.since,
                     ours=posting.status if posting is not None else "",
-                    theirs=document.state[:120],
+                    theirs=document.state,
                 )
 
 
 def _finding(
-    run: ReconciliationRun,
     kind: FindingKind,
     posting: Posting,
     *,
     ours: str = "",
     theirs: str = "",
     document: ErpDocument | None = None,
-) -> ReconciliationFinding:
-    return ReconciliationFinding(
-        run=run,
+) -> Found:
+    return Found(
         kind=kind,
         posting=posting,
         business_key=posting.business_key,
-        erp_number=(document.erp_number if document is not None else posting.erp_number)[:80],
-        ours=ours[:120],
-        theirs=theirs[:120],
+        erp_number=document.erp_number if document is not None else posting.erp_number,
+        about_at=posting.settled_at or posting.created_at,
+        ours=ours,
+        theirs=theirs,
     )
 
 

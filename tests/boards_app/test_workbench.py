@@ -18,13 +18,7 @@ from decisions_app.models import PostingLink
 from erp_sync import services
 from erp_sync.adapters import port
 from erp_sync.codes import explain, explained
-from erp_sync.models import (
-    ErpConnection,
-    Posting,
-    ReconciliationFinding,
-    ReconciliationRun,
-    Watermark,
-)
+from erp_sync.models import ErpConnection, Posting, Watermark
 from erp_sync.services import queue_posting, send_due, sweep_alarms
 from notify_app.services import tell_alarms
 from plant_app.models import AccessGrant, Operation
@@ -420,41 +414,6 @@ def test_what_waits_for_my_yes_stands_in_my_inbox(plant: KolbeMini, erp: scripte
 
 
 # --- against ERP --------------------------------------------------------------------------------------------
-def test_what_comparisons_found_stands_in_three_lists_and_can_be_asked_for(
-    plant: KolbeMini, erp: scripted.Books, as_: As
-) -> None:
-    main, now = ErpConnection.objects.get(code="main"), clock.now()
-    posting = put(plant, "fine")
-    send_due()
-    run = ReconciliationRun.objects.create(
-        connection=main,
-        since=now - timedelta(days=2),
-        started_at=now,
-        finished_at=now,
-        postings=1,
-        documents=2,
-    )
-    for kind, about, number in (
-        ("missing_there", posting, "DOC-1"), ("unknown_here", None, "MOV-9912"), ("doubled", posting, "DOC-2"),
-    ):  # fmt: skip
-        ReconciliationFinding.objects.create(
-            run=run, kind=kind, posting=about, business_key="KEY", erp_number=number
-        )
-    browser = as_("ingrid.vogel")
-    answer = browser.get("/postings/comparison/")
-    lists = answer.context["compared"][0].lists
-    assert [[row.number for row in one.rows] for one in lists] == [["DOC-1"], ["MOV-9912"], ["DOC-2"]]
-    assert f'href="/postings/{posting.pk}/"' in answer.content.decode()
-    assert (
-        browser.post("/postings/comparison/main/compare/", headers={"HX-Request": "true"}).status_code == 204
-    )
-    assert ReconciliationRun.objects.filter(connection=main, finished_at=None).count() == 1
-    assert "Comparing" in browser.get("/postings/comparison/").content.decode()
-    assert as_("jonas.keller").post("/postings/comparison/main/compare/").status_code in (302, 403)
-    assert ReconciliationRun.objects.filter(connection=main).count() == 2
-    assert as_("dana.brooks").get("/postings/comparison/").context["compared"] == []
-
-
 def test_drift_names_the_postings_that_explain_it_and_puts_the_rest_first(
     plant: KolbeMini, erp: scripted.Books, as_: As
 ) -> None:
