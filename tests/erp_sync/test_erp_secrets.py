@@ -3,6 +3,9 @@
 import json
 import logging
 import stat
+import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from core.doctor import examine
 from core.errors import InvalidInput
@@ -19,6 +23,7 @@ from erp_sync.secrets import VARIABLE, SecretTrouble, load_keys, write_keys
 from erp_sync.selectors import posting_in_full
 from erp_sync.services import check_connection, forget_secret, rotate_secrets, send_due, store_secret
 from erp_sync.services.connecting import address_of
+from erp_sync.services.sealing import Rotated, opened_secret
 from execlayer.launcher.store import sealing_key
 from plant_app.models import User
 from tests.erp_sync.conftest import Queue
@@ -94,12 +99,7 @@ def test_a_new_password_is_used_at_the_next_send_of_the_same_worker(
 
 
 def test_keys_rotate_while_the_worker_goes_on(
-    key_file: Path,
-    erp: Books,
-    main: ErpConnection,
-    queue: Queue,
-    actor: User,
-    django_capture_on_commit_callbacks: Any,
+    key_file: Path, erp: Books, main: ErpConnection, queue: Queue, actor: User
 ) -> None:
     store_secret(connection=main, secret=OLD, actor=actor)
     first = StoredSecret.objects.get().sealed
@@ -107,8 +107,7 @@ def test_keys_rotate_while_the_worker_goes_on(
     send_due()
 
     said = StringIO()
-    with django_capture_on_commit_callbacks(execute=True):
-        call_command("rotate_secrets", "--new-key", "--drop-old", stdout=said)
+    call_command("rotate_secrets", "--new-key", "--drop-old", stdout=said)
     queue()
     send_due()
 
@@ -124,16 +123,105 @@ def test_keys_rotate_while_the_worker_goes_on(
 
 
 def test_a_secret_no_key_opens_is_named_and_no_key_is_dropped(
-    key_file: Path, erp: Books, main: ErpConnection, actor: User, django_capture_on_commit_callbacks: Any
+    key_file: Path, erp: Books, main: ErpConnection, actor: User
 ) -> None:
     store_secret(connection=main, secret=OLD, actor=actor)
     write_keys(key_file, [Fernet.generate_key().decode()])
-    with (
-        pytest.raises(CommandError, match="no key opens the password of main"),
-        django_capture_on_commit_callbacks(execute=True),
-    ):
+    with pytest.raises(CommandError, match="no key opens the password of main"):
         call_command("rotate_secrets", "--new-key", "--drop-old", stdout=StringIO())
     assert len(key_file.read_text().split()) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_password_given_while_keys_are_dropped_is_never_lost(
+    key_file: Path, erp: Books, main: ErpConnection, actor: User
+) -> None:
+    sealed, leave = threading.Event(), threading.Event()
+
+    def give() -> None:
+        """Somebody stores a password; it is sealed with the old key and not committed yet."""
+        try:
+            with transaction.atomic():
+                store_secret(connection=main, secret=NEW, actor=actor)
+                sealed.set()
+                leave.wait(60)
+        finally:
+            connection.close()
+
+    def rotate() -> None:
+        try:
+            done.append(rotate_secrets(new_key=True, drop_old=True))
+        finally:
+            connection.close()
+
+    done: list[Rotated] = []
+    before = key_file.read_text()
+    giver, rotator = threading.Thread(target=give), threading.Thread(target=rotate)
+    giver.start()
+    assert sealed.wait(60)
+    rotator.start()
+    until(waits_for_the_keys)
+    assert key_file.read_text() == before
+    leave.set()
+    giver.join(60)
+    rotator.join(60)
+
+    assert done == [Rotated(resealed=1, already=0, lost=())]
+    assert len(key_file.read_text().split()) == 1
+    assert key_file.read_text() != before
+    assert opened_secret(main) == (NEW, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_password_given_during_a_rotation_waits_and_is_sealed_with_what_is_left(
+    key_file: Path, erp: Books, main: ErpConnection, actor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked, leave = threading.Event(), threading.Event()
+
+    def slowly(file: Path, values: Sequence[str]) -> None:
+        """The moment between the check and the written file."""
+        checked.set()
+        leave.wait(60)
+        write_keys(file, values)
+
+    def run(act: Callable[[], Any]) -> None:
+        try:
+            act()
+        finally:
+            connection.close()
+
+    store_secret(connection=main, secret=OLD, actor=actor)
+    write_keys(key_file, [Fernet.generate_key().decode(), *key_file.read_text().split()])
+    monkeypatch.setattr("erp_sync.services.sealing.write_keys", slowly)
+    rotator = threading.Thread(target=run, args=(lambda: rotate_secrets(drop_old=True),))
+    giver = threading.Thread(
+        target=run, args=(lambda: store_secret(connection=main, secret=NEW, actor=actor),)
+    )
+    rotator.start()
+    assert checked.wait(60)
+    giver.start()
+    until(waits_for_the_keys)
+    assert opened_secret(main) == (OLD, "")
+    leave.set()
+    rotator.join(60)
+    giver.join(60)
+
+    assert len(key_file.read_text().split()) == 1
+    assert opened_secret(main) == (NEW, "")
+
+
+def waits_for_the_keys() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+def until(there: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if there():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came to that")
 
 
 def test_keys_of_the_environment_go_first_and_are_changed_there(
