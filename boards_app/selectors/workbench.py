@@ -18,11 +18,13 @@ from django.db.models.functions import Coalesce
 from boards_app import wording
 from boards_app.selectors.postings import Facet, cause_of
 from core import clock
+from core.errors import InvalidInput
 from erp_sync.codes import OTHER, Cause, explain
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting
 from erp_sync.models.postings import PostingQuerySet
 from erp_sync.selectors import visible_postings
+from erp_sync.services.bulk import MOST
 from plant_app.models import Site, User
 from plant_app.selectors import can
 
@@ -95,14 +97,32 @@ class Workbench:
     may_edit: bool = False
     address: str = ""
     query: str = ""
+    read_at: str = ""
+
+    @property
+    def most(self) -> int:
+        """How many of the open group go at once, chosen whole."""
+        return min(self.open.count, MOST) if self.open else 0
+
+    @property
+    def left(self) -> int:
+        """How many of it then stay."""
+        return self.open.count - self.most if self.open else 0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A group chosen whole: what is taken of it now, longest waiting first, and how many that leaves."""
+
+    ids: list[int]
+    left: int
 
 
 def workbench(user: User, sites: list[Site], asked: Mapping[str, str]) -> Workbench:
     """The page as asked: `by` cause, age or owner; `group` the open one (else the first). At most eight queries."""
     by = asked.get("by", "cause")
     by = by if by in BY else "cause"
-    dead = visible_postings(user).live().dead().filter(site__in=sites, settled_at=None)
-    now = clock.now()
+    dead, now = _dead(user, sites), clock.now()
     wanted = asked.get("group", "")
     groups = _GROUPS[by](dead, now, by, wanted)
     opened = next((one for one in groups if one.on), None)
@@ -128,7 +148,23 @@ def workbench(user: User, sites: list[Site], asked: Mapping[str, str]) -> Workbe
         may_edit=any(can(user, "posting.edit", site) for site in sites),
         address=f"{address}&page={page.number}" if page.number > 1 else address,
         query=f"{address}&",
+        read_at=now.isoformat(),
     )
+
+
+def whole(user: User, sites: list[Site], *, by: str, group: str, read_at: datetime) -> Whole:
+    """A group as a page read at `read_at` showed it, less what has left it since, at most what may go at once.
+
+    What came into it later was not seen by whoever chose it and is not touched. Raises InvalidInput
+    `erp.group_gone` where nothing of it is left. Three queries.
+    """
+    dead = _dead(user, sites).filter(status_at__lte=read_at)
+    found = next((one for one in _GROUPS.get(by, _none)(dead, read_at, by, group) if one.on), None)
+    if found is None:
+        raise InvalidInput("erp.group_gone", "Nothing of this group is left.", "Look at the workbench again.")
+    rows = _within(dead, by, group, read_at).order_by("status_at", "pk")
+    ids = list(rows.values_list("pk", flat=True)[:MOST])
+    return Whole(ids, max(found.count - len(ids), 0))
 
 
 def of_ids(user: User, ids: list[int]) -> dict[int, Posting]:
@@ -178,6 +214,10 @@ def next_step(posting: Posting) -> str:
     if posting.error_code.rsplit(".", 1)[-1] in _EDITABLE_FIRST:
         return "Correct it"
     return "Send again" if cause_words(posting).again else "Read and correct"
+
+
+def _dead(user: User, sites: list[Site]) -> PostingQuerySet:
+    return visible_postings(user).live().dead().filter(site__in=sites, settled_at=None)
 
 
 # --- groups -------------------------------------------------------------------------------------------------
@@ -261,6 +301,11 @@ def _by_owner(dead: PostingQuerySet, now: datetime, by: str, wanted: str) -> lis
         )
         groups.append(_group(by, key, wanted, now, row, said))
     return sorted(groups, key=lambda one: (one.key != NOBODY, -one.count, one.words))
+
+
+def _none(dead: PostingQuerySet, now: datetime, by: str, wanted: str) -> list[Group]:
+    """There is no such grouping."""
+    return []
 
 
 _GROUPS: Final = {"cause": _by_cause, "age": _by_age, "owner": _by_owner}

@@ -5,6 +5,7 @@ What becomes of each chosen posting is `erp_sync.services.bulk`'s; the answer sa
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.contrib import messages
@@ -24,6 +25,8 @@ from erp_sync.models import Posting
 from plant_app.models import User
 
 TAKE: Final = "take"
+#: Up to so many with the same answer are named one by one.
+NAMED: Final = 5
 STALE: Final = "It has changed since you read it; look at it again."
 
 
@@ -51,11 +54,35 @@ def _context(request: HttpRequest, frame: Frame) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one posting of many."""
+    """What came of one posting of many; `changed` False where it was there already."""
 
     posting: Posting
     good: bool
+    changed: bool
     words: str
+
+
+@dataclass(frozen=True)
+class Came:
+    """Postings of which the same came."""
+
+    words: str
+    good: bool
+    postings: list[Posting]
+
+    @property
+    def folded(self) -> bool:
+        """Too many to be named one by one."""
+        return len(self.postings) > NAMED
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is laid a hand on: ids in order with the version the page showed (None: chosen as a group), and how many of
+    the group stay."""
+
+    versions: dict[int, int | None]
+    left: int = 0
 
 
 @require_POST
@@ -63,41 +90,68 @@ class Answer:
 def bulk(request: HttpRequest, frame: Frame) -> HttpResponse:
     """One verb for the chosen postings: send again, take on, give to somebody, cancel, settle by hand.
 
-    Refused as a whole for a missing reason or an empty choice; else each posting answers for itself, one that has
-    changed since the page was read among them.
+    Chosen are rows, or a group whole, as it was when the page was read. Refused as a whole for a missing reason or an
+    empty choice; else each posting answers for itself, one that has changed since the page was read among them.
     """
     verb, _, who = request.POST.get("verb", "").partition(":")
     if verb not in _DONE:
         raise NotFound("erp.no_verb", "There is no such step.")
-    chosen = _chosen(request)
+    choice = _chosen(request, frame)
     reason = request.POST.get(f"reason-{verb.replace('_', '-')}", "").strip()
     assignee = frame.user if verb == TAKE else _assignee(who) if verb == services.BulkVerb.ASSIGN else None
-    found = selectors.of_ids(frame.user, list(chosen))
-    stale = [pk for pk, posting in found.items() if posting.version != chosen[pk]]
+    found = selectors.of_ids(frame.user, list(choice.versions))
+    stale = [pk for pk, one in found.items() if choice.versions[pk] not in (None, one.version)]
     done = services.bulk(
         verb=services.BulkVerb.ASSIGN if verb == TAKE else services.BulkVerb(verb),
-        posting_ids=[pk for pk in chosen if pk in found and pk not in stale],
+        posting_ids=[pk for pk in choice.versions if pk in found and pk not in stale],
         actor=frame.user,
         reason=reason,
         assignee=assignee,
     )
-    answers = [Answer(found[pk], False, STALE) for pk in stale]
-    answers += [Answer(found[one.posting_id], one.done, _said(verb, one)) for one in done]
-    good = sum(answer.good for answer in answers)
+    answers = [Answer(found[pk], False, False, STALE) for pk in stale]
+    answers += [Answer(found[one.posting_id], one.done, one.changed, _said(verb, one)) for one in done]
+    shown = {
+        "came": _came(answers),
+        "done": sum(one.good and one.changed for one in answers),
+        "same": sum(one.good and not one.changed for one in answers),
+        "bad": sum(not one.good for one in answers),
+        "gone": len(choice.versions) - len(found),
+        "left": choice.left,
+    }
     if not is_htmx(request):
-        for answer in answers:
-            said = messages.success if answer.good else messages.error
-            said(request, f"{answer.posting.text or answer.posting.business_key}: {answer.words}")
+        for came in _came(answers):
+            said = messages.success if came.good else messages.error
+            one = came.postings[0]
+            said(
+                request,
+                f"{len(came.postings) if came.folded else one.text or one.business_key}: {came.words}",
+            )
         return HttpResponseRedirect("/postings/errors/")
-    shown = {"answers": answers, "good": good, "bad": len(answers) - good, "gone": len(chosen) - len(found)}
     response = render(request, "boards_app/_bulk_answers.html", shown)
     response["HX-Trigger"] = json.dumps({"changed": {}, "closeDialog": {}, "picked-done": {}})
     return response
 
 
-def _chosen(request: HttpRequest) -> dict[int, int]:
-    """Posting -> version the page showed, in the order chosen. Raises InvalidInput for none, too many, or garbage."""
-    found: dict[int, int] = {}
+def _came(answers: list[Answer]) -> list[Came]:
+    """Refusals first; a few by name, many of the same kind together."""
+    kinds: dict[tuple[bool, str], list[Posting]] = {}
+    for answer in sorted(answers, key=lambda one: (one.good, one.changed)):
+        kinds.setdefault((answer.good, answer.words), []).append(answer.posting)
+    found: list[Came] = []
+    for (good, words), postings in kinds.items():
+        together = len(postings) > NAMED
+        found += [
+            Came(words, good, part) for part in ([postings] if together else [[one] for one in postings])
+        ]
+    return found
+
+
+def _chosen(request: HttpRequest, frame: Frame) -> Choice:
+    """What the page sends as chosen. Raises InvalidInput for none, or garbage."""
+    group = request.POST.get("whole", "")
+    if group:
+        return _whole(group, frame)
+    found: dict[int, int | None] = {}
     for raw in request.POST.getlist("posting"):
         pk, _, version = raw.partition(":")
         if not (pk.isascii() and pk.isdigit() and version.isascii() and version.isdigit()):
@@ -105,7 +159,21 @@ def _chosen(request: HttpRequest) -> dict[int, int]:
         found[int(pk)] = int(version)
     if not found:
         raise InvalidInput("erp.none_chosen", "Choose at least one posting.")
-    return found
+    return Choice(found)
+
+
+def _whole(raw: str, frame: Frame) -> Choice:
+    """A group named as `<moment it was read> <by> <group>`."""
+    moment, _, rest = raw.partition(" ")
+    by, _, group = rest.partition(" ")
+    try:
+        read_at = datetime.fromisoformat(moment)
+    except ValueError:
+        read_at = None
+    if read_at is None or read_at.tzinfo is None:
+        raise InvalidInput("request.version", "The page did not say what it showed.", "Reload it.")
+    taken = selectors.whole(frame.user, sites_of(frame), by=by, group=group, read_at=read_at)
+    return Choice(dict.fromkeys(taken.ids), taken.left)
 
 
 def _assignee(raw: str) -> User:

@@ -3,6 +3,7 @@
 import ast
 import re
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,65 @@ def test_many_are_taken_on_given_cancelled_and_settled_with_a_reason(
     assert erp.documents == []
 
 
+def whole(browser: Client, verb: str, html: str, **given: str) -> Any:
+    """What the page sends once its open group was chosen whole."""
+    named = re.search(r'name="whole" value="([^"]+)"', html)
+    assert named is not None
+    return browser.post(
+        "/postings/bulk/",
+        {"verb": verb, "whole": unescape(named[1]), **given},
+        headers={"HX-Request": "true"},
+    )
+
+
+def test_a_group_is_chosen_whole_beyond_its_page_as_it_was_read(
+    plant: KolbeMini, erp: scripted.Books, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "PER_PAGE", 2)
+    rows = refused(plant, erp, "erp.refused", *"abcdefg")
+    (other,) = refused(plant, erp, "tryton.locked", "x")
+    browser = as_("ingrid.vogel")
+    html = page_of(browser)
+    assert "Choose all 7" in html
+    services.cancel(posting_id=rows[1].pk, reason="no longer", actor=plant.people["ingrid.vogel"])
+    (late,) = refused(plant, erp, "erp.refused", "late")
+    answer = whole(browser, "retry", html).content.decode()
+    assert "6 done" in answer
+    assert re.search(r'<b class="num">6</b> <span>sent again now', answer)
+    assert statuses(*rows) == ["queued", "cancelled", *["queued"] * 5]
+    assert statuses(other, late) == ["rejected", "rejected"]
+    assert whole(browser, "retry", html).json()["code"] == "erp.group_gone"
+
+
+def test_a_group_beyond_the_limit_goes_oldest_first_and_says_what_stays(
+    plant: KolbeMini, erp: scripted.Books, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "PER_PAGE", 1)
+    monkeypatch.setattr(workbench, "MOST", 2)
+    rows = refused(plant, erp, "erp.refused", "a", "b", "c")
+    Posting.objects.filter(pk=rows[2].pk).update(status_at=clock.now() - timedelta(hours=2))
+    browser = as_("ingrid.vogel")
+    html = page_of(browser)
+    assert "Choose the oldest 2 of 3" in html
+    assert "No more than 2 go at once: the other 1 stay" in html
+    refusal = whole(browser, "cancel", html, **{"reason-cancel": ""})
+    assert refusal.json()["code"] == "erp.reason_missing"
+    answer = whole(browser, "cancel", html, **{"reason-cancel": "not needed"}).content.decode()
+    assert "2 done" in answer
+    assert "1 of the group is left" in answer
+    assert statuses(*rows) == ["cancelled", "rejected", "cancelled"]
+    # another site's planner finds nothing of it
+    assert whole(as_("dana.brooks"), "retry", html).json()["code"] == "erp.group_gone"
+    assert statuses(*rows) == ["cancelled", "rejected", "cancelled"]
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
+        ({"verb": "retry", "whole": "2026-11-23 cause erp.refused"}, "request.version"),
+        ({"verb": "retry", "whole": "now"}, "request.version"),
+        ({"verb": "retry", "whole": "2026-11-23T10:00:00+00:00 moon erp.refused"}, "erp.group_gone"),
+        ({"verb": "retry", "whole": "2026-11-23T10:00:00+00:00 owner x"}, "erp.group_gone"),
         ({"verb": "retry"}, "erp.none_chosen"),
         ({"verb": "retry", "posting": ["x"]}, "request.version"),
         ({"verb": "retry", "posting": ["1"]}, "request.version"),
