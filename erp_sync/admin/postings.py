@@ -1,7 +1,8 @@
 """The outbox in the admin: postings with their tries and edits, operated only through their verbs."""
 
 import json
-from typing import Any
+from collections import Counter
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -14,12 +15,16 @@ from django.utils.html import format_html
 
 from core.admin import ReadOnlyAdmin
 from core.errors import DomainError
-from erp_sync import selectors, services
+from erp_sync import lifecycle, selectors, services
+from erp_sync.admin import operating
 from erp_sync.admin.base import ReadOnlyInline
-from erp_sync.forms import OperateForm
+from erp_sync.forms import HandForm, OperateForm
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
+from erp_sync.services.bulk import MOST
 from plant_app.models import User
 from plant_app.selectors import can
+
+TOO_MANY: Final = f"At most {MOST} postings at once, and more are chosen: narrow the list with its filters."
 
 
 class AttemptInline(ReadOnlyInline):
@@ -60,7 +65,7 @@ class PostingAdmin(ReadOnlyAdmin):
     inlines = (AttemptInline, EditInline)
     exclude = ("claim_token", "payload")
     readonly_fields = ("sent_as", "operate")
-    actions = ("send_again",)
+    actions = ("send_again", "operate_chosen")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return can(request.user, "posting.view")
@@ -92,7 +97,7 @@ class PostingAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def operate(self, posting: Posting) -> str:
-        if posting.settled:
+        if posting.status == lifecycle.Status.CANCELLED or (posting.kind == "reversal" and posting.settled):
             return ""
         return format_html(
             '<a href="{}">Operate</a>', reverse("admin:erp_sync_posting_operate", args=[posting.pk])
@@ -100,57 +105,108 @@ class PostingAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Send again (refused, held and waiting ones)")
     def send_again(self, request: HttpRequest, chosen: QuerySet[Posting]) -> None:
-        done = 0
-        for posting in chosen:
-            try:
-                services.retry(posting_id=posting.pk, actor=_operator(request, posting))
-            except DomainError as refusal:
-                self.message_user(request, f"{posting.business_key}: {refusal.message}", messages.WARNING)
-            else:
-                done += 1
-        self.message_user(request, f"{done} postings go again.")
+        actor, ids = _person(request), _ids(chosen)
+        if len(ids) > MOST:
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return
+        found = operating.operate_many("retry", ids, actor, reason="", assignee=None)
+        for one in found:
+            if not one.done:
+                self.message_user(request, f"{one.business_key}: {one.message}", messages.WARNING)
+        self.message_user(request, f"{sum(one.done for one in found)} postings go again.")
+
+    @admin.action(description="Operate: approve, let go, accept drift, assign, cancel, settle, reverse ...")
+    def operate_chosen(self, request: HttpRequest, chosen: QuerySet[Posting]) -> HttpResponse | None:
+        """Ask what to do with the chosen ones and why, do it, and say of each what came of it."""
+        actor, ids = _person(request), _ids(chosen)
+        if len(ids) > MOST:
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return None
+        postings = list(
+            Posting.objects.filter(pk__in=ids).select_related("connection", "site").order_by("pk")
+        )
+        fits = Counter(name for posting in postings for name in operating.verbs_for(posting, actor))
+        verbs = {
+            name: (f"{verb.words} ({fits[name]} of {len(ids)}): {verb.means}", verb.reason)
+            for name, verb in operating.VERBS.items()
+            if verb.many and fits[name]
+        }
+        form = HandForm(
+            request.POST if "go" in request.POST else None,
+            verbs=verbs,
+            people=operating.carers({posting.site_id for posting in postings}),
+            auto_id="many_%s",
+        )
+        context = {**self._page(request, "Operate what is chosen"), "form": form, "postings": postings}
+        if form.is_bound and form.is_valid():
+            verb = form.cleaned_data["verb"]
+            found = operating.operate_many(
+                verb, ids, actor, reason=form.cleaned_data["reason"],
+                assignee=form.cleaned_data.get("assignee"),
+            )  # fmt: skip
+            named = {posting.pk: posting for posting in postings}
+            context |= {
+                "came": [(one, named[one.posting_id]) for one in sorted(found, key=lambda one: one.done)],
+                "done": sum(one.done and one.changed for one in found),
+                "same": sum(one.done and not one.changed for one in found),
+                "bad": sum(not one.done for one in found),
+                "verb": operating.VERBS[verb].words,
+            }
+        return TemplateResponse(request, "admin/erp_sync/operate_many.html", context)
 
     def operate_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One verb on one posting, with its reason."""
         posting = selectors.posting_in_full(request.user, pk)
         if posting is None:
             raise Http404
-        actor = _operator(request, posting)
-        form = OperateForm(request.POST or None, posting=posting)
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "title": f"Operate {posting.business_key}",
-            "opts": Posting._meta,
+        actor = _person(request)
+        if not any(can(actor, verb.action, posting.site_id) for verb in operating.VERBS.values()):
+            raise PermissionDenied
+        offered = operating.verbs_for(posting, actor)
+        asked = request.POST.get("verb", "")
+        if asked in operating.VERBS and asked not in offered:
+            # The page is old, or somebody may not: the service says which, in its own words.
+            if not can(actor, operating.VERBS[asked].action, posting.site_id):
+                raise PermissionDenied
+            offered.append(asked)
+        form = OperateForm(
+            request.POST or None,
+            posting=posting,
+            verbs={name: _said(operating.VERBS[name]) for name in offered},
+            people=operating.carers([posting.site_id]),
+        )
+        context = {
+            **self._page(request, f"Operate {posting.business_key}"),
             "posting": posting,
             "form": form,
+            "differences": services.differences_of(posting),
         }
         if request.method == "POST" and form.is_valid():
             try:
-                _operate(posting.pk, actor, form.cleaned_data)
+                after = operating.operate(posting.pk, actor, form.cleaned_data)
             except DomainError as refusal:
                 context["refusal"] = refusal
             else:
-                self.message_user(request, f"{posting.business_key}: done.")
-                return redirect("admin:erp_sync_posting_change", posting.pk)
+                words = operating.VERBS[form.cleaned_data["verb"]].words.lower()
+                self.message_user(request, f"{posting.business_key}: done ({words}).", messages.SUCCESS)
+                return redirect("admin:erp_sync_posting_change", after.pk)
         return TemplateResponse(request, "admin/erp_sync/operate.html", context)
 
+    def _page(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "title": title, "opts": Posting._meta}
 
-def _operator(request: HttpRequest, posting: Posting) -> User:
-    if not isinstance(request.user, User) or not can(request.user, "posting.edit", posting.site_id):
+
+def _said(verb: operating.Verb) -> tuple[str, bool]:
+    return f"{verb.words}: {verb.means}", verb.reason
+
+
+def _ids(chosen: QuerySet[Posting]) -> list[int]:
+    """First made first, as chains go; one more than may go at once tells that there are too many."""
+    return list(chosen.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
+
+
+def _person(request: HttpRequest) -> User:
+    """Who lays a hand on postings. Whether they may, each posting answers for its site."""
+    if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
-
-
-def _operate(posting_id: int, actor: User, given: dict[str, Any]) -> Posting:
-    who: dict[str, Any] = {"posting_id": posting_id, "actor": actor, "version": given["version"]}
-    match given["verb"]:
-        case "approve":
-            return services.approve(**who)
-        case "retry":
-            return services.retry(**who, reason=given["reason"])
-        case "edit":
-            return services.edit_and_retry(**who, reason=given["reason"], payload=given["payload"])
-        case "cancel":
-            return services.cancel(**who, reason=given["reason"])
-        case _:
-            return services.mark_local(**who, reason=given["reason"], erp_number=given["erp_number"])
