@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Min, Prefetch
+from django.db.models import Min, Prefetch, Q
 
 from core import clock
 from erp_sync.draining import drain_state, waiting_of
@@ -70,6 +70,15 @@ def outages(sites: Collection[Site]) -> list[Outage]:
             )
         )
     return found
+
+
+def away(site: Site) -> ErpConnection | None:
+    """The ERP of `site` that has been away longest, a first try after its silence included. One query."""
+    rows = ErpConnection.objects.filter(
+        Q(open_until__isnull=False) | Q(on_trial=True),
+        enabled=True, is_ledger=False, silent_since__isnull=False, site_links__site=site,
+    )  # fmt: skip
+    return rows.order_by("silent_since", "pk").first()
 
 
 def _told(connection: ErpConnection) -> list[str]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from boards_app.selectors.areas import area_lines
 from boards_app.selectors.board import TILES, AreaBoard, area_board, areas_of
 from boards_app.selectors.frame import Frame
+from boards_app.selectors.outage import outages
 from boards_app.views.floor import Viewer, floor
 from boards_app.views.frame import page, show
 from core.errors import NotFound
@@ -49,7 +50,8 @@ def _listed(frame: Frame) -> dict[str, object]:
 def board(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     """One area on a wall or a tablet."""
     found = _board(request, viewer, code)
-    return render(request, "boards_app/board.html", {"board": found, "paired": viewer.device is not None})
+    shown = {"board": found, "paired": viewer.device is not None, "outages": outages([found.area.site])}
+    return render(request, "boards_app/board.html", shown)
 
 
 @floor

@@ -26,4 +26,4 @@ def on_the_floor(request: HttpRequest, viewer: Viewer, code: str) -> HttpRespons
     if site is None or not viewer.sees(site):
         raise NotFound("boards.no_area", "There is no such site.")
     timezone.activate(site.timezone)
-    return render(request, "components/outage.html", {"outages": outages([site]), "floor": site.code})
+    return render(request, "components/outage.html", {"outages": outages([site]), "floor": site})

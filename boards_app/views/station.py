@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from boards_app import spoken
 from boards_app.selectors.capture import LOOKS, tiles
+from boards_app.selectors.outage import away
 from boards_app.selectors.scanned import take_scanned
 from boards_app.selectors.station import centre_of, station, version_to_expect
 from boards_app.views.floor import (
@@ -57,13 +58,25 @@ LONGEST_BODY: Final = 64 * 1024
 @floor
 def page(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     """The whole station."""
-    return render(request, "boards_app/station.html", _context(request, viewer, code))
+    context = _context(request, viewer, code)
+    context["away"] = away(context["station"].site)
+    return render(request, "boards_app/station.html", context)
 
 
 @floor
 def live(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     """What of a station follows the plant; fetched again after every hint and every reconnect."""
     return render(request, "boards_app/_station.html", _context(request, viewer, code))
+
+
+@floor
+def erp(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
+    """The line about an ERP that is away, after it went or came back."""
+    centre = _centre(viewer, code)
+    site = centre.area.site
+    timezone.activate(site.timezone)
+    speak_to(request, person_at(request, viewer, site))
+    return render(request, "components/erp_away.html", {"centre": centre, "away": away(site)})
 
 
 def _context(request: HttpRequest, viewer: Viewer, code: str) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def pass_trial(connection: ErpConnection) -> bool:
     )
     if passed:
         logger.info("%s works again; what waited is sent", connection.code)
-        hint("postings", kind="connection")
+        tell_people(connection)
         wake("postings")
     return bool(passed)
 
@@ -94,7 +94,7 @@ def note_failure(connection: ErpConnection, message: str) -> None:
         logger.warning(
             "%s does not answer (%s); nothing is sent until a probe gets through", row.code, message
         )
-        hint("postings", kind="connection")
+        tell_people(row)
     row.save(
         update_fields=["failures", "last_error", "last_error_at", "silent_since", "open_until", "on_trial"]
     )
@@ -137,10 +137,17 @@ def check_connection(*, connection: ErpConnection) -> Health:
             row.on_trial = _anything_to_try_with(row)
             row.save(update_fields=["open_until", "on_trial"])
             logger.info("%s answers again", row.code)
-            hint("postings", kind="connection")
+            tell_people(row)
             wake("postings")
     note_success(connection)
     return health
+
+
+def tell_people(connection: ErpConnection) -> None:
+    """After commit, tell open pages that an ERP went away or came back: those of postings, and all of its sites, where
+    boards and stations listen that may hear of no posting. One query."""
+    sites = connection.site_links.order_by("site_id").values_list("site_id", flat=True)
+    hint("postings", *(f"site.{site}" for site in sites), kind="connection")
 
 
 def _anything_to_try_with(connection: ErpConnection) -> bool:
@@ -172,7 +179,7 @@ def end_outages() -> int:
         )
         if rows.update(silent_since=None):
             ended += 1
-            hint("postings", kind="connection")
+            tell_people(connection)
     return ended
 
 
