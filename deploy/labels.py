@@ -44,6 +44,7 @@ KEYWORDS: dict[str, Any] = {
 SHIPPED = {"decisions_app/defaults/*.toml": {"label", "title", "words", "unit_words", "when", "root_causes"}}
 #: Stored states whose words pages show as they are: file, and the choices in it.
 CHOICES = {
+    "plant_app/models/access.py": {"AccessRole"},
     "plant_app/models/people.py": {"Duty", "AbsenceKind"},
     "plant_app/models/roster.py": {"PresenceKind"},
     "notify_app/models/notices.py": {"NoticeStatus"},
@@ -66,15 +67,21 @@ TABLES = {
     "boards_app/selectors/record/order_lines.py": {"_WORDS", "_NAMES", "_KINDS"},
     "boards_app/selectors/reported.py": {"FIELDS", "METHODS", "_WHERE"},
     "boards_app/selectors/attached.py": {"_WAITS"},
+    "erp_sync/services/moves.py": {"REFUSAL_HINTS"},
+    "erp_sync/services/operating.py": {"_NOT_NOW"},
 }
 #: Where refusals people meet most are raised: their sentences and cures.
 REFUSALS = (
     "boards_app/views/actions.py", "boards_app/views/exception.py", "boards_app/selectors/dialogs.py",
-    "boards_app/selectors/dialogs_after.py", "decisions_app/deciders.py", "decisions_app/inputs.py",
+    "boards_app/selectors/dialogs_after.py", "boards_app/selectors/workbench.py", "boards_app/views/postings.py",
+    "boards_app/views/workbench.py", "decisions_app/deciders.py", "decisions_app/inputs.py",
     "decisions_app/services/approvals.py", "decisions_app/services/asked.py", "decisions_app/services/causes.py",
     "decisions_app/services/closing.py", "decisions_app/services/deciding.py", "decisions_app/services/finishing.py",
     "decisions_app/services/merging.py", "decisions_app/services/talk.py", "decisions_app/services/tasks.py",
-    "decisions_app/services/undoing.py", "exceptions_app/selectors.py", "exceptions_app/services/records/moves.py",
+    "decisions_app/services/undoing.py", "erp_sync/services/bulk.py", "erp_sync/services/by_hand.py",
+    "erp_sync/services/drifting.py", "erp_sync/services/judging.py", "erp_sync/services/moves.py",
+    "erp_sync/services/operating.py", "erp_sync/services/releasing.py", "erp_sync/services/withdrawing.py",
+    "exceptions_app/selectors.py", "exceptions_app/services/records/moves.py",
     "exceptions_app/services/records/suppression.py", "exceptions_app/services/records/triage.py",
     "exceptions_app/services/responses/answers.py", "exceptions_app/services/responses/asking.py",
     "plant_app/permissions.py", "plant_app/throttling.py", "plant_app/services/access.py",

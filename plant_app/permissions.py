@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext as _
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.errors import NotAllowed
+from core.languages import label
 from plant_app import access_rules
 from plant_app.models import AccessRole, Site, User
 from plant_app.selectors.access import can
@@ -43,8 +45,10 @@ class MayView(BasePermission):
 def require(user: User | AnonymousUser | Any, action: str, site: Site | int | None = None) -> None:
     """Raise NotAllowed unless `user` may do `action` at `site` (at any site when None); the hint names who may."""
     if not can(user, action, site):
-        names = sorted(AccessRole(role).label for role in access_rules.roles_for(action))
+        names = sorted(label(AccessRole(role).label) for role in access_rules.roles_for(action))
         raise NotAllowed(
-            "access.not_allowed", "Your access role does not allow this.", f"Needs one of: {', '.join(names)}.",
+            "access.not_allowed",
+            "Your access role does not allow this.",
+            _("Needs one of: {roles}.").format(roles=", ".join(names)),
             action=action,
-        )  # fmt: skip
+        )

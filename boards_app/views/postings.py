@@ -159,7 +159,7 @@ def _retry(posting: Posting, user: User, request: HttpRequest) -> str:
     services.retry(
         posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
     )
-    return "ERP is asked first" if posting.status == "unknown" else "It is sent again now"
+    return _("ERP is asked first") if posting.status == "unknown" else _("It is sent again now")
 
 
 def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
@@ -167,14 +167,14 @@ def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
         posting_id=posting.pk, payload=posting_fields.edited(posting, request.POST.dict()), actor=user,
         reason=request.POST.get("reason", ""), version=_version(request),
     )  # fmt: skip
-    return "Changed, it is sent again now"
+    return _("Changed, it is sent again now")
 
 
 def _cancel(posting: Posting, user: User, request: HttpRequest) -> str:
     services.cancel(
         posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user, version=_version(request)
     )
-    return "Cancelled, ERP does not get it"
+    return _("Cancelled, ERP does not get it")
 
 
 def _keyed(posting: Posting, user: User, request: HttpRequest) -> str:
@@ -182,7 +182,7 @@ def _keyed(posting: Posting, user: User, request: HttpRequest) -> str:
         posting_id=posting.pk, erp_number=request.POST.get("erp_number", ""), actor=user,
         keyed_at=typed_moment(request.POST.get("keyed_at", ""), posting.site.timezone), version=_version(request),
     )  # fmt: skip
-    return "Noted as keyed"
+    return _("Noted as keyed")
 
 
 def _mark_local(posting: Posting, user: User, request: HttpRequest) -> str:
@@ -190,29 +190,29 @@ def _mark_local(posting: Posting, user: User, request: HttpRequest) -> str:
         posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user,
         erp_number=request.POST.get("erp_number", "").strip(), version=_version(request),
     )  # fmt: skip
-    return "Settled by hand"
+    return _("Settled by hand")
 
 
 def _release(posting: Posting, user: User, request: HttpRequest) -> str:
     services.release(posting_id=posting.pk, actor=user, version=_version(request))
-    return "It goes now"
+    return _("It goes now")
 
 
 def _take(posting: Posting, user: User, request: HttpRequest) -> str:
     services.assign_one(posting_id=posting.pk, assignee=user, actor=user, version=_version(request))
-    return "You look after it"
+    return _("You look after it")
 
 
 def _accept_drift(posting: Posting, user: User, request: HttpRequest) -> str:
     services.accept_drift(
         posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
     )
-    return "ERP's value is taken, it is sent again now"
+    return _("ERP's value is taken, it is sent again now")
 
 
 def _reverse(posting: Posting, user: User, request: HttpRequest) -> str:
     services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
-    return "Taken back: the reversal is on its way"
+    return _("Taken back: the reversal is on its way")
 
 
 #: What a verb needs besides seeing the posting; `posting.edit` where none is named.

@@ -9,9 +9,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from core import clock
 from core.errors import NotAllowed
+from core.languages import label
 from erp_sync import lifecycle, policies
 from erp_sync.models import ErpConnection, Posting, PostingEdit, PostingMode, PostingPolicy
 from erp_sync.policies import Worth
@@ -139,10 +141,10 @@ def require_approver(posting: Posting, actor: User) -> None:
     require(actor, "posting.approve", posting.site_id)
     role = posting.approver_role
     if role and role not in roles_of(actor, posting.site_id):
-        words = AccessRole(role).label if role in AccessRole.values else role
+        words = label(AccessRole(role).label) if role in AccessRole.values else role
         raise NotAllowed(
             "erp.approver_role",
-            f"This posting is approved by somebody with the access role {words}.",
+            _("This posting is approved by somebody with the access role {role}.").format(role=words),
             "Ask one of them.",
             role=role,
         )

@@ -49,9 +49,10 @@ def move(posting: Posting, status: Status, **fields: Any) -> Posting:
         if not lifecycle.allowed(before, status.value):
             raise TransitionRefused(
                 "erp.transition_refused",
-                f"A posting that is {before} can't become {status.value}.",
+                "This posting can't take that step from where it stands now.",
                 REFUSAL_HINTS.get(before, ""),
                 status_now=before,
+                wanted=status.value,
             )
         posting.status = status.value
         posting.status_at = now
@@ -73,6 +74,10 @@ def move(posting: Posting, status: Status, **fields: Any) -> Posting:
 
 
 REFUSAL_HINTS: dict[str, str] = {
+    Status.APPROVAL.value: "It waits for approval.",
+    Status.QUEUED.value: "It waits to be sent, and goes by itself.",
+    Status.REJECTED.value: "ERP has refused it: correct it, send it again, or cancel it.",
+    Status.HELD.value: "It is held; its page says why, and what to do.",
     Status.SENDING.value: "It is being sent right now; wait for its answer.",
     Status.UNKNOWN.value: "It may have taken effect in ERP: the sender is looking it up. Look in ERP yourself, and "
     "settle it by hand with what you found.",

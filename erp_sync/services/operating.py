@@ -36,6 +36,13 @@ Status = lifecycle.Status
 Verb = PostingEdit.Verb
 #: Changing these would make it another posting: cancel it and post anew.
 FIXED_FIELDS = ("site", "work_order", "reverses")
+_NOT_NOW: dict[str, str] = {
+    "approved": "This posting does not wait for approval now.",
+    "sent again": "This posting can't be sent again now.",
+    "edited": "This posting can't be changed now.",
+    "cancelled": "This posting can't be cancelled now.",
+    "settled by hand": "This posting can't be settled by hand now.",
+}
 
 
 @transaction.atomic
@@ -238,7 +245,7 @@ def _refuse_unless(posting: Posting, what: str, *statuses: Status) -> None:
     if posting.status not in {status.value for status in statuses}:
         raise TransitionRefused(
             "erp.transition_refused",
-            f"A posting that is {posting.status} can't be {what}.",
+            _NOT_NOW[what],
             REFUSAL_HINTS.get(posting.status, ""),
             status_now=posting.status,
         )
