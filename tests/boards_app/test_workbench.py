@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
@@ -21,8 +22,11 @@ from erp_sync.adapters import port
 from erp_sync.codes import explain, explained
 from erp_sync.models import ErpConnection, Posting, Watermark
 from erp_sync.services import queue_posting, send_due, sweep_alarms
+from erp_sync.services.circuit import THRESHOLD, note_failure
 from notify_app.services import tell_alarms
-from plant_app.models import AccessGrant, Operation
+from plant_app.authentication import DEVICE_COOKIE
+from plant_app.models import AccessGrant, Operation, User
+from plant_app.services.access import pair_device
 from tests.boards_app.conftest import As
 from tests.boards_app.test_postings import act, put
 from tests.erp_sync import scripted
@@ -369,6 +373,42 @@ def test_the_page_of_one_costs_the_same_however_long_its_story(
 
 
 # --- an ERP that is away ------------------------------------------------------------------------------------
+def test_a_station_says_in_one_line_that_work_goes_on_and_hears_of_it_at_once(
+    plant: KolbeMini,
+    erp: scripted.Books,
+    as_: As,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr("core.hints._send", lambda groups, message: told.append((message["kind"], *groups)))
+    _device, secret = pair_device(site=plant.rhf, name="Tablet", work_centre=plant.centres["MILL5"])
+    screen, main = Client(), ErpConnection.objects.get(code="main")
+    screen.cookies[DEVICE_COOKIE] = secret
+    group = f"site.{plant.rhf.pk}"
+    for address in (
+        "/stations/MILL5/",
+        "/stations/MILL5/erp/",
+        f"/boards/{plant.centres['MILL5'].area.code}/",
+    ):
+        html = screen.get(address).content.decode()
+        assert f'data-live="{group}" data-live-kinds="connection"' in html
+        assert "Go on as usual" not in html
+    begun = clock.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(THRESHOLD):
+            note_failure(main, "connection refused")
+    assert told == [("connection", "postings", group)]
+    html = screen.get("/stations/MILL5/erp/").content.decode()
+    since = begun.astimezone(ZoneInfo(plant.rhf.timezone))
+    assert f"Main ERP has not answered since {since:%H:%M}. Go on as usual: what is reported is kept" in html
+    assert html in screen.get("/stations/MILL5/").content.decode()
+    User.objects.filter(username="piotr.nowak").update(language="de")
+    german = as_("piotr.nowak").get("/stations/MILL5/erp/").content.decode()
+    assert "Main ERP antwortet seit" in german
+    assert as_("dana.brooks").get("/stations/MILL5/erp/").status_code == 404
+
+
 def test_the_banner_says_since_when_what_waits_who_knows_and_how_it_drains(
     plant: KolbeMini, erp: scripted.Books, as_: As
 ) -> None:
