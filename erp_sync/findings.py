@@ -14,6 +14,7 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from core import clock
 from erp_sync.models import ErpConnection, FindingCare, FindingKind, ReconciliationRun
+from plant_app.models import Site
 from plant_app.selectors import Reader, can, visible_site_ids
 
 #: How long comparisons count as lately, and settled findings are shown.
@@ -77,10 +78,11 @@ def standing_cares() -> QuerySet[FindingCare]:
     return FindingCare.objects.filter(lately).exclude(Exists(looked_again))
 
 
-def visible_findings(user: Reader) -> QuerySet[FindingCare]:
-    """The standing findings a reader may see, at connections in use."""
+def visible_findings(user: Reader, *, standing: bool = True) -> QuerySet[FindingCare]:
+    """The findings a reader may see, at connections in use; without `standing` also those that stand no longer."""
     sites = [site_id for site_id in visible_site_ids(user) if can(user, "posting.view", site_id)]
-    return of_sites(standing_cares(), sites).filter(connection__enabled=True)
+    rows = standing_cares() if standing else FindingCare.objects.all()
+    return of_sites(rows, sites).filter(connection__enabled=True)
 
 
 def of_sites(rows: QuerySet[FindingCare], sites: Iterable[int]) -> QuerySet[FindingCare]:
@@ -88,6 +90,12 @@ def of_sites(rows: QuerySet[FindingCare], sites: Iterable[int]) -> QuerySet[Find
     ids = list(sites)
     serving = ErpConnection.objects.filter(site_links__site__in=ids).values("pk")
     return rows.filter(Q(posting__site__in=ids) | Q(posting__isnull=True, connection__in=serving))
+
+
+def unsettled_findings(sites: Iterable[Site]) -> int:
+    """How many findings about `sites` nobody has settled. One query."""
+    rows = standing_cares().filter(settled_at=None, connection__enabled=True, connection__is_ledger=False)
+    return of_sites(rows, [site.pk for site in sites]).count()
 
 
 def in_words(rows: QuerySet[FindingCare]) -> QuerySet[FindingCare]:

@@ -197,6 +197,7 @@ SPECTACULAR_SETTINGS = {
         "DrillStatusEnum": "notify_app.models.drills.DrillStatus",
         "EventKindEnum": "exceptions_app.models.records.EventKind",
         "ExceptionStatusEnum": "exceptions_app.models.records.STATUS_CHOICES",
+        "FindingKindEnum": "erp_sync.models.reconciliation.FindingKind",
         "PostingKindEnum": "erp_sync.models.postings.KIND_CHOICES",
         "PostingStatusEnum": "erp_sync.models.postings.STATUS_CHOICES",
         "ProgressKindEnum": "plant_app.models.orders.ProgressReport.Kind",

@@ -15,6 +15,7 @@ from django.db.models import Count, Q
 from boards_app import wording
 from core import clock
 from erp_sync import lifecycle
+from erp_sync.findings import unsettled_findings
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting
 from erp_sync.models.postings import PostingQuerySet
@@ -203,7 +204,7 @@ def facets(query: Mapping[str, str], found: Health) -> tuple[list[Facet], list[F
 
 
 def tabs(user: User, sites: list[Site], on: str) -> list[Facet]:
-    """The pages about postings, with what waits on each. One query."""
+    """The pages about postings, with what waits on each. Two queries."""
     counts = (
         Posting.objects.live()
         .filter(site__in=sites, settled_at=None)
@@ -216,5 +217,5 @@ def tabs(user: User, sites: list[Site], on: str) -> list[Facet]:
         Facet("All", "/postings/", on == "list"),
         Facet("Needs a person", "/postings/errors/", on == "errors", counts["errors"]),
         Facet("To key by hand", "/postings/by-hand/", on == "by_hand", counts["by_hand"]),
-        Facet("Against ERP", "/postings/comparison/", on == "comparison"),
+        Facet("Against ERP", "/postings/comparison/", on == "comparison", unsettled_findings(sites)),
     ]
