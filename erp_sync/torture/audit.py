@@ -1,53 +1,23 @@
-"""What really stands in the ERP after a torture, read directly and compared with what was posted.
+"""What really stands in the ERP after a torture, compared with what was posted.
 
-Owns the counting: documents by key, time stamps in each order's sequence, quantities on hand. It reads rows and their
-stamps and reuses nothing of how the connector finds its own documents. Must not know: the outbox's tables, the faults.
+Owns the counting: documents of each posting and each reversal, time stamps in each order's sequence, the dates, sums
+and quantities all of them must leave. Must not know: the outbox's tables, the faults, where a kind leaves its mark.
 """
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.tryton.client import Client, Row
+from erp_sync.adapters.tryton.client import Client
 from erp_sync.torture import plant
-from erp_sync.torture.load import Draft
+from erp_sync.torture.evidence import Books, Trace
+from erp_sync.torture.feed import Posted
+from erp_sync.torture.load import REVERSAL, Draft
 
-KEY = re.compile(r"[A-Z2-7]{16}(?=\s|$)")
-#: model, the field that carries the key, the state that counts
-CARRIERS = (
-    ("stock.shipment.internal", "reference", "done"),
-    ("stock.shipment.in", "reference", "done"),
-    ("account.move", "description", "posted"),
-    ("purchase.amendment", "description", "validated"),
-)
-STAMPS = ("create_date", "write_date")
 SHOWN = 20
-PAGE = 500
-
-
-@dataclass(slots=True)
-class Trace:
-    """What was found of one key: finished documents, all of them, and when its effects began and ended."""
-
-    final: int = 0
-    alive: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-
-    def saw(self, row: Row, *, final: bool) -> None:
-        """One more document."""
-        self.alive += 1
-        self.final += final
-        self.between(row["create_date"], row["write_date"] or row["create_date"])
-
-    def between(self, first: datetime, last: datetime) -> None:
-        """Effects of this key began no later than `first` and ended no earlier than `last`."""
-        self.first = min(self.first or first, first)
-        self.last = max(self.last or last, last)
 
 
 @dataclass(slots=True)
@@ -74,138 +44,83 @@ class Report:
         )
 
 
-def audit(client: Client, drafts: list[Draft]) -> Report:
+def audit(client: Client, drafts: list[Draft], posted: Posted) -> Report:
     """Compare the ERP's books with everything that was posted. Raises what the client raises."""
-    report, traces = Report(), defaultdict[str, Trace](Trace)
-    expected = {draft.key for draft in drafts}
-    for model, name, state in CARRIERS:
-        for row in _rows(client, model, [[name, "!=", None], ["state", "!=", "cancelled"]], [name, "state"]):
-            if not KEY.match(row[name]):
-                continue
-            if row[name][:16] in expected:
-                traces[row[name][:16]].saw(row, final=row["state"] == state)
-            else:
-                report.unexpected += 1
-                report.tell(f"{model} {row['id']} carries {row[name][:16]}, which nobody posted")
-    _findings(client, drafts, traces)
-    _confirmations(client, drafts, traces, report)
-    _dates(client, drafts, traces)
+    report, books = Report(), Books(client, drafts, posted)
+    books.read()
     for draft in drafts:
-        _judge(draft, traces[draft.key], report)
-    _sequence(drafts, traces, report)
-    _quantities(client, drafts, report)
+        judge(draft, books.traces[draft.seq], posted.keys_of(draft), report)
+    for words in books.strangers:
+        report.unexpected += 1
+        report.tell(words)
+    sequence(drafts, books.traces, report)
+    _promises(client, drafts, report)
+    _quantities(client, drafts, books.traces, report)
+    _sums(client, drafts, report)
     return report
 
 
-def _rows(client: Client, model: str, domain: list[Any], fields: list[str]) -> Iterable[Row]:
-    for page in client.pages(model, domain, [*fields, *STAMPS], size=PAGE):
-        yield from page
-
-
-def _judge(draft: Draft, trace: Trace, report: Report) -> None:
+def judge(draft: Draft, trace: Trace, keys: set[str], report: Report) -> None:
+    """One finished document, or one state, for each posting. Two reversals of one posting are one too many even where
+    the second could change nothing any more."""
+    named = f"{'/'.join(sorted(keys)) or 'no key'} {draft.kind} of {draft.chain or 'no order'}"
     report.documents += trace.final
     if not trace.final:
         report.missing += 1
-        report.tell(
-            f"{draft.key} {draft.kind} of {draft.chain or 'no order'}: {trace.alive} found, none finished"
-        )
-    if trace.alive > 1:
-        report.doubled += trace.alive - 1
-        report.tell(f"{draft.key} {draft.kind} of {draft.chain or 'no order'}: {trace.alive} times there")
+        report.tell(f"{named}: {trace.alive} found, none finished")
+    often = max(trace.alive, len(keys))
+    if often > 1:
+        report.doubled += often - 1
+        report.tell(f"{named}: {often} times there")
 
 
-def _findings(client: Client, drafts: list[Draft], traces: dict[str, Trace]) -> None:
-    """An opening is an inspection with its alert; a completing is that alert, resolved."""
-    alerts = {row["id"]: row for row in _rows(client, "quality.alert", [], ["state"])}
-    of: dict[str, list[Row]] = {}
-    for row in _rows(
-        client, "quality.inspection", [["reference", "!=", None]], ["reference", "state", "alerts"]
-    ):
-        mine = [alerts[one] for one in row["alerts"]]
-        of[row["reference"]] = mine
-        trace = traces[row["reference"]]
-        # Later writes of an inspection are not the opening's doing: its effect ends with the alert's birth.
-        begun = {"create_date": row["create_date"], "write_date": mine[0]["create_date"] if mine else None}
-        trace.saw(begun, final=row["state"] == "failed" and len(mine) == 1)
-        trace.alive += max(0, len(mine) - 1)
-    for draft in drafts:
-        if draft.kind == "quality_event" and draft.payload["action"] == "complete":
-            for alert in of.get(draft.payload["opened_by"], []):
-                moment = alert["write_date"] or alert["create_date"]
-                if alert["state"] == "resolved":
-                    traces[draft.key].saw({"create_date": moment, "write_date": moment}, final=True)
-
-
-def _confirmations(client: Client, drafts: list[Draft], traces: dict[str, Trace], report: Report) -> None:
-    """One note and one done cycle each; the cycle is told by its minutes, which no two of an order share."""
-    orders = {row["id"]: row for row in _rows(client, "production", [], ["reference", "state"])}
-    works = {row["id"]: row for row in _rows(client, "production.work", [], ["production", "sequence"])}
-    cycles: dict[tuple[str, str, int], list[Row]] = defaultdict(list)
-    for row in _rows(
-        client, "production.work.cycle", [["state", "!=", "cancelled"]], ["work", "duration", "state"]
-    ):
-        work = works[row["work"]]
-        if row["duration"]:  # an empty one closes an operation nobody confirmed
-            at = orders[work["production"]]["reference"], str(work["sequence"])
-            cycles[*at, round(row["duration"] / timedelta(minutes=1))].append(row)
-    notes: dict[str, list[Row]] = defaultdict(list)
-    for row in _rows(client, "ir.note", [["resource", "like", "production,%"]], ["message"]):
-        notes[row["message"][:16]].append(row)
-    ended = {row["reference"] for row in orders.values() if row["state"] == "done"}
-    for draft in drafts:
-        if draft.kind != "confirmation":
-            continue
-        asked = draft.payload
-        mine = cycles.pop((asked["work_order"], asked["operation"], int(asked["machine_minutes"])), [])
-        closed = not asked.get("final") or asked["work_order"] in ended
-        trace = traces[draft.key]
-        for row in mine:
-            trace.saw(row, final=row["state"] == "done" and closed)
-        for row in notes[draft.key]:
-            trace.between(row["create_date"], row["create_date"])
-        trace.alive += max(0, len(notes[draft.key]) - len(mine))
-    for (order, operation, minutes), rows in cycles.items():
-        report.unexpected += len(rows)
-        report.tell(f"order {order}/{operation} has {len(rows)} cycles of {minutes} min nobody posted")
-
-
-def _dates(client: Client, drafts: list[Draft], traces: dict[str, Trace]) -> None:
-    """An order's date is its own proof; each order's is changed once at most. It leaves no stamp of its own."""
-    planned = {
-        row["reference"]: row for row in _rows(client, "production", [], ["reference", "planned_date"])
-    }
-    for draft in drafts:
-        if draft.kind == "change.date" and draft.payload["target"] == "work_order":
-            there = planned[draft.payload["number"]]["planned_date"].isoformat() == draft.payload["new"]
-            traces[draft.key].final = traces[draft.key].alive = int(there)
-
-
-def _sequence(drafts: list[Draft], traces: dict[str, Trace], report: Report) -> None:
+def sequence(drafts: list[Draft], traces: Mapping[int, Trace], report: Report) -> None:
     """In each order nothing of a posting may begin before all of the one queued ahead of it has ended."""
     reached: dict[str, tuple[datetime, Draft]] = {}
     for draft in drafts:
-        trace = traces[draft.key]
+        trace = traces[draft.seq]
         if not draft.chain or trace.first is None or trace.last is None:
             continue
         before = reached.get(draft.chain)
         if before is not None and trace.first < before[0]:
             report.out_of_order += 1
             report.tell(
-                f"order {draft.chain}: {draft.key} {draft.kind} began {trace.first}, before {before[1].key} "
-                f"{before[1].kind} ended {before[0]}"
+                f"order {draft.chain}: {_named(draft)} began {trace.first}, before {_named(before[1])} "
+                f"ended {before[0]}"
             )
         if before is None or trace.last > before[0]:
             reached[draft.chain] = (trace.last, draft)
 
 
-def _quantities(client: Client, drafts: list[Draft], report: Report) -> None:
+def _named(draft: Draft) -> str:
+    return f"{draft.seq} {draft.kind} {draft.key}".strip()
+
+
+def _promises(client: Client, drafts: list[Draft], report: Report) -> None:
+    """A purchase line's date must be that of the last change nobody took back: any other overtook it."""
+    wanted: dict[str, str] = {}
+    for draft in drafts:
+        one = drafts[draft.reverses] if draft.reverses is not None else draft
+        if one.kind == "change.date" and one.payload["target"] == "po_line":
+            wanted[one.payload["number"]] = one.payload["new" if one is draft else "old"]
+    domain = [["purchase.reference", "in", sorted(wanted)]]
+    rows = client.search("purchase.line", domain, ["purchase.reference", "delivery_date"])
+    there = {row["purchase."]["reference"]: row["delivery_date"].isoformat() for row in rows}
+    for number, day in sorted(wanted.items()):
+        if there.get(number) != day:
+            report.out_of_order += 1
+            report.tell(f"purchase {number} is promised for {there.get(number)}, the last change says {day}")
+
+
+def _quantities(client: Client, drafts: list[Draft], traces: Mapping[int, Trace], report: Report) -> None:
     """On hand must be the opening and what every posting moved."""
-    wanted = expected_on_hand(drafts)
+    wanted = expected_on_hand(drafts, reserved={seq for seq, trace in traces.items() if trace.reserved})
     codes = sorted({place for _, place in wanted})
     places = {
-        row["code"]: row["id"] for row in _rows(client, "stock.location", [["code", "in", codes]], ["code"])
+        row["code"]: row["id"] for row in client.search("stock.location", [["code", "in", codes]], ["code"])
     }
     for (item, place), amount in sorted(wanted.items()):
+        # Tryton counts here what is done; what is only reserved still lies there.
         context = {"locations": [places[place]], "with_childs": False}
         rows = client.search("product.product", [["code", "=", item]], ["quantity"], context=context)
         there = Decimal(str(rows[0]["quantity"] or 0))
@@ -214,26 +129,62 @@ def _quantities(client: Client, drafts: list[Draft], report: Report) -> None:
             report.tell(f"{there} {item} in {place}, {amount} expected")
 
 
-def expected_on_hand(drafts: list[Draft]) -> dict[tuple[str, str], int]:
-    """(item, place) and the quantity that the postings leave there."""
+def expected_on_hand(drafts: list[Draft], *, reserved: Collection[int] = ()) -> dict[tuple[str, str], int]:
+    """(item, place) and the quantity that the postings leave there; of `reserved` issues the goods still lie there."""
     stock: Counter[tuple[str, str]] = Counter(
         {(plant.ROD, plant.RACK): plant.OPENING, (plant.SEAL, plant.RACK): plant.OPENING,
          (plant.SEAL, plant.SHELF): plant.OPENING, (plant.SEAL, plant.CAGE): 0}
     )  # fmt: skip
-    moves: dict[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
-        "movement.block": lambda asked: (asked["from_location"], plant.CAGE),
-        "movement.unblock": lambda asked: (plant.CAGE, asked["to_location"]),
-        "movement.scrap": lambda asked: (asked.get("from_location", plant.CAGE), ""),
-        "movement.transfer": lambda asked: (asked["from_location"], asked["to_location"]),
-        "movement.receipt": lambda asked: ("", asked["to_location"]),
-    }
-    running = {draft.payload["work_order"] for draft in drafts if draft.kind == "confirmation"}
-    stock[plant.ROD, plant.RACK] -= plant.ORDER_QUANTITY * len(running)
+    running: set[str] = set()
     for draft in drafts:
-        if draft.kind in moves:
-            for place, sign in zip(moves[draft.kind](draft.payload), (-1, 1), strict=True):
-                if place:
-                    stock[draft.payload["item"], place] += sign * int(draft.payload["quantity"])
-        elif draft.payload.get("final"):
+        one, way = (drafts[draft.reverses], -1) if draft.reverses is not None else (draft, 1)
+        if draft.seq in reserved:
+            continue
+        for place, sign in zip(_ends(one), (-1, 1), strict=True):
+            if place:
+                stock[one.payload["item"], place] += sign * way * int(one.payload["quantity"])
+        if one.kind in ("confirmation", "movement.issue"):
+            running.add(one.payload["work_order"])
+        if one.payload.get("final"):
             stock[plant.CYLINDER, f"{plant.SITE}-STO"] += plant.ORDER_QUANTITY
+    stock[plant.ROD, plant.RACK] -= plant.ORDER_QUANTITY * len(running)
     return dict(stock)
+
+
+def _ends(draft: Draft) -> tuple[str, str]:
+    """Where a posting takes stock from and where it puts it; empty for places outside the plant, or nowhere."""
+    asked: dict[str, Any] = draft.payload
+    match draft.kind:
+        case "movement.block":
+            return asked["from_location"], plant.CAGE
+        case "movement.unblock":
+            return plant.CAGE, asked["to_location"]
+        case "movement.scrap":
+            return asked.get("from_location", plant.CAGE), ""
+        case "movement.transfer":
+            return asked["from_location"], asked["to_location"]
+        case "movement.receipt":
+            return "", asked["to_location"]
+        case "movement.issue":
+            return asked["from_location"], ""
+    return "", ""
+
+
+def _sums(client: Client, drafts: list[Draft], report: Report) -> None:
+    """Each cost account must hold the costs nobody took back, and the clearing account all of them against it."""
+    wanted: dict[str, Decimal] = defaultdict(Decimal)
+    for draft in drafts:
+        one, way = (drafts[draft.reverses], -1) if draft.kind == REVERSAL else (draft, 1)  # type: ignore[index]
+        if one.kind == "cost":
+            amount = way * Decimal(one.payload["amount"])
+            wanted[plant.COST_ACCOUNTS[one.payload["cost_class"]]] += amount
+            wanted[plant.COST_ACCOUNTS["clearing"]] -= amount
+    there: dict[str, Decimal] = defaultdict(Decimal)
+    domain = [["account.code", "in", sorted(plant.COST_ACCOUNTS.values())], ["move.state", "=", "posted"]]
+    for page in client.pages("account.move.line", domain, ["account.code", "debit", "credit"], size=500):
+        for row in page:
+            there[row["account."]["code"]] += row["debit"] - row["credit"]
+    for code in sorted(wanted | there):
+        if there[code] != wanted[code]:
+            report.quantities_off += 1
+            report.tell(f"{there[code]} on account {code}, {wanted[code]} expected")

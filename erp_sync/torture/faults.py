@@ -49,6 +49,7 @@ class Plan:
     line: list[LineFault]
     kills: list[Kill]
     happened: Counter[str] = field(default_factory=Counter)
+    stopped: bool = False
 
     def for_request(self, number: int, *, writes: bool) -> LineFault | None:
         """The fault this request meets; each is met once. Called by one thread only."""
@@ -59,12 +60,18 @@ class Plan:
                 return self.line.pop(index)
         return None
 
+    def put_back(self, fault: LineFault) -> None:
+        """A fault that did not come to pass is met by the next request it fits. Called by the same thread."""
+        if not self.stopped:
+            self.line.insert(0, fault)
+
     def next_kill(self, requests: int) -> Kill | None:
         """The kill that is due after so many requests; each comes once."""
         return self.kills.pop(0) if self.kills and self.kills[0].at <= requests else None
 
     def stop(self) -> None:
         """Nothing breaks from now on."""
+        self.stopped = True
         self.line.clear()
         self.kills.clear()
 

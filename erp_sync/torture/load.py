@@ -1,39 +1,39 @@
 """The postings of a torture: drawn from the seed, many work orders at once, several postings in each one's order.
 
-Owns what is posted and what it must come to: nothing in it can be refused for a business reason. Must not know: what
-breaks, how the ERP is asked afterwards.
+Owns what is posted, what of it is taken back, and what all of it must come to: nothing in it can be refused for a
+business reason. Must not know: how it is queued, what breaks, how the ERP is asked afterwards.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
-from django.db import InterfaceError, OperationalError, connection
-
-from core import clock
-from erp_sync.models import CodeMapping, ConnectionSite, ErpConnection
-from erp_sync.services import posting_key, queue_posting
+from erp_sync.services import posting_key
 from erp_sync.torture import plant
-from plant_app.models import Enterprise, Site
 
-CONNECTION = "torture"
-KIND = "tryton"
 #: kind and how often it is drawn; some need another one before them in their order.
 WEIGHTS = {
-    "block": 18, "unblock": 8, "scrap_blocked": 10, "scrap": 10, "transfer": 18, "confirmation": 14, "cost": 8,
-    "open": 8, "complete": 7, "date": 4,
+    "block": 18, "unblock": 8, "scrap_blocked": 10, "scrap": 10, "transfer": 18, "confirmation": 14, "issue": 12,
+    "cost": 8, "result": 10, "open": 8, "complete": 7, "date": 6,
 }  # fmt: skip
 PURCHASE_SHARE, LOOSE_SHARE = 0.08, 0.06
+#: How often something is taken back where something can be, and how often by two at the same moment.
+REVERSAL_SHARE, TWICE_SHARE = 0.25, 0.5
 PER_ORDER = 12
-AGAIN = 0.5  # seconds until a posting that could not be queued is tried again
+REVERSAL = "reversal"
+Asking = Literal["click", "decision"]
+OFTENER: tuple[tuple[Asking, ...], ...] = (("click", "click"), ("click", "decision"))
+ONCE: tuple[Asking, ...] = ("click",)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One posting to be: `seq` is its place in the run, `chain` the order it keeps to (empty: none)."""
+    """One posting to be: `seq` is its place in the run, `chain` the order it keeps to (empty: none).
+
+    A reversal `reverses` the posting of that `seq`, once it is confirmed, and is asked for by all of `asked` at the
+    same moment: one click, or a decision withdrawn. Its key is known when it is there (`feed.Posted`).
+    """
 
     seq: int
     kind: str
@@ -41,51 +41,126 @@ class Draft:
     parts: tuple[object, ...]
     chain: str
     payload: dict[str, Any]
+    reverses: int | None = None
+    asked: tuple[Asking, ...] = ()
 
 
 @dataclass(slots=True)
-class _Order:
+class _Chain:
+    """What keeps an order of its own (the loose ones keep none), and what of it may still be taken back."""
+
+    name: str = ""
+    may_go_back: list[Draft] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Order(_Chain):
     """What one work order has come to so far."""
 
-    number: str
     blocked: int = 0
     minutes: int = 0
+    issued: int = 0
     findings: list[str] = field(default_factory=list)
     dated: bool = False
+
+
+@dataclass(slots=True)
+class _Purchase(_Chain):
+    """What one purchase order's line has come to so far."""
+
+    promised: str = plant.PLANNED_END
 
 
 def draw(seed: int, postings: int) -> list[Draft]:
     """The postings of a seed, in the order they are queued."""
     dice = Random(f"load {seed}")  # noqa: S311 - repeatable dice are the point
-    orders = plant.ORDERS[: max(4, min(len(plant.ORDERS), postings // PER_ORDER))]
-    states = [_Order(number) for number in orders]
-    owners = [_owner(dice, states) for _ in range(postings)]
-    last = {owner.number: place for place, owner in enumerate(owners) if isinstance(owner, _Order)}
+    numbers = plant.ORDERS[: max(4, min(len(plant.ORDERS), postings // PER_ORDER))]
+    orders, loose = [_Order(number) for number in numbers], _Chain()
+    purchases = [_Purchase(number) for number in plant.PURCHASES]
+    owners = [_owner(dice, orders, purchases, loose) for _ in range(postings)]
+    last = {owner.name: place for place, owner in enumerate(owners) if isinstance(owner, _Order)}
     ending = {number for number in last if dice.random() < 0.5}
     found: list[Draft] = []
     for seq, owner in enumerate(owners):
-        if isinstance(owner, _Order):
-            final = owner.number in ending and last[owner.number] == seq
-            kind, payload = _of_order(dice, owner, seed, seq, final=final)
-            chain = owner.number
-        else:
-            kind, payload = _of_purchase(dice, owner, seq) if owner else _loose(dice)
-            chain = owner
+        final = owner.name in ending and last[owner.name] == seq
+        back = None if final else _taken_back(dice, owner)
+        if back is not None:
+            asked = dice.choice(OFTENER) if dice.random() < TWICE_SHARE else ONCE
+            found.append(Draft(seq, REVERSAL, "", (), owner.name, {}, back.seq, asked))
+            continue
+        match owner:
+            case _Order():
+                kind, payload = _of_order(dice, owner, seed, seq, final=final)
+            case _Purchase():
+                kind, payload = _of_purchase(dice, owner, seq)
+            case _:
+                kind, payload = _loose(dice)
         parts = ("torture", seed, seq)
-        found.append(Draft(seq, kind, posting_key(kind, *parts), parts, chain, payload))
+        draft = Draft(seq, kind, posting_key(kind, *parts), parts, owner.name, payload)
+        found.append(draft)
+        if _can_go_back(draft):
+            owner.may_go_back.append(draft)
     return found
 
 
-def _owner(dice: Random, orders: list[_Order]) -> _Order | str:
-    """A work order, a purchase order's number, or nobody."""
+def _owner(dice: Random, orders: list[_Order], purchases: list[_Purchase], loose: _Chain) -> _Chain:
+    """A work order, a purchase order, or nobody."""
     roll = dice.random()
     if roll < PURCHASE_SHARE:
-        return dice.choice(plant.PURCHASES)
-    return "" if roll < PURCHASE_SHARE + LOOSE_SHARE else dice.choice(orders)
+        return dice.choice(purchases)
+    return loose if roll < PURCHASE_SHARE + LOOSE_SHARE else dice.choice(orders)
 
 
+# --- taking back ------------------------------------------------------------------------------------------------
+def _can_go_back(draft: Draft) -> bool:
+    """Whether the ERP takes this back whatever comes between.
+
+    Not a result of a work order: its inspection, open again, would keep the order from going on.
+    """
+    match draft.kind:
+        case "confirmation" | "movement.issue":
+            return False
+        case "quality_event":
+            return bool(draft.payload["action"] == "open")
+        case "inspection_result":
+            return "work_order" not in draft.payload
+    return True
+
+
+def _taken_back(dice: Random, owner: _Chain) -> Draft | None:
+    """A posting of the owner's that is taken back now, and what that does to the owner; None for none."""
+    able = [draft for draft in owner.may_go_back if _still(draft, owner)]
+    if not able or dice.random() >= REVERSAL_SHARE:
+        return None
+    draft = dice.choice(able)
+    owner.may_go_back.remove(draft)
+    if isinstance(owner, _Purchase) and draft.kind == "change.date":
+        owner.promised = draft.payload["old"]
+    if isinstance(owner, _Order):
+        amount = int(draft.payload.get("quantity", 0))
+        if draft.kind == "movement.block":
+            owner.blocked -= amount
+        elif draft.kind == "movement.unblock" or draft.payload.get("from_status") == "blocked":
+            owner.blocked += amount
+        elif draft.kind == "quality_event":
+            owner.findings.remove(draft.key)
+    return draft
+
+
+def _still(draft: Draft, owner: _Chain) -> bool:
+    """Whether nothing since has used up, or changed, what this posting brought."""
+    if isinstance(owner, _Purchase) and draft.kind == "change.date":
+        return bool(draft.payload["new"] == owner.promised)
+    if isinstance(owner, _Order) and draft.kind == "movement.block":
+        return int(draft.payload["quantity"]) <= owner.blocked
+    if isinstance(owner, _Order) and draft.kind == "quality_event":
+        return draft.key in owner.findings
+    return True
+
+
+# --- what is posted ---------------------------------------------------------------------------------------------
 def _of_order(dice: Random, order: _Order, seed: int, seq: int, *, final: bool) -> tuple[str, dict[str, Any]]:
-    base = {"site": plant.SITE, "work_order": order.number}
+    base = {"site": plant.SITE, "work_order": order.name}
     amount = dice.randint(1, 5)
     # Nor does it close one; where a finding is left over it is completed instead.
     what = ("complete" if order.findings else "final") if final else _what(dice, order)
@@ -106,6 +181,10 @@ def _of_order(dice: Random, order: _Order, seed: int, seq: int, *, final: bool) 
             return "movement.scrap", move | {"from_location": plant.SHELF, "reason_code": "torn"}
         case "transfer":
             return "movement.transfer", move | _ends(dice)
+        case "issue":
+            order.issued += 1  # no two of an order of the same quantity, so that each input tells whose it is
+            place = dice.choice((plant.RACK, plant.SHELF))
+            return "movement.issue", move | {"quantity": str(order.issued), "from_location": place}
         case "confirmation" | "final":
             order.minutes += 1  # no two of an order last equally long, so that each cycle tells whose it is
             done = {"yield_qty": "1", "machine_minutes": str(order.minutes)}
@@ -114,6 +193,8 @@ def _of_order(dice: Random, order: _Order, seed: int, seq: int, *, final: bool) 
                     "operation": str(plant.OPERATIONS[-1]), "final": True, "total_yield": str(plant.ORDER_QUANTITY),
                 }  # fmt: skip
             return "confirmation", base | done | {"operation": str(dice.choice(plant.OPERATIONS))}
+        case "result":
+            return "inspection_result", _result(dice, order)
         case "open":
             order.findings.append(posting_key("quality_event", "torture", seed, seq))
             return "quality_event", base | {"action": "open", "quantity": str(amount), "item": plant.CYLINDER}
@@ -126,7 +207,7 @@ def _of_order(dice: Random, order: _Order, seed: int, seq: int, *, final: bool) 
             order.dated = True
             day = date.fromisoformat(plant.PLANNED_END) + timedelta(days=dice.randint(1, 200))
             return "change.date", base | {
-                "target": "work_order", "number": order.number, "which": "planned_end",
+                "target": "work_order", "number": order.name, "which": "planned_end",
                 "old": plant.PLANNED_END, "new": day.isoformat(),
             }  # fmt: skip
         case _:
@@ -138,7 +219,7 @@ def _what(dice: Random, order: _Order) -> str:
     if not order.blocked:
         del able["unblock"], able["scrap_blocked"]
     if order.findings:
-        del able["confirmation"]  # Tryton starts no order with an open finding
+        del able["confirmation"], able["issue"]  # Tryton starts no order with an open finding
     else:
         del able["complete"]
     if order.dated:
@@ -146,17 +227,32 @@ def _what(dice: Random, order: _Order) -> str:
     return dice.choices(list(able), list(able.values()))[0]
 
 
-def _of_purchase(dice: Random, number: str, seq: int) -> tuple[str, dict[str, Any]]:
+def _result(dice: Random, order: _Order) -> dict[str, Any]:
+    """A measured value or a bare verdict; of the order itself only where it passes, for a failed one stops it."""
+    low, high = plant.BORE_LIMITS
+    base: dict[str, Any] = {"site": plant.SITE, "item": plant.CYLINDER}
+    if dice.random() < 0.4:
+        base["work_order"] = order.name
+    passes = "work_order" in base or dice.random() < 0.6
+    base["verdict"] = "accepted" if passes else "rejected"
+    if dice.random() < 0.3:
+        return base | {"characteristic": "LOOKS"}
+    value = low + (high - low) * dice.randint(0, 40) // 40 if passes else high + dice.randint(1, 40)
+    return base | {"characteristic": plant.BORE, "value": f"{value / 1000:.3f}", "uom": "mm"}
+
+
+def _of_purchase(dice: Random, order: _Purchase, seq: int) -> tuple[str, dict[str, Any]]:
     if dice.random() < 0.6:
         return "movement.receipt", {
-            "site": plant.SITE, "item": plant.SEAL, "quantity": str(dice.randint(1, 9)), "purchase_order": number,
-            "po_line": "10", "to_location": plant.SHELF,
+            "site": plant.SITE, "item": plant.SEAL, "quantity": str(dice.randint(1, 9)),
+            "purchase_order": order.name, "po_line": "10", "to_location": plant.SHELF,
         }  # fmt: skip
     # No two days alike, or the second change would change nothing.
     day = date.fromisoformat(plant.PLANNED_END) + timedelta(days=1 + seq)
+    old, order.promised = order.promised, day.isoformat()
     return "change.date", {
-        "site": plant.SITE, "target": "po_line", "number": number, "line": "10", "which": "promised",
-        "new": day.isoformat(),
+        "site": plant.SITE, "target": "po_line", "number": order.name, "line": "10", "which": "promised",
+        "old": old, "new": order.promised,
     }  # fmt: skip
 
 
@@ -178,38 +274,3 @@ def _money(dice: Random) -> dict[str, str]:
         "amount": f"{dice.randint(100, 99_999) / 100:.2f}", "currency": "EUR", "basis": "real",
         "cost_class": dice.choice(("downtime", "scrap", "rework")),
     }  # fmt: skip
-
-
-def set_up(*, url: str, database: str, username: str, password_source: str, options: dict[str, Any]) -> Site:
-    """The site and its connection, in an empty database of ours."""
-    enterprise = Enterprise.objects.create(code="TORTURE", name="Torture Works")
-    site = Site.objects.create(
-        enterprise=enterprise, code=plant.SITE, name="Torture Works", timezone=plant.ZONE
-    )
-    erp = ErpConnection.objects.create(
-        code=CONNECTION, name="Tryton under torture", kind=KIND, base_url=url, database=database,
-        username=username, password_source=password_source,
-        options={"cost_accounts": plant.COST_ACCOUNTS, **options},
-    )  # fmt: skip
-    ConnectionSite.objects.create(connection=erp, site=site)
-    CodeMapping.objects.create(connection=erp, kind="blocked", ours=plant.SITE, theirs=plant.CAGE)
-    return site
-
-
-def queue(drafts: list[Draft], site: Site, *, stop: Callable[[], bool]) -> None:
-    """Queue every draft, one transaction each. While the database is away it tries again, under the same key.
-
-    Whether a commit whose answer was lost took effect need not be known: the same key gives the posting that is there.
-    """
-    for draft in drafts:
-        while not stop():
-            try:
-                queue_posting(
-                    kind=draft.kind, site=site, payload=draft.payload, occurred_at=clock.now(),
-                    origin_ref=f"torture:{draft.seq}", key_parts=draft.parts, chain=draft.chain, text="torture",
-                )  # fmt: skip
-                break
-            except (OperationalError, InterfaceError):
-                connection.close()
-                time.sleep(AGAIN)
-    connection.close()

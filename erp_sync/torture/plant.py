@@ -17,6 +17,16 @@ ORDER_QUANTITY: Final = 50
 OPERATIONS: Final = (10, 20)
 #: Far enough ahead that a changed date never lies in the past.
 PLANNED_START, PLANNED_END = "2035-01-08", "2035-01-12"
+#: What is measured, by the control of one point that judges it in the ERP; limits in thousandths of a millimetre.
+BORE: Final = "BORE"
+BORE_LIMITS: Final = (11_980, 12_020)
+BORE_CONTROL: Final[dict[str, Any]] = {
+    "name": "Torture bore",
+    "points": [["create", [{
+        "name": "bore_mm", "string": "Bore", "type_": "numeric", "digits": 3,
+        "tolerance_lower": BORE_LIMITS[0] / 1000, "tolerance_upper": BORE_LIMITS[1] / 1000,
+    }]]],
+}  # fmt: skip
 COST_ACCOUNTS: Final = {"downtime": "6910", "scrap": "6920", "rework": "6930", "clearing": "6999"}
 
 

@@ -87,7 +87,11 @@ class Proxy:
                 writer.write(await self._ask(head, body))
                 await writer.drain()
             else:
-                await self._misbehave(fault, head, body, writer)
+                try:
+                    await self._misbehave(fault, head, body, writer)
+                except OSError:
+                    self._plan.put_back(fault)  # the ERP was away: whatever the sender saw, it was not this
+                    raise
                 self._plan.happened[fault.kind] += 1
             if writes and (fault is None or fault.kind != "late_answer"):
                 self.latest = max(self.latest, time.monotonic() - arrived - self._patience)

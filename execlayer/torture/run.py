@@ -6,7 +6,7 @@ happened, counts from the moment the sender gave up, and is several times that l
 together. The proxy measures it: where a write ended later still, `late_beyond_settling` says by how much, and a
 document that is there twice is then the fault of so short a settling time, not of the outbox. A killed sender is given
 up on when its lease ends, which a living one renews. The ERP is asked on a line of its own, when no sender runs and
-nothing is under way any more.
+nothing is under way any more; on the way only for what a reversal is about to take every trace of.
 """
 
 import json
@@ -25,11 +25,13 @@ from erp_sync.adapters.tryton.client import Access, Client
 from erp_sync.models import Posting
 from erp_sync.torture import faults, load
 from erp_sync.torture.audit import Report, audit
-from erp_sync.torture.plant import plant
+from erp_sync.torture.evidence import stands
+from erp_sync.torture.feed import Feed, Posted, set_up
+from erp_sync.torture.plant import BORE_CONTROL, plant
 from erp_sync.torture.proxy import Proxy
 from execlayer.launcher.supervisor import PartFailed
 from execlayer.torture.processes import ERP_DATABASE, ERP_LOGIN, Rig
-from plant_app.models import Site
+from plant_app.models import Site, User
 
 #: Seconds: a sender's read time-out, what unclear postings settle after, a sender's lease.
 PATIENCE, SETTLE, LEASE = 6.0, 12.0, 12
@@ -58,6 +60,7 @@ class Torture:
     def __init__(self, home: Path, *, postings: int, seed: int) -> None:
         self.drafts = load.draw(seed, postings)
         self.plan = faults.draw(seed, postings)
+        self.posted = Posted()
         self.rig = Rig(home)
         self.proxy = Proxy(self.rig.erp_port, self.plan, PATIENCE)
         self._home = home
@@ -75,17 +78,21 @@ class Torture:
         self._say(f"{len(self.drafts)} postings, seed {self._seed}, in {self._home}")
         self.rig.bring_up(plant_file)
         self._say("databases, broker and ERP are up")
+        client = self._client()
+        client.create("quality.control", BORE_CONTROL)
+        client.close()
         self.proxy.start()
-        site = load.set_up(
+        site, planner = set_up(
             url=f"http://127.0.0.1:{self.proxy.port}", database=ERP_DATABASE, username=ERP_LOGIN,
             password_source=f"file:{self.rig.erp_password_file}",
             options={"connect_timeout": 2, "read_timeout": PATIENCE, "settle_seconds": SETTLE},
         )  # fmt: skip
         began = time.monotonic()
-        self._loader = threading.Thread(target=self._load, args=(site,), name="load", daemon=True)
+        self._loader = threading.Thread(target=self._load, args=(site, planner), name="load", daemon=True)
         self._loader.start()
         self._drain()
         seconds = time.monotonic() - began
+        self._end_load()
         self.rig.stop_senders()
         self.plan.stop()
         self.proxy.wait_idle()
@@ -96,15 +103,31 @@ class Torture:
         self._ended.set()
         self.proxy.stop()
         self.rig.stop()
-        if self._loader is not None:
-            self._loader.join(10)
+        self._end_load()
 
-    def _load(self, site: Site) -> None:
+    def _load(self, site: Site, planner: User) -> None:
+        client = self._client()
         try:
-            load.queue(self.drafts, site, stop=self._ended.is_set)
+            Feed(
+                self.drafts, site, planner, self.posted,
+                witness=lambda draft: stands(client, draft), stop=self._ended.is_set,
+            ).run()  # fmt: skip
         except Exception as error:  # outer edge of the thread: handed to the main thread, which ends the run
             self._load_failed = error
             raise
+        finally:
+            client.close()
+
+    def _end_load(self) -> None:
+        """Nothing more is queued, whatever was still to come."""
+        self._ended.set()
+        if self._loader is not None:
+            self._loader.join(10)
+
+    def _client(self) -> Client:
+        """A line to the ERP of our own, past all faults."""
+        words = self.rig.erp_password_file.read_text()
+        return Client(Access(f"http://127.0.0.1:{self.rig.erp_port}", ERP_DATABASE, ERP_LOGIN, words))
 
     def _drain(self) -> None:
         self._seen.moved_at = time.monotonic()
@@ -134,10 +157,10 @@ class Torture:
             seen.moved, seen.moved_at = (settled, self.proxy.requests), now
         if int(now - self._began) % int(SAY_EVERY) == 0:
             self._tell()
-        if self._loader is not None and self._loader.is_alive():
-            return False
+        if self._loader is not None and not self._loader.is_alive() and settled == seen.by_status.total():
+            return True
         refused = seen.by_status[lifecycle.Status.REJECTED.value]
-        return settled == len(self.drafts) or now - seen.moved_at > (STALLED_REFUSED if refused else STALLED)
+        return now - seen.moved_at > (STALLED_REFUSED if refused else STALLED)
 
     @staticmethod
     def _by_status() -> Counter[str] | None:
@@ -149,10 +172,9 @@ class Torture:
             return None
 
     def _audit(self) -> Report:
-        words = self.rig.erp_password_file.read_text()
-        client = Client(Access(f"http://127.0.0.1:{self.rig.erp_port}", ERP_DATABASE, ERP_LOGIN, words))
+        client = self._client()
         try:
-            return audit(client, self.drafts)
+            return audit(client, self.drafts, self.posted)
         finally:
             client.close()
 
@@ -160,7 +182,8 @@ class Torture:
         by_status = self._seen.by_status or Counter()
         happened = {kind: self.plan.happened[kind] for kind in faults.LINE}
         happened |= {f"killed_{kind}": self.plan.happened[f"killed_{kind}"] for kind in faults.KILLS}
-        unsettled = len(self.drafts) - sum(by_status[status] for status in SETTLED)
+        # Those that never came to be queued, too; one too many does not hide one that is missing.
+        unsettled = max(len(self.drafts), by_status.total()) - sum(by_status[status] for status in SETTLED)
         return {
             "postings": len(self.drafts),
             "documents": report.documents,
@@ -172,6 +195,8 @@ class Torture:
             "quantities_off": report.quantities_off,
             "refused": sum(by_status[status] for status in REFUSED),
             "unsettled": unsettled,
+            "reversals": sum(draft.kind == load.REVERSAL for draft in self.drafts),
+            "asked_twice": sum(len(draft.asked) > 1 for draft in self.drafts),
             "orders": len({draft.chain for draft in self.drafts if draft.chain}),
             "requests": self.proxy.requests,
             "longest_answer": round(self.proxy.longest, 1),

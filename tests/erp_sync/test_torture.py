@@ -61,6 +61,7 @@ def test_what_is_posted_while_everything_breaks_stands_in_tryton_once_and_in_ord
     assert set(result["faults"]) == {*LINE, *(f"killed_{kind}" for kind in KILLS)}
     assert min(result["faults"].values()) >= 1, result["faults"]
     assert result["orders"] > 1
+    assert (result["reversals"] > 5, result["asked_twice"] > 1) == (True, True)
     home = HOME.search(progress)
     assert home is not None
     assert left_of(home[1]) == []

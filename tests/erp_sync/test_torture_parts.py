@@ -1,26 +1,24 @@
-"""The parts of a torture: what is drawn, how the line misbehaves, and that the audit sees what it must see."""
+"""The parts of a torture: what is drawn, and how the line misbehaves."""
 
 import http.server
 import json
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from erp_sync import canonical
+from erp_sync import canonical, reversals
 from erp_sync.torture import faults, load, plant
-from erp_sync.torture.audit import Report, Trace, _judge, _sequence, expected_on_hand
+from erp_sync.torture.audit import expected_on_hand
 from erp_sync.torture.faults import LineFault, Plan
-from erp_sync.torture.load import Draft
 from erp_sync.torture.proxy import Proxy, changes_something
+from execlayer.launcher.ports import free_port
 
 WRITE = {"id": 1, "method": "model.stock.shipment.internal.create", "params": []}
 READ = {"id": 1, "method": "model.production.search_read", "params": []}
 PATIENCE = 0.3
-NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def test_a_seed_draws_the_same_load_and_the_same_faults_again() -> None:
@@ -43,15 +41,35 @@ def test_every_fault_is_planned_at_least_once(postings: int) -> None:
 def test_the_load_is_valid_keyed_once_and_takes_no_more_than_is_there(seed: int) -> None:
     drafts = load.draw(seed, 2000)
 
-    assert len({draft.key for draft in drafts}) == 2000
-    for draft in drafts:
+    posted = [draft for draft in drafts if draft.reverses is None]
+    assert len(drafts) == 2000
+    assert len({draft.key for draft in posted}) == len(posted)
+    for draft in posted:
         assert list(canonical.validate(draft.kind, draft.payload, canonical.Facts())) == []
-    assert min(expected_on_hand(drafts).values()) >= 0
-    kinds = {draft.kind for draft in drafts}
-    assert kinds >= {
-        "confirmation", "cost", "quality_event", "change.date", "movement.block", "movement.unblock",
+    # At every moment, not only at the end: whatever is taken must be there when its turn comes.
+    for until in range(0, 2001, 50):
+        assert min(expected_on_hand(drafts[:until]).values()) >= 0
+    assert {draft.kind for draft in posted} == {
+        "confirmation", "cost", "quality_event", "change.date", "inspection_result", "movement.block",
+        "movement.issue", "movement.unblock", "movement.scrap", "movement.transfer", "movement.receipt",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_taken_back_was_posted_before_it_in_its_order_and_nothing_twice(seed: int) -> None:
+    drafts = load.draw(seed, 2000)
+
+    backs = [draft for draft in drafts if draft.reverses is not None]
+    originals = [drafts[draft.reverses or 0] for draft in backs]
+    assert len({one.seq for one in originals}) == len(backs) > 200
+    assert {one.kind for one in originals} == {
+        "cost", "quality_event", "change.date", "inspection_result", "movement.block", "movement.unblock",
         "movement.scrap", "movement.transfer", "movement.receipt",
     }  # fmt: skip
+    for back, original in zip(backs, originals, strict=True):
+        assert (original.seq < back.seq, original.chain) == (True, back.chain)
+        assert reversals.why_never(original.kind, original.payload) == ""
+    assert {draft.asked for draft in backs} == {("click",), ("click", "click"), ("click", "decision")}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -67,7 +85,8 @@ def test_an_order_is_closed_by_its_last_posting_and_confirmed_with_no_finding_op
             if one.payload.get("action") == "open":
                 waiting.add(one.key)
             waiting.discard(one.payload.get("opened_by", ""))
-            assert one.kind != "confirmation" or not waiting
+            waiting -= {drafts[one.reverses].key} if one.reverses is not None else set()
+            assert one.kind not in ("confirmation", "movement.issue") or not waiting
 
 
 class _Upstream(http.server.BaseHTTPRequestHandler):
@@ -151,6 +170,18 @@ def test_a_fault_waits_for_a_request_that_changes_something(upstream: tuple[int,
     assert not changes_something(b"not JSON")
 
 
+def test_a_fault_that_finds_the_erp_away_is_met_again_later() -> None:
+    plan = Plan([LineFault(1, "late_request", writes_only=True, dice=0.0)], [])
+
+    found, _proxy = _through(free_port(), plan, WRITE)
+
+    assert found == "ReadTimeout"
+    assert (plan.happened.total(), [fault.kind for fault in plan.line]) == (0, ["late_request"])
+    plan.stop()
+    plan.put_back(LineFault(1, "reset", writes_only=False, dice=0.0))
+    assert plan.line == []
+
+
 def test_what_is_held_back_when_a_run_ends_is_never_passed_on(upstream: tuple[int, list[bytes]]) -> None:
     port, arrived = upstream
     proxy = Proxy(port, Plan([LineFault(1, "late_request", writes_only=False, dice=0.0)], []), 30.0)
@@ -163,54 +194,3 @@ def test_what_is_held_back_when_a_run_ends_is_never_passed_on(upstream: tuple[in
 
     assert time.monotonic() - began < 10
     assert arrived == []
-
-
-def draft(seq: int, chain: str = "700001") -> Draft:
-    return Draft(seq, "cost", f"KEY{seq}", (seq,), chain, {})
-
-
-def trace(final: int, alive: int, start: float, end: float) -> Trace:
-    return Trace(final, alive, NOW + timedelta(seconds=start), NOW + timedelta(seconds=end))
-
-
-def test_the_audit_counts_what_is_missing_and_what_is_there_twice() -> None:
-    report = Report()
-    found = [Trace(), trace(0, 1, 0, 1), trace(1, 1, 0, 1), trace(2, 2, 0, 1), trace(1, 3, 0, 1)]
-    for number, one in enumerate(found):
-        _judge(draft(number), one, report)
-
-    assert (report.documents, report.missing, report.doubled) == (4, 2, 3)
-    assert not report.clean
-    assert len(report.details) == 4
-
-
-def test_the_audit_sees_a_posting_that_began_before_the_one_ahead_of_it_had_ended() -> None:
-    drafts = [draft(0), draft(1), draft(2), draft(3), draft(4, chain="700002"), draft(5, chain="")]
-    spans = [(0, 5), (6, 7), (6.5, 9), (1, 2), (0, 1), (0, 1)]
-    traces = {one.key: trace(1, 1, *span) for one, span in zip(drafts, spans, strict=True)}
-    report = Report()
-
-    _sequence(drafts, traces, report)
-
-    assert report.out_of_order == 2
-    assert [line.split()[2] for line in report.details] == ["KEY2", "KEY3"]
-
-
-def test_what_should_be_on_hand_follows_every_movement() -> None:
-    move = {"item": plant.SEAL, "quantity": "3"}
-    drafts = [
-        Draft(0, "movement.block", "A", (), "", {**move, "from_location": plant.RACK}),
-        Draft(1, "movement.scrap", "B", (), "", {**move, "quantity": "1", "from_status": "blocked"}),
-        Draft(2, "movement.unblock", "C", (), "", {**move, "quantity": "2", "to_location": plant.SHELF}),
-        Draft(3, "movement.receipt", "D", (), "", {**move, "to_location": plant.SHELF}),
-        Draft(4, "confirmation", "E", (), "", {"work_order": "700001", "final": True}),
-        Draft(5, "confirmation", "F", (), "", {"work_order": "700001"}),
-    ]
-
-    assert expected_on_hand(drafts) == {
-        (plant.SEAL, plant.RACK): plant.OPENING - 3,
-        (plant.SEAL, plant.CAGE): 0,
-        (plant.SEAL, plant.SHELF): plant.OPENING + 5,
-        (plant.ROD, plant.RACK): plant.OPENING - plant.ORDER_QUANTITY,
-        (plant.CYLINDER, f"{plant.SITE}-STO"): plant.ORDER_QUANTITY,
-    }
