@@ -1,4 +1,4 @@
-"""Forms of the admin: one hand laid on a posting, or on many; always with a reason where one is kept."""
+"""Forms of the admin: one hand laid on a posting, on many, or on a finding; with a reason where one is kept."""
 
 import json
 from collections.abc import Mapping
@@ -52,6 +52,12 @@ class HandForm(forms.Form):
         if wants and not cleaned.get("reason", "").strip():
             self.add_error("reason", REASON_MISSING)
         return cleaned
+
+
+class FindingForm(HandForm):
+    """One finding of a comparison. `version` refuses one changed since it was read."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class Indented(json.JSONEncoder):

@@ -1,5 +1,5 @@
 """The admin pages of the ERP side: connections and their rules are edited here, postings only operated by verbs."""
 
-from erp_sync.admin import comparing, connections, mappings, postings, reading, rules
+from erp_sync.admin import caring, comparing, connections, mappings, postings, reading, rules
 
-__all__ = ["comparing", "connections", "mappings", "postings", "reading", "rules"]
+__all__ = ["caring", "comparing", "connections", "mappings", "postings", "reading", "rules"]

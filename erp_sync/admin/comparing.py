@@ -31,7 +31,7 @@ class ReconciliationRunAdmin(ReadForAdministrators):
         run = self.get_object(request, object_id) if object_id else None
         extra = dict(extra_context or {})
         if isinstance(run, ReconciliationRun):
-            found = list(run.findings.select_related("posting")[:MOST])
+            found = list(run.findings.select_related("posting", "care__owner", "care__settled_by")[:MOST])
             extra |= {
                 "run": run,
                 "state": self.state(run),

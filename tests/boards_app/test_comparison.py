@@ -84,7 +84,7 @@ def test_open_findings_stand_by_kind_with_what_to_do_next_and_a_comparison_can_b
     assert [[row.next for row in part.rows] for part in one.lists] == [
         ["Send anew"], ["Explain"], ["Explain"], ["Explain"],
     ]  # fmt: skip
-    assert html.count(f'href="/postings/{posting.pk}/"') == 3
+    assert html.count(f'plain strong" href="/postings/{posting.pk}/"') == 3
     assert 'Against ERP <span class="num">4</span>' in html
     assert 'Against ERP <span class="num">4</span>' in browser.get("/postings/").content.decode()
     assert browser.post(f"{PAGE}main/compare/", headers={"HX-Request": "true"}).status_code == 204

@@ -18,6 +18,7 @@ from erp_sync.mapping_files import parsed, written
 from erp_sync.models import (
     CodeMapping,
     ErpConnection,
+    FindingCare,
     OutboxAlarm,
     PostingPolicy,
     PullRun,
@@ -125,7 +126,10 @@ def body(connection: ErpConnection, **changes: Any) -> dict[str, Any]:
 
 
 def test_every_model_has_a_page_or_stands_inside_one() -> None:
-    inside = {models.ConnectionSite, models.PostingAttempt, models.PostingEdit, models.ReconciliationFinding}
+    inside = {
+        models.ConnectionSite, models.FindingStep, models.PostingAttempt, models.PostingEdit,
+        models.ReconciliationFinding,
+    }  # fmt: skip
     rows = {getattr(models, name) for name in models.__all__ if hasattr(getattr(models, name), "_meta")}
     shown = {model for model in admin.site._registry if model._meta.app_label == "erp_sync"}
     assert rows - inside == shown
@@ -140,6 +144,7 @@ def test_every_page_opens_for_administrators_and_for_nobody_else(
     Watermark.objects.create(connection=main, entity="items", missing=["an older sentence"])
     PullRun.objects.create(connection=main)
     ReconciliationRun.objects.create(connection=main, since=NOON)
+    FindingCare.objects.create(connection=main, kind="unknown_here", business_key="AAAA")
     OutboxAlarm.objects.create(connection=main, site=site, kind="age")
     PostingPolicy.objects.create(connection=main, kind="cost")
     StoredSecret.objects.create(connection=main, sealed="x", set_by=root)

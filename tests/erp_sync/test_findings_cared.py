@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 
 from core.doctor import examine
 from core.errors import DomainError, InvalidInput, NotAllowed, NotFound, StaleVersion, TransitionRefused
@@ -377,3 +378,37 @@ def test_the_list_takes_a_bounded_number_of_queries(
     client.get(LIST)
     with django_assert_max_num_queries(10):
         assert len(client.get(LIST).json()["results"]) == 30
+
+
+def test_the_admin_shows_whose_a_finding_is_and_operates_it(
+    now: time_machine.Traveller, main: ErpConnection, lost: FindingCare, planner: User
+) -> None:
+    boss = Client()
+    root = User.objects.create_superuser("root", password="secret-root")
+    boss.force_login(root)
+    make.AccessGrantFactory(user=root, site=Site.objects.get(), role=AccessRole.ADMINISTRATOR)
+    listed = reverse("admin:erp_sync_findingcare_changelist")
+    page = reverse("admin:erp_sync_findingcare_operate", args=[lost.pk])
+    boss.post(listed, {"action": "take_on", "_selected_action": [lost.pk]})
+    lost.refresh_from_db()
+    assert lost.owner == root
+    html = boss.get(page).content.decode()
+    assert "send it anew" in html
+    assert 'value="settle"' in html
+    given = {"verb": "settle", "reason": "", "assignee": "", "version": lost.version}
+    assert "Say why" in boss.post(page, given).content.decode()
+    old = boss.post(page, given | {"reason": "known", "version": 0}).content.decode()
+    assert "has changed since you read it" in old
+    assert boss.post(page, given | {"reason": "known"}).status_code == 302
+    lost.refresh_from_db()
+    assert (lost.settled_by, lost.remark) == (root, "known")
+    assert lost.business_key in boss.get(f"{listed}?settled=yes").content.decode()
+    assert lost.business_key not in boss.get(f"{listed}?settled=no").content.decode()
+    run = reverse("admin:erp_sync_reconciliationrun_change", args=[lost.last_run_id])
+    assert "known" in boss.get(run).content.decode()
+    assert boss.post(page, {"verb": "reopen", "reason": "", "version": lost.version}).status_code == 302
+    stranger = Client()
+    stranger.force_login(planner)
+    assert stranger.get(page).status_code in (302, 403)
+    lost.refresh_from_db()
+    assert not lost.settled
