@@ -123,7 +123,7 @@ def test_a_confirmation_cut_off_anywhere_puts_its_time_on_one_cycle(
     assert tryton.order(order)["state"] == "running"
 
 
-def test_the_last_confirmation_cut_off_at_do_receives_the_yield_once(
+def test_the_last_confirmation_cut_off_at_every_step_receives_the_yield_once(
     tryton: Tryton, proxy: FaultProxy, behind: port.ErpAdapter
 ) -> None:
     posting = command(
@@ -135,16 +135,28 @@ def test_the_last_confirmation_cut_off_at_do_receives_the_yield_once(
         machine_minutes="90",
         final=True,
     )
-    proxy.drop_reply('"model.production.do"')
+    steps = [
+        "cycle.run",  # of its own operation
+        "cycle.create",  # from here on of the operations nobody confirmed
+        "cycle.run",
+        "cycle.do",
+        "production.do",
+    ]
 
-    outcome, found = behind.send(posting), behind.look_up(posting)
+    for step in steps:
+        dropped = proxy.drop_reply(f'{step}"')
+        assert (behind.send(posting).status, dropped.hits) == ("unknown", 1)
 
-    assert outcome.status == "unknown"
+    found = behind.look_up(posting)
     assert found is not None
     assert found.status == "confirmed"
     assert behind.send(posting).erp_number == found.erp_number
     assert tryton.order("100002")["state"] == "done"
     assert tryton.on_hand("CY-100", "RHE-STO") == 20
+    cycles = tryton.books.search(
+        "production.work.cycle", [["work.production.reference", "=", "100002"]], ["state"]
+    )
+    assert [cycle["state"] for cycle in cycles] == ["done"] * 3
 
 
 @pytest.mark.parametrize("step", ["model.account.move.create", "model.account.move.post"])

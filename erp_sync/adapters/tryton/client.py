@@ -58,6 +58,8 @@ class Client:
     def __init__(self, access: Access, *, transport: httpx.BaseTransport | None = None) -> None:
         self.access = access
         self.writes = 0
+        #: Our user's id there, known once logged in.
+        self.user = 0
         self.server_time: datetime | None = None
         self._ids = itertools.count(1)
         self._session = ""
@@ -229,6 +231,7 @@ class Client:
         except ErpUnavailable as error:
             raise ErpUnavailable(error.message, code=error.code, sent=False) from None
         user, token = answer[0], answer[1]
+        self.user = int(user)
         secret = f"{access.username}:{user}:{token}".encode()
         self._session = "Session " + base64.b64encode(secret).decode()
         try:

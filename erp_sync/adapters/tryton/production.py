@@ -235,21 +235,29 @@ class ConfirmationHandler:
         desk.client.button(ORDER, "do", order["id"])
 
     def _complete_untouched(self, desk: Desk, order: Row) -> None:
-        """Operations nobody confirmed get an empty cycle: Tryton closes no order without one on each."""
-        open_works = [
-            w["id"] for w in self._works(desk, order) if w["state"] in ("request", "draft", "waiting")
-        ]
+        """Operations nobody confirmed get an empty cycle: Tryton closes no order without one on each.
+
+        A running cycle that our own user wrote last was cut off between its two steps, and is ended. One that somebody
+        runs in Tryton is theirs to end: Tryton refuses to close the order, and says which operation it is.
+        """
+        open_works = [work for work in self._works(desk, order) if work["state"] != "finished"]
         if not open_works:
             return
-        domain = [["work", "in", open_works], ["state", "=", "draft"]]
+        ids = [work["id"] for work in open_works]
+        ours = [["state", "=", "running"], ["write_uid", "=", desk.client.user]]
+        domain = [["work", "in", ids], ["OR", [["state", "=", "draft"]], ours]]
         begun = desk.client.search(CYCLE, domain, CYCLE_FIELDS)
-        missing = sorted(set(open_works) - {row["work"] for row in begun})
-        cycles = [row["id"] for row in begun]
+        untouched = {work["id"] for work in open_works if work["state"] != "running"}
+        missing = sorted(untouched - {row["work"] for row in begun})
+        drafts = [row["id"] for row in begun if row["state"] == "draft"]
         if missing:
             fresh = [{"work": work, "duration": timedelta(0)} for work in missing]
-            cycles += desk.client.call(CYCLE, "create", fresh)
-        desk.client.call(CYCLE, "run", cycles)
-        desk.client.call(CYCLE, "do", cycles)
+            drafts += desk.client.call(CYCLE, "create", fresh)
+        if drafts:
+            desk.client.call(CYCLE, "run", drafts)
+        running = [row["id"] for row in begun if row["state"] == "running"]
+        if drafts or running:
+            desk.client.call(CYCLE, "do", drafts + running)
 
     @staticmethod
     def _yield_so_far(desk: Desk, order: Row, operation: str) -> Decimal:
