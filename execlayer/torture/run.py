@@ -149,6 +149,8 @@ class Torture:
         seen = self._seen
         if now - seen.told_at < 1:
             return False
+        # Asked before the count, which the load may still add to.
+        loading = self._loader is not None and self._loader.is_alive()
         seen.told_at, seen.by_status = now, self._by_status()
         if seen.by_status is None:
             return False
@@ -157,7 +159,7 @@ class Torture:
             seen.moved, seen.moved_at = (settled, self.proxy.requests), now
         if int(now - self._began) % int(SAY_EVERY) == 0:
             self._tell()
-        if self._loader is not None and not self._loader.is_alive() and settled == seen.by_status.total():
+        if not loading and settled == seen.by_status.total():
             return True
         refused = seen.by_status[lifecycle.Status.REJECTED.value]
         return now - seen.moved_at > (STALLED_REFUSED if refused else STALLED)
