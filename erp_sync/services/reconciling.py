@@ -95,7 +95,11 @@ def _from_here(
         doubled = [kind for kind, count in Counter(d.document for d in final).items() if count > 1]
         if doubled:
             yield _finding(
-                FindingKind.DOUBLED, posting, theirs=f"{len(final)} x {doubled[0]}", document=final[1]
+                FindingKind.DOUBLED,
+                posting,
+                ours=posting.erp_number,
+                theirs=f"{len(final)} x {doubled[0]}",
+                document=final[1],
             )
         ours = _quantity(posting)
         for document in final:
