@@ -96,6 +96,7 @@ class Record:
     """One mirrored ERP row. `code` is the plant's own number, `external_id` the ERP's, kept for its lifetime.
 
     A known `external_id` under another `code` is a rename. `deleted` says the ERP has it no more, or no longer active.
+    A stock record with `only` in its data (a list of location, lot, status) says that these rows are all of its item.
     """
 
     entity: str
@@ -236,6 +237,19 @@ class Listing(Protocol):
 
     def identities(self, entity: str) -> Iterator[str]:
         """Every `external_id` the ERP has of an entity. Raises ErpUnavailable; a broken listing proves nothing."""
+        ...
+
+
+@runtime_checkable
+class Stocktaking(Protocol):
+    """A connector that can say all the stock an ERP holds, so that what is there no more is found."""
+
+    def all_stock(self) -> Iterator[Record]:
+        """Every stock row the ERP holds now, as `pull` gives it; what it does not name is empty.
+
+        Raises ErpUnavailable (a broken listing proves nothing), ErpRejected `erp.not_offered` where this connection's
+        ERP never says all of it.
+        """
         ...
 
 

@@ -1,23 +1,27 @@
-"""Finding what an ERP deleted: everything it still lists, held against the mirror, daily and on demand.
+"""Finding what an ERP deleted: everything it still lists or holds, against the mirror, daily and on demand.
 
 Owns when a sweep is due, its record on the watermark, and whose rows a connection speaks for. A listing that breaks off
 proves nothing and marks nothing; one that lost too much is kept for a person to look at. Must not know: what being gone
 means for a row; that is the plant's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from core import clock
 from core.hints import hint
 from core.wake import wake
-from erp_sync.adapters.port import Listing
+from erp_sync.adapters.port import Listing, Stocktaking
 from erp_sync.errors import ErpRejected
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.connecting import adapter_for
-from plant_app.services import SWEPT, Scope, Swept, sweep_gone
+from plant_app.services import SWEPT, Scope, Swept, key_of, sweep_gone, sweep_stock
+
+#: Holds a listing against the mirror: when it was begun, whose rows the ERP speaks for, whether a person believes it.
+Hold = Callable[[datetime, Scope, bool], Swept]
 
 SWEEP_EVERY = timedelta(hours=24)
 #: A listing that was not believed is asked for again after this.
@@ -69,24 +73,20 @@ def sweep_due(connection: ErpConnection, mark_id: int) -> Swept | None:
 def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> Swept | None:
     """List everything the ERP has of an entity and mark what is gone; None where connector or ERP can't list it.
 
+    Stock it no longer holds becomes zero.
+
     Must not run inside a transaction. `believe`: a person has looked, and the listing counts however much is missing.
     Raises ErpUnavailable when the listing breaks off; nothing is marked then.
     """
     began = clock.now()
-    present = _listed(connection, entity)
-    if present is None:
+    hold = _listed(connection, entity)
+    if hold is None:
         return None
     with transaction.atomic():
         mark, _new = Watermark.objects.select_for_update(no_key=True).get_or_create(
             connection=connection, entity=entity
         )
-        done = sweep_gone(
-            entity=entity,
-            present=present,
-            listed_at=began - SLACK,
-            scope=scope_of(connection),
-            believe=believe,
-        )
+        done = hold(began - SLACK, scope_of(connection), believe)
         mark.swept_at = began
         mark.gone = (
             [{"refused": done.refused, "of": done.of}] if done.refused else list(done.codes[:KEPT_CODES])
@@ -101,23 +101,33 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
 def rehearse_sweep(*, connection: ErpConnection, entity: str) -> Swept | None:
     """What `sweep` would do, in a transaction that is rolled back; nothing stays written. Errors as there."""
     began = clock.now()
-    present = _listed(connection, entity)
-    if present is None:
+    hold = _listed(connection, entity)
+    if hold is None:
         return None
     with transaction.atomic():
-        done = sweep_gone(entity=entity, present=present, listed_at=began - SLACK, scope=scope_of(connection))
+        done = hold(began - SLACK, scope_of(connection), False)
         transaction.set_rollback(True)
     return done
 
 
-def _listed(connection: ErpConnection, entity: str) -> set[str] | None:
-    """Every identity the ERP has of an entity; None where connector or ERP can't list it. Raises ErpUnavailable."""
+def _listed(connection: ErpConnection, entity: str) -> Hold | None:
+    """All the ERP has of an entity, to be held against the mirror; None where connector or ERP can't list it.
+
+    Raises ErpUnavailable.
+    """
     adapter = adapter_for(connection)
-    if not isinstance(adapter, Listing) or entity.removesuffix("s") not in SWEPT:
-        return None
     try:
-        return set(adapter.identities(entity))
+        if entity == "stock" and isinstance(adapter, Stocktaking):
+            held = {key_of(record.data) for record in adapter.all_stock() if not record.deleted}
+            return lambda at, scope, believe: sweep_stock(
+                held=held, listed_at=at, scope=scope, believe=believe
+            )
+        if entity.removesuffix("s") in SWEPT and isinstance(adapter, Listing):
+            present = set(adapter.identities(entity))
+            return lambda at, scope, believe: sweep_gone(
+                entity=entity, present=present, listed_at=at, scope=scope, believe=believe
+            )
     except ErpRejected as error:
-        if error.code == NOT_OFFERED:
-            return None
-        raise
+        if error.code != NOT_OFFERED:
+            raise
+    return None

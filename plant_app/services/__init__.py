@@ -34,6 +34,7 @@ from plant_app.services.live import (
 from plant_app.services.mirror import Drift, Gap, Lent, PullResult, RowChange, apply_pull, rehearse_pull
 from plant_app.services.mirror_book import Scope
 from plant_app.services.mirror_gone import SWEPT, Swept, sweep_gone
+from plant_app.services.mirror_stock import StockKey, key_of, sweep_stock
 from plant_app.services.overlay import (
     clear_overlay,
     clear_stock_overlay,
@@ -65,6 +66,7 @@ __all__ = [
     "PullResult",
     "RowChange",
     "Scope",
+    "StockKey",
     "Swept",
     "address_of",
     "answer_swap",
@@ -82,6 +84,7 @@ __all__ = [
     "impose_constraint",
     "issue_badge",
     "issue_token",
+    "key_of",
     "lift_constraints",
     "load_catalogue",
     "load_functions",
@@ -108,6 +111,7 @@ __all__ = [
     "settle_stock_overlay",
     "stop_operation",
     "sweep_gone",
+    "sweep_stock",
     "take_shift",
     "token_for",
     "token_of",

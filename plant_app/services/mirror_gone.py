@@ -122,13 +122,18 @@ def sweep_gone(
     lost = [pk for pk, identity in ours.items() if identity not in known]
     if not lost:
         return Swept(of=len(ours))
-    if not believe and (not known or (len(lost) > FEW and len(lost) > MOST_LOST * len(ours))):
+    if not believe and not believable(lost=len(lost), of=len(ours), listed=len(known)):
         return Swept(of=len(ours), refused=len(lost))
     codes = []
     for row in rows.filter(pk__in=lost).select_for_update(of=("self",), no_key=True).order_by("pk"):
         _mark(name, row, listed_at)
         codes.append(_code(row))
     return Swept(codes=tuple(codes), of=len(ours))
+
+
+def believable(*, lost: int, of: int, listed: int) -> bool:
+    """Whether a listing of so many, in which `lost` of our `of` rows are missing, can be believed unseen."""
+    return listed > 0 and (lost <= FEW or lost <= MOST_LOST * of)
 
 
 def _mark(name: str, row: Any, at: datetime) -> Fields:

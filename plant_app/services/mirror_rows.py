@@ -15,12 +15,12 @@ from plant_app.models import (
     StockLayer,
     StockLocation,
     StockRow,
-    StockStatus,
     Supplier,
     WorkCentre,
 )
 from plant_app.services.mirror_book import Book, Pulled, Written, amounts, differing, meant, save, texts
 from plant_app.services.mirror_orders import purchase_line, sales_line, work_order
+from plant_app.services.mirror_stock import only_these, usual_status
 
 
 def _item(record: Pulled, book: Book) -> Written:
@@ -78,11 +78,14 @@ def _lot(record: Pulled, book: Book) -> Written:
 
 
 def _stock(record: Pulled, book: Book) -> Written:
+    """One row; or, with `only`, that there is nothing of an item but the rows it names."""
     data = record.data
+    if "only" in data:
+        return only_these(record, book)
     item = book.get(Item, data.get("item"))
     location: StockLocation = book.get(StockLocation, data.get("location"), "location")
     lot = Lot.objects.get_or_create(item=item, code=str(data["lot"]))[0] if data.get("lot") else None
-    usual = StockStatus.BLOCKED if location.kind == StockLocation.Kind.BLOCKED else StockStatus.FREE
+    usual = usual_status(location)
     row, created = StockRow.objects.select_for_update(of=("self",), no_key=True).get_or_create(
         item=item, lot=lot, location=location, status=data.get("status") or usual, layer=StockLayer.ERP, origin_ref="",
         defaults={"quantity": Decimal(0), "updated_at": book.read_at},

@@ -136,7 +136,9 @@ def test_stock_is_our_own_by_place_lot_and_status(sap: port.ErpAdapter) -> None:
 
 
 def test_a_later_pull_of_stock_reads_only_what_moved(sap: port.ErpAdapter, host: Host) -> None:
-    assert len(pulled(sap, "stock", "2026-11-23T00:30:00+00:00")) == 2
+    *rows, rest = pulled(sap, "stock", "2026-11-23T00:30:00+00:00")
+    assert len(rows) == 2
+    assert rest.data == {"item": "RM-1", "only": [["STO", "L-7", "free"], ["STO", "", "blocked"]]}
     assert host.asked[0].query["$filter"] == "CreationDate ge datetime'2026-11-23T00:00'"
     assert [one.query["$filter"] for one in host.asked[1:]] == ["Material eq 'RM-1'"]
 

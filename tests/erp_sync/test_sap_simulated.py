@@ -14,6 +14,9 @@ from erp_sync.adapters.sap import build
 from erp_sync.simulators.sap import plant
 from erp_sync.simulators.sap.faults import Fault
 from erp_sync.simulators.sap.web import Simulator
+from plant_app.models import StockRow
+from plant_app.services import apply_pull, key_of
+from tests import factories as make
 from tests.sap_simulator import serving
 
 Row = dict[str, Any]
@@ -264,3 +267,34 @@ def test_everything_is_read_and_what_we_posted_is_listed(sap: port.ErpAdapter) -
     listed = {one.business_key for one in sap.list_documents(clock.now() - timedelta(days=1))}
     assert listed == {one.business_key for one in posted}
     assert sap.ping().ok
+
+
+@pytest.mark.django_db
+def test_what_was_moved_away_whole_is_gone_here_with_the_next_read(
+    sap: port.ErpAdapter, sim: Simulator
+) -> None:
+    """SAP lists no row where nothing is left."""
+    site = make.SiteFactory(code="RHF")
+    for code in ("RM-1", "RM-2", "RM-3", "FG-100"):
+        make.ItemFactory(code=code)
+    for code in ("101A", "101B"):
+        make.StockLocationFactory(code=code, site=site)
+
+    def stock() -> dict[tuple[str, str], int]:
+        rows = StockRow.objects.filter(item__code="RM-3")
+        return {(row.location.code, row.status): int(row.quantity) for row in rows}
+
+    *_pages, last = sap.pull("stock")
+    apply_pull(entity="stock", records=[one for page in (*_pages, last) for one in page.records])
+    assert stock() == {("101A", "free"): 80}
+    assert sap.send(posting("block", quantity="80")).status == "confirmed"
+    later = [one for page in sap.pull("stock", last.watermark) for one in page.records]
+    apply_pull(entity="stock", records=later)
+    assert stock() == {("101A", "free"): 0, ("101A", "blocked"): 80}
+    assert isinstance(sap, port.Stocktaking)
+    assert {key_of(one.data) for one in sap.all_stock()} == {
+        ("RM-1", "101A", "", "free"),
+        ("RM-2", "101A", "", "free"),
+        ("RM-3", "101A", "B0001", "blocked"),
+        ("FG-100", "101B", "", "free"),
+    }

@@ -18,6 +18,13 @@ PROFILE = port.Profile(
         *(replace(option, required=option.name in ("out", "in")) for option in exchange.OPTIONS),
         port.Option("format", "Format", default="csv", choices=("csv", "json")),
         port.Option("delimiter", "Delimiter of CSV", default=",", help="One character, or the word tab."),
+        port.Option(
+            "whole_stock",
+            "Stock files name all the stock",
+            type="flag",
+            default=False,
+            help="What the newest stock file does not name is empty then. Else a row stays as it was last named.",
+        ),
         *rules.OPTIONS,
     ),
     mapping_kinds=MAPPING_KINDS,

@@ -22,8 +22,9 @@ class FileDropAdapter(rules.Rules):
     """One file a posting.
 
     `settings`: `out` and `in` (absolute paths), `pull` (folder of CSV files to read, may be left out), `format`
-    (`csv` or `json`), `delimiter` (`,`; `tab`), `quiet_seconds` (2), `most_bytes`, `keep_days` (90) and
-    `keep_aside_days` (365) after which what was read or set aside is deleted; the rest as in `rules` and `codes`.
+    (`csv` or `json`), `delimiter` (`,`; `tab`), `whole_stock` (a stock file names all there is), `quiet_seconds` (2),
+    `most_bytes`, `keep_days` (90) and `keep_aside_days` (365) after which what was read or set aside is deleted; the
+    rest as in `rules` and `codes`.
     """
 
     kind = "filedrop"
@@ -61,6 +62,9 @@ class FileDropAdapter(rules.Rules):
 
     def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
         return pull.pages(self._pull, entity, watermark)
+
+    def all_stock(self) -> Iterator[port.Record]:
+        return pull.all_stock(self._pull)
 
     def ping(self) -> port.Health:
         return self._exchange.ping()

@@ -20,7 +20,7 @@ from typing import Any
 from erp_sync.adapters.filedrop import disk
 from erp_sync.adapters.filedrop.rules import numeric
 from erp_sync.adapters.port import PULL_ENTITIES, Page, Record
-from erp_sync.errors import ErpRejected
+from erp_sync.errors import ErpRejected, ErpUnavailable
 
 SIZE = 200
 #: A watermark has a limited length.
@@ -41,13 +41,17 @@ Parse = Callable[[str, str, bytes, datetime], Iterator[Record | str]]
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Where files to read lie, and how they are written; `path` None reads nothing."""
+    """Where files to read lie, and how they are written; `path` None reads nothing.
+
+    `whole_stock`: a file of stock names all there is, so what it does not name is empty.
+    """
 
     path: Path | None
     parse: Parse
     suffix: str
     quiet_seconds: float
     most_bytes: int
+    whole_stock: bool = False
 
     @staticmethod
     def of(settings: Mapping[str, Any], delimiter: str) -> Folder:
@@ -58,6 +62,7 @@ class Folder:
             ".csv",
             numeric(settings, "quiet_seconds", 2),
             int(numeric(settings, "most_pull_bytes", 100_000_000)),
+            bool(settings.get("whole_stock")),
         )
 
 
@@ -81,11 +86,16 @@ def pages(folder: Folder, entity: str, watermark: str) -> Iterator[Page]:
         records: list[Record] = []
         wrong: list[str] = []
         before = f"{reached[0]}:{reached[1]}" if reached[0] else ""
+        only: dict[str, list[list[str]]] = {}
         for found in folder.parse(entity, path.name, content, _moment(arrived)):
             if isinstance(found, str):
                 wrong.append(found)
                 continue
             records.append(found)
+            if folder.whole_stock and entity == "stock":
+                data = found.data
+                row = [str(data.get(name) or "") for name in ("location", "lot", "status")]
+                only.setdefault(str(data.get("item") or ""), []).append(row)
             if len(records) == SIZE:
                 yield Page(tuple(records), before)
                 records = []
@@ -93,8 +103,27 @@ def pages(folder: Folder, entity: str, watermark: str) -> Iterator[Page]:
             yield Page(tuple(records), before)
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise ErpRejected("filedrop.row", f"{path.name}: {wrong[0]}{more}")
+        records += [
+            Record("stock", f"{item}|*", f"{item}|*", {"item": item, "only": named})
+            for item, named in only.items()
+        ]
         reached = (arrived, name)
         yield Page(tuple(records), f"{arrived}:{name}")
+
+
+def all_stock(folder: Folder) -> Iterator[Record]:
+    """The rows of the newest file of stock. Raises ErpRejected `erp.not_offered` where files name changes only, or
+    where none lies there; ErpUnavailable for one that can't be read whole, since it then proves nothing."""
+    files = _files(folder, "stock") if folder.whole_stock and folder.path is not None else []
+    if not files:
+        raise ErpRejected("erp.not_offered", "no file here names all the stock")
+    arrived, path = files[-1]
+    with disk.trouble("filedrop.folder", sent=False):
+        content = disk.read_limited(path, folder.most_bytes)
+    for found in folder.parse("stock", path.name, content, _moment(arrived)):
+        if isinstance(found, str):
+            raise ErpUnavailable(f"{path.name}: {found}", code="filedrop.row", sent=False)
+        yield found
 
 
 def csv_records(entity: str, content: bytes, at: datetime, delimiter: str) -> Iterator[Record | str]:

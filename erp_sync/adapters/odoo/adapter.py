@@ -99,6 +99,9 @@ class OdooAdapter(HandlingAdapter):
     def pull(self, entity: str, watermark: str = "") -> Iterator[port.Page]:
         return pull.pages(self._desk, entity, watermark)
 
+    def all_stock(self) -> Iterator[port.Record]:
+        return (record for page in self.pull("stock") for record in page.records)
+
     def identities(self, entity: str) -> Iterator[str]:
         return pull.identities(self._desk, entity)
 

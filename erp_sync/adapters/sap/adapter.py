@@ -143,6 +143,9 @@ class SapAdapter:
     def check_code(self, kind: str, ours: str, theirs: str) -> port.CodeCheck:
         return checks.check(self._desk, kind, theirs)
 
+    def all_stock(self) -> Iterator[port.Record]:
+        return (record for page in self.pull("stock") for record in page.records)
+
     def identities(self, entity: str) -> Iterator[str]:
         return checks.identities(self._desk, entity)
 

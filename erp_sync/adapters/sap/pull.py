@@ -172,7 +172,10 @@ def _work_orders(desk: Desk, since: datetime | None) -> Iterator[Record]:
 
 
 def _stock(desk: Desk, since: datetime | None) -> Iterator[Record]:
-    """Quantities by material, place, batch and status; after the first pull only of materials that moved since."""
+    """Quantities by material, place, batch and status; after the first pull only of materials that moved since.
+
+    SAP lists nothing where nothing is left: after a moved material's rows a record says that these are all.
+    """
     if since is None:
         for row in desk.client.rows(STOCK, "A_MaterialStock", expand=EXPAND):
             yield from _held(desk, row)
@@ -184,8 +187,14 @@ def _stock(desk: Desk, since: datetime | None) -> Iterator[Record]:
         moved |= {str(item.get("Material") or "") for item in wire.children(row, movements.ITEMS)}
     for material in sorted(moved - {""}):
         wanted = wire.equals(Material=material)
-        for row in desk.client.rows(STOCK, "A_MaterialStock", filter=wanted, expand=EXPAND):
-            yield from _held(desk, row)
+        there = [
+            record
+            for row in desk.client.rows(STOCK, "A_MaterialStock", filter=wanted, expand=EXPAND)
+            for record in _held(desk, row)
+        ]
+        yield from there
+        only = [[one.data["location"], one.data["lot"], one.data["status"]] for one in there]
+        yield Record("stock", f"{material}|*", f"{material}|*", {"item": material, "only": only})
 
 
 def _held(desk: Desk, row: Row) -> Iterator[Record]:

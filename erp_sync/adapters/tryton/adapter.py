@@ -171,6 +171,9 @@ class TrytonAdapter:
             True, detail=self._client.access.database, version=version, latency_ms=taken, clock=clock
         )
 
+    def all_stock(self) -> Iterator[port.Record]:
+        return (record for page in self.pull("stock") for record in page.records)
+
     def identities(self, entity: str) -> Iterator[str]:
         return pull.identities(self._client, entity)
 
