@@ -42,7 +42,8 @@ class Fault:
     """before: the line is cut and nothing happened; drop: it happened and the line is cut; late: it happens, the answer
     comes `seconds` late; garbage: it happened, the answer is unreadable; html502: a proxy's page, nothing happened;
     html502_after: a proxy's page, but it happened; throttle: 429; expire: the login is refused; lock: somebody
-    else holds the record.
+    else holds the record; dead: the ERP's database died before the commit and the ERP says so; dead_after: it says the
+    same, but the commit had gone through; failed_after: an error of the ERP's own program, after the commit.
     """
 
     kind: str
@@ -51,7 +52,8 @@ class Fault:
     seconds: float = 0.0
 
 
-KINDS = ("before", "drop", "late", "garbage", "html502", "html502_after", "throttle", "expire", "lock")
+KINDS = ("before", "drop", "late", "garbage", "html502", "html502_after", "throttle", "expire", "lock",
+         "dead", "dead_after", "failed_after")  # fmt: skip
 
 
 class ErpHost:
@@ -148,6 +150,14 @@ class ErpHost:
         """The answer while somebody else holds the record."""
         raise NotImplementedError
 
+    def bereft(self, call: Call) -> Reply:
+        """The answer when the ERP's own database died under a request."""
+        raise NotImplementedError
+
+    def failed(self, call: Call) -> Reply:
+        """The answer when the ERP's own program failed."""
+        raise NotImplementedError
+
     def _answer(self, call: Call) -> Reply | None:
         with self._guard:
             self.calls.append(call)
@@ -164,6 +174,8 @@ class ErpHost:
                     return self.refuse_login()
                 case "lock":
                     return self.locked(call)
+                case "dead":
+                    return self.bereft(call)
             if self.meanwhile is not None and self.writes(call):
                 act, self.meanwhile = self.meanwhile, None
                 act()
@@ -175,6 +187,10 @@ class ErpHost:
                 return Reply(200, b'{"half": ')
             case "html502_after":
                 return Reply(502, PAGE, "text/html")
+            case "dead_after":
+                return self.bereft(call)
+            case "failed_after":
+                return self.failed(call)
             case "late":
                 self._release.wait(fault.seconds if fault else 0)
         return reply

@@ -138,6 +138,12 @@ class ErpNextServer(ErpHost):
     def locked(self, call: Call) -> Reply:
         return self._error(Refusal("DocumentLockedError", "This document is currently locked"))
 
+    def bereft(self, call: Call) -> Reply:
+        return self._error(Refusal("OperationalError", "(2013, 'Lost connection to MySQL server')", 500))
+
+    def failed(self, call: Call) -> Reply:
+        return self._error(Refusal("AttributeError", "'NoneType' object has no attribute 'name'", 500))
+
     @staticmethod
     def _error(refusal: Refusal) -> Reply:
         shown = [json.dumps({"message": refusal.words, "indicator": "red"})] if refusal.words else []

@@ -143,6 +143,15 @@ class OdooServer(Buttons, ErpHost):
         trouble = Refusal("SerializationFailure", words)
         return self._error(trouble, 500) if call.path.startswith("/json") else self._fault(trouble)
 
+    def bereft(self, call: Call) -> Reply:
+        words = "server closed the connection unexpectedly"
+        trouble = Refusal("psycopg2.OperationalError", words)
+        return self._error(trouble, 500) if call.path.startswith("/json") else self._fault(trouble)
+
+    def failed(self, call: Call) -> Reply:
+        trouble = Refusal("KeyError", "'mail_thread'")
+        return self._error(trouble, 500) if call.path.startswith("/json") else self._fault(trouble)
+
     def respond(self, call: Call) -> Reply:
         if call.path == "/web/version" and self.series >= 19:
             said = {"version_info": [self.series, 0, 0, "final", 0, ""], "version": f"{self.series}.0"}

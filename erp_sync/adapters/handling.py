@@ -22,12 +22,21 @@ from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 P = TypeVar("P", bound=Payload)
 #: What an ERP with other modules or fields than expected makes of our reading of it.
 SURPRISES = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
-#: Refused before anything of ours can exist there: as good as an absence when looking.
-ABSENT = ("erp.not_found", "erp.ambiguous", "erp.payload", "erp.mapping_missing")
+#: Refused before anything of ours can exist there: as good as an absence when looking. That a code means more than one
+#: thing there is none: it may have meant one when the posting was sent.
+ABSENT = ("erp.not_found", "erp.payload", "erp.mapping_missing")
 
 
 class NotHere(Exception):
     """The connected ERP has no place for this posting; the reason is shown to people."""
+
+
+class Left(Exception):
+    """Refused, but what was begun there could not be taken away: anybody there could still finish it."""
+
+    def __init__(self, refusal: ErpRejected) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,15 @@ def job_of(command: port.PostingCommand) -> Job[Any]:
 
 
 def turned_back(job: Job[Reversal]) -> Job[Any]:
-    """The change a reversal means: from the new value to the one before it, under the reversal's key."""
+    """The change a reversal means: from the new value to the one before it, under the reversal's key.
+
+    What somebody has seen and accepted is the reversal's own, never the original's.
+    """
     kind, original = job.payload.reverses_kind, dict(job.payload.original)
     if not original.get("old"):
         raise ErpRejected("erp.payload", "the original change does not say what the value was before")
     original["old"], original["new"] = original["new"], original["old"]
-    original.pop("seen", None)
+    original["seen"] = job.payload.seen
     return Job(replace(job.command, kind=kind, payload=original), canonical.parse(kind, original))
 
 
@@ -184,6 +196,8 @@ class HandlingAdapter:
             return self._outcome(handler.drive(self._desk, job, found), self._client.server_time)
         except NotHere as error:
             return port.Outcome("local", message=str(error))
+        except Left as error:
+            return self._refused(handler, command, error.refusal, wrote=True, left=True)
         except ErpRejected as error:
             return self._refused(handler, command, error, wrote=self._client.writes > writes)
         except ErpUnavailable as error:
@@ -235,18 +249,33 @@ class HandlingAdapter:
         return self.handlers[command.kind]
 
     def _refused(
-        self, handler: Handler, command: port.PostingCommand, error: ErpRejected, *, wrote: bool
+        self,
+        handler: Handler,
+        command: port.PostingCommand,
+        error: ErpRejected,
+        *,
+        wrote: bool,
+        left: bool = False,
     ) -> port.Outcome:
-        """A no after a step was taken may come from another hand that finished it under us: look."""
+        """A no after a step was taken may come from another hand that finished it under us: look.
+
+        `left`: what was begun may still stand there; as long as it does, it is no definite no.
+        """
         if wrote:
             try:
                 found = handler.find(self._desk, job_of(command))
             except ErpUnavailable as trouble:
                 return _unavailable(trouble, wrote=True)
-            except ErpRejected:
+            except ErpRejected as trouble:
+                if trouble.code not in ABSENT:
+                    return port.Outcome("unknown", error_code=trouble.code, message=trouble.message)
                 found = None
             if found is not None and found.final:
                 return self._outcome(found)
+            if found is not None and left:
+                words = f"{error.message}; what was begun there could not be taken away yet"
+                raw = found.raw() | {"half_done": True}
+                return port.Outcome("unknown", found.number, None, f"{self.kind}.half_done", words, raw)
         return port.refusal(error)
 
     def _outcome(self, found: Found, at: datetime | None = None) -> port.Outcome:

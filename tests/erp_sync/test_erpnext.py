@@ -316,3 +316,20 @@ def test_a_quantity_in_another_unit_is_refused(site: ErpNextServer, connect: Con
     assert "Nos" in wrong.message
     assert site.written == []
     assert adapter.send(scrap(uom="pcs")).status == "confirmed"
+
+
+def test_a_drift_accepted_on_a_taking_back_is_accepted(site: ErpNextServer, connect: Connect) -> None:
+    adapter, wanted = connect(site), new_value("purchase date", seen={"schedule_date": "2026-11-20"})
+    assert adapter.send(wanted).status == "confirmed"
+    order = site.only("Purchase Order")
+    site.change(
+        "Purchase Order", ORDER, items=[line | {"schedule_date": "2026-11-20"} for line in order["items"]]
+    )
+    undo = back(wanted)
+
+    [(field, _, theirs)] = drift(adapter.send(undo))
+    accepted = replace(undo, payload={**undo.payload, "seen": {field: theirs}})
+
+    assert theirs == "2026-11-20"
+    assert adapter.send(accepted).status == "confirmed"
+    assert site.only("Purchase Order")["items"][1]["schedule_date"] == "2026-11-07"

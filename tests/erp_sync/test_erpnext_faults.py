@@ -84,6 +84,7 @@ def test_a_document_written_in_between_is_stale_and_read_again(
 FAULTS = {
     "before": "erpnext.no_answer", "drop": "erpnext.no_answer", "garbage": "erpnext.garbled",
     "html502": "erpnext.http_502", "html502_after": "erpnext.http_502",
+    "dead": "erpnext.database", "dead_after": "erpnext.database",
 }  # fmt: skip
 
 
@@ -100,14 +101,24 @@ def test_a_lost_answer_is_unclear_until_looked_up_and_ends_in_one_document(
     last = connect(site).send(wanted)
 
     assert (first.status, first.error_code) == ("unknown", FAULTS[fault])
-    assert (found is None) == (fault in ("before", "html502"))
+    assert (found is None) == (fault in ("before", "html502", "dead"))
     assert last.status == "confirmed"
     assert len(site.under(wanted.business_key)) == (0 if name in CHANGES else 1)
     if name == "confirmation":
         assert site.stock("FG-100", "Stores - RF") == 49.0
 
 
-@pytest.mark.parametrize("fault", ["before", "drop"])
+def test_a_failure_inside_the_site_after_the_commit_is_looked_at_before_it_is_a_no(
+    site: ErpNextServer, connect: Connect
+) -> None:
+    wanted = block()
+    site.fault("failed_after")
+    outcome = connect(site).send(wanted)
+    assert outcome.status == "confirmed"
+    assert site.documents(wanted.business_key) == [outcome.erp_number]
+
+
+@pytest.mark.parametrize("fault", ["before", "drop", "dead", "dead_after"])
 def test_a_cancellation_whose_answer_is_lost_is_made_once(
     site: ErpNextServer, connect: Connect, fault: str
 ) -> None:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,6 +25,9 @@ from tests.erp_sync.erpnext_postings import (
 )  # fmt: skip
 from tests.erp_sync.test_odoo_reading import same
 from tests.erpnext_server import SECRET, ErpNextServer
+
+#: Digits as letters a key may have.
+LETTERS = str.maketrans("0123456789", "ABCDEFGHIJ")
 
 
 @pytest.fixture
@@ -192,6 +195,49 @@ def test_a_missing_mapping_is_refused_before_anybody_is_asked(site: ErpNextServe
 )  # fmt: skip
 def test_a_mapped_code_can_be_tried(adapter: ErpNextAdapter, kind: str, theirs: str, ok: bool | None) -> None:
     assert adapter.check_code(kind, "ours", theirs).ok is ok
+
+
+def test_a_row_taken_away_between_two_pages_hides_no_other(
+    site: ErpNextServer, adapter: ErpNextAdapter
+) -> None:
+    for number in range(SIZE + 5):
+        site.add("Customer", f"X-{number:03}", customer_name="X", disabled=0)
+    told = adapter.identities("customers")
+    first = next(told)
+    del site.tables["Customer"][first]
+
+    assert {first, *told} >= set(site.tables["Customer"])
+
+
+def test_a_document_taken_away_between_two_pages_hides_no_other_from_reconciliation(
+    site: ErpNextServer, adapter: ErpNextAdapter
+) -> None:
+    for number in range(SIZE + 5):
+        key = f"{number:016}".translate(LETTERS)
+        site.add("Stock Entry", **{site.key_field: key}, remarks=key, docstatus=1, items=[])
+    told = adapter.list_documents(site.now - timedelta(hours=1))
+    first = next(told)
+    del site.tables["Stock Entry"][first.erp_number]
+
+    assert len({first.erp_number, *(one.erp_number for one in told)}) == SIZE + 5
+
+
+def test_what_is_written_in_the_hour_that_comes_twice_is_read(
+    site: ErpNextServer, adapter: ErpNextAdapter
+) -> None:
+    site.now = datetime(2027, 10, 31, 0, 50, tzinfo=UTC)  # 02:50, for the first time
+    site.change("Item", "FG-100", item_name="Seen")
+    _, watermark = read(adapter, "items")
+    site.now = datetime(2027, 10, 31, 1, 10, tzinfo=UTC)  # 02:10, for the second time
+    site.change("Item", "RM-1", item_name="Later")
+    posted = block()
+    assert adapter.send(posted).status == "confirmed"
+
+    changed, _ = read(adapter, "items", watermark)
+    since = datetime(2027, 10, 31, 0, 55, tzinfo=UTC)
+
+    assert changed["RM-1"].data["name"] == "Later"
+    assert [one.business_key for one in adapter.list_documents(since)] == [posted.business_key]
 
 
 @pytest.mark.parametrize("field", ["custom_posting_key", ""])

@@ -54,7 +54,7 @@ STEPS = [
     *(
         (name, fault)
         for name in ("confirmation", "block")
-        for fault in ("garbage", "html502", "html502_after")
+        for fault in ("garbage", "html502", "html502_after", "dead", "dead_after")
     ),
     *(
         (name, fault)
@@ -79,7 +79,12 @@ def test_a_fault_at_any_step_ends_in_one_document(odoo: OdooServer, name: str, f
             adapter.close()
 
             assert first.status == "unknown", (step, first)
-            assert first.error_code in ("odoo.no_answer", "odoo.garbled", "odoo.http_502"), (step, first)
+            assert first.error_code in (
+                "odoo.no_answer",
+                "odoo.garbled",
+                "odoo.http_502",
+                "odoo.database",
+            ), (step, first)
             last = settle(server, command)
             assert last.status == "confirmed", (step, last)
             assert len(server.documents(command.business_key)) == (0 if "date" in name else 1), step
@@ -236,6 +241,7 @@ def test_an_answer_nobody_can_read_is_garbage_and_no_result(body: bytes) -> None
         (1, "Traceback\nKeyError: 'mrp.production'", "odoo.no_model"),
         (1, "Traceback\nAttributeError: 'x' object has no attribute 'button_mark'", "odoo.no_method"),
         (1, "Traceback\nZeroDivisionError: division by zero", "odoo.fault"),
+        (1, "Traceback\n  except OperationalError:\nZeroDivisionError: division by zero", "odoo.fault"),
     ],
 )
 def test_a_fault_has_its_cause(code: int, text: str, status: str) -> None:
@@ -264,6 +270,41 @@ def test_an_error_object_has_its_cause(status: int, name: str, text: str, code: 
     )
     assert told is not None
     assert told.code == code
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        "psycopg2.OperationalError: server closed the connection unexpectedly\n\tThis probably means the server"
+        " terminated abnormally\n\tbefore or while processing the request.",
+        "psycopg2.InterfaceError: connection already closed",
+        "psycopg2.errors.AdminShutdown: terminating connection due to administrator command",
+    ],
+)
+def test_a_database_lost_under_a_call_proves_nothing(raised: str) -> None:
+    fault = xmlrpc.client.Fault(
+        1, f"Traceback (most recent call last):\n  File 'x'\n    commit()\n{raised}\n"
+    )
+    with pytest.raises(ErpUnavailable) as told:
+        rpc.xmlrpc_result(xmlrpc.client.dumps(fault, methodresponse=True).encode())
+    name, _, words = raised.partition(": ")
+    said = rpc.json2_error(500, {"name": name, "message": words})
+
+    assert (told.value.code, told.value.sent) == ("odoo.database", True)
+    assert isinstance(said, ErpUnavailable)
+    assert (said.code, said.sent) == ("odoo.database", True)
+
+
+@pytest.mark.parametrize("series", [17, 19])
+def test_a_failure_inside_odoo_after_the_commit_is_looked_at_before_it_is_a_no(series: int) -> None:
+    with OdooServer(series) as server:
+        command, adapter = block(), OdooAdapter(server.settings())
+        server.fault("failed_after", match="button_validate")
+        outcome = adapter.send(command)
+        adapter.close()
+
+        assert outcome.status == "confirmed"
+        assert server.documents(command.business_key) == [outcome.erp_number]
 
 
 def test_a_proxy_that_words_its_trouble_like_odoo_proves_nothing() -> None:

@@ -238,6 +238,26 @@ def test_a_mapped_code_can_be_tried(adapter: OdooAdapter, kind: str, theirs: str
     assert adapter.check_code(kind, "ours", theirs).ok is ok
 
 
+def test_a_row_taken_away_between_two_pages_hides_no_other(odoo: OdooServer, adapter: OdooAdapter) -> None:
+    for number in range(SIZE + 5):
+        odoo.add("res.partner", ref=f"X-{number:03}", name=f"X {number}", customer_rank=1, supplier_rank=0)
+        odoo.add("stock.scrap", name=f"SP/{number}", origin=letters(number), scrap_qty=1, state="done")
+    told = adapter.identities("customers")
+    first = next(told)
+    del odoo.tables["res.partner"][int(first)]
+    listed = adapter.list_documents(odoo.now - timedelta(hours=1))
+    document = next(listed)
+    odoo.tables["stock.scrap"].pop(odoo.find("stock.scrap", name=document.erp_number)["id"])
+
+    assert {first, *told} >= {str(row["id"]) for row in odoo.rows("res.partner") if row["customer_rank"]}
+    assert len({document.erp_number, *(one.erp_number for one in listed)}) == SIZE + 5
+
+
+def letters(number: int) -> str:
+    """A number as a key: sixteen letters."""
+    return f"{number:016}".translate(str.maketrans("0123456789", "ABCDEFGHIJ"))
+
+
 def test_reconciliation_finds_every_document_by_its_key(odoo: OdooServer, adapter: OdooAdapter) -> None:
     posted = [closing(), scrap(), block(), stop(), time_spent()]
     for one in posted:

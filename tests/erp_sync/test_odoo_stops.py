@@ -251,3 +251,73 @@ def test_goods_already_gone_are_not_taken_apart(odoo: OdooServer, connect: Conne
 
     assert (refused.status, refused.error_code) == ("rejected", "odoo.wizard")
     assert odoo.rows("mrp.unbuild") == []
+
+
+@pytest.mark.parametrize(
+    ("make", "button", "drop"),
+    [(block, "button_validate", "action_cancel"), (scrap, "action_validate", "unlink")],
+)
+def test_a_refused_document_that_could_not_be_taken_away_is_no_definite_no(
+    odoo: OdooServer, connect: Connect, make: Callable[..., PostingCommand], button: str, drop: str
+) -> None:
+    adapter, wanted = connect(odoo), make()
+    odoo.refuse[button] = "The period is closed."
+    odoo.fault("lock", match=drop)
+
+    first = adapter.send(wanted)
+    looked = adapter.look_up(wanted)
+    again = adapter.send(wanted)
+
+    assert (first.status, first.error_code, first.raw["half_done"]) == ("unknown", "odoo.half_done", True)
+    assert "The period is closed." in first.message
+    assert looked is not None
+    assert (looked.status, looked.raw["half_done"]) == ("unknown", True)
+    assert (again.status, again.error_code) == ("rejected", "odoo.refused")
+    assert odoo.leftovers(wanted.business_key) == []
+    assert odoo.stock("FG-100", "WH/Stock") == 40.0
+
+
+def test_a_begun_transfer_goes_when_its_posting_is_refused_before_the_next_step(
+    odoo: OdooServer, connect: Connect
+) -> None:
+    wanted = block()
+    odoo.fault("drop", match="action_confirm")
+    assert connect(odoo).send(wanted).status == "unknown"
+
+    outcome = connect(odoo, blocked={}).send(wanted)
+
+    assert outcome.error_code == "erp.mapping_missing"
+    assert odoo.leftovers(wanted.business_key) == []
+
+
+def test_a_code_that_means_two_things_by_now_is_no_absence(odoo19: OdooServer, connect: Connect) -> None:
+    adapter, wanted = connect(odoo19), new_date(odoo19, "work_order")
+    odoo19.fault("drop")
+    assert adapter.send(wanted).status == "unknown"
+    first = odoo19.find("mrp.production", name="WH/MO/00002")
+    second = odoo19.add("mrp.production", **{n: v for n, v in first.items() if n not in ("id", "write_date")})
+
+    looked = adapter.look_up(wanted)
+
+    assert looked is not None
+    assert (looked.status, looked.error_code) == ("unknown", "erp.ambiguous")
+    del odoo19.tables["mrp.production"][second]
+    found = adapter.look_up(wanted)
+    assert found is not None
+    assert found.status == "confirmed"
+
+
+def test_a_drift_accepted_on_a_taking_back_is_accepted(odoo: OdooServer, connect: Connect) -> None:
+    adapter, wanted = connect(odoo), new_date(odoo, seen={"date_planned": "2026-11-20"})
+    assert adapter.send(wanted).status == "confirmed"
+    line = odoo.rows("purchase.order.line")[0]["id"]
+    odoo.change("purchase.order.line", line, date_planned="2026-11-20 11:00:00")
+    undo = back(wanted)
+
+    stopped = adapter.send(undo)
+    (told,) = stopped.raw["drift"]
+    accepted = replace(undo, payload={**undo.payload, "seen": {told["field"]: told["theirs"]}})
+
+    assert (stopped.error_code, told["theirs"]) == ("erp.drifted", "2026-11-20")
+    assert adapter.send(accepted).status == "confirmed"
+    assert odoo.rows("purchase.order.line")[0]["date_planned"][:10] == "2026-11-07"

@@ -6,7 +6,7 @@ with a change, so the value itself is the look-up. Must not know: the outbox, HT
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -162,19 +162,13 @@ class ChangeBack(ChangeHandler):
     """A change taken back: from the new value to the one before it."""
 
     def find(self, desk: Desk, job: Job[Reversal]) -> Found | None:
-        return super().find(desk, _back(job))
+        return super().find(desk, turned_back(job))
 
     def drive(self, desk: Desk, job: Job[Reversal], found: Found | None) -> Found:
-        return super().drive(desk, _back(job), found)
+        return super().drive(desk, turned_back(job), found)
 
     def preview(self, desk: Desk, job: Job[Reversal]) -> tuple[Step, ...]:
-        return super().preview(desk, _back(job))
-
-
-def _back(job: Job[Reversal]) -> Job[Any]:
-    """The opposite change; what was seen since is what the reversal says."""
-    turned = turned_back(job)
-    return Job(turned.command, replace(turned.payload, seen=job.payload.seen))
+        return super().preview(desk, turned_back(job))
 
 
 def _out(value: date | Decimal) -> Any:

@@ -66,6 +66,7 @@ PROFILE = port.Profile(
         "erpnext.busy": "Somebody else holds the document, or the site rests. It is sent again by itself.",
         "erpnext.no_erpnext": "Check the address: something answers there, but no ERPNext.",
         "erpnext.redirected": "Something in front of ERPNext sends calls to a login page. Use the address without it.",
+        "erpnext.database": "The site lost its database during a call; it is looked up by itself. See to the database.",
         "erpnext.fault": "ERPNext failed inside; nothing was kept. Its error log says more than its answer.",
         "erpnext.half_done": "Somebody left the document as a draft. It is submitted by itself.",
         "erpnext.unexpected": "ERPNext's answer has another shape than its documentation. Check its version.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +45,8 @@ BUSY = frozenset(
         "TooManyRequestsError", "SessionStopped", "InReadOnlyMode", "SessionBootFailed",
     }
 )  # fmt: skip
+#: The site's database went away under the call: whether the commit still went through, the site can't know.
+LOST = frozenset({"OperationalError", "InterfaceError", "DatabaseError"})
 _LOGIN = frozenset({"AuthenticationError", "SessionExpired", "InvalidAuthorizationToken"})
 #: Said by what stands in front of the site, however it words its body.
 _ON_THE_WAY = frozenset({408, 502, 504})
@@ -76,7 +78,6 @@ class Client:
         *,
         order: str = "name asc",
         limit: int = 0,
-        start: int = 0,
         parent: str = "",
     ) -> list[Row]:
         """Documents of a type, without their tables; `limit` 0 for all. Rows of a table name their `parent` type."""
@@ -84,13 +85,26 @@ class Client:
             "filters": json.dumps([list(one) for one in filters]),
             "fields": json.dumps(list(fields)),
             "order_by": order,
-            "limit_start": str(start),
+            "limit_start": "0",
             "limit_page_length": str(limit),
         } | ({"parent": parent} if parent else {})
         found = self._read(resource(doctype), params, "data")
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise self._edge.garbled("(no list of documents)")
         return found
+
+    def pages(
+        self, doctype: str, filters: Filters, fields: Sequence[str], *, size: int
+    ) -> Iterator[list[Row]]:
+        """Documents page by page, by name: one taken away meanwhile moves no other one out of sight."""
+        last: list[list[Any]] = []
+        while True:
+            found = self.rows(doctype, [*filters, *last], fields, limit=size)
+            if found:
+                yield found
+            if len(found) < size:
+                return
+            last = [["name", ">", str(found[-1]["name"])]]
 
     def among(
         self,
@@ -157,6 +171,10 @@ class Client:
         except ErpUnavailable as error:
             self.writes += error.sent
             raise
+        except ErpRejected as error:
+            # The site failed inside, perhaps only after the commit: what stands there is looked at before it is a no.
+            self.writes += error.code == "erpnext.fault"
+            raise
         self.writes += 1
         return said
 
@@ -189,6 +207,8 @@ class Client:
             return busy
         if kind in _LOGIN or answer.status == httpx.codes.UNAUTHORIZED:
             return unavailable("credentials", f"ERPNext refused the login. {words}".strip(), sent=False)
+        if kind in LOST:
+            return unavailable("database", f"ERPNext lost its database during the call. {words}".strip())
         if kind == "DoesNotExistError" and words.startswith("DocType "):
             return ErpRejected("erpnext.no_doctype", f"ERPNext has no such document type here: {words}")
         if kind not in CAUSES and answer.status >= httpx.codes.INTERNAL_SERVER_ERROR:

@@ -1,8 +1,8 @@
 """Master data and plan read out of ERPNext, changed documents only.
 
 Owns the watermark and the paging. ERPNext stamps a document before its transaction commits, in the site's own time: a
-read goes on after the last stamp and name it saw, and the next one looks back an overlap from there. Must not know: the
-mirror's tables, postings.
+read goes on after the last stamp and name it saw, and the next one looks back an overlap from there, around the night
+the clocks go back by that hour more. Must not know: the mirror's tables, postings.
 """
 
 from __future__ import annotations
@@ -48,21 +48,16 @@ def pages(desk: Desk, entity: str, watermark: str) -> Iterator[Page]:
             mark = Mark(str(found[-1]["modified"]), str(found[-1]["name"]))
         records = tuple(kind.read(desk, found)) if found else ()
         if len(found) < SIZE:
-            yield Page(records, _finished(mark), total)
+            yield Page(records, _finished(desk, mark), total)
             return
         yield Page(records, str(mark), total)
 
 
 def identities(desk: Desk, entity: str) -> Iterator[str]:
     """Every identity ERPNext still has, disabled ones left out. Raises KeyError, ErpUnavailable, ErpRejected."""
-    kind, start = rows.KINDS[entity], 0
-    while True:
-        wanted = [*kind.filters, *kind.alive]
-        found = desk.client.rows(kind.doctype, wanted, ["name"], limit=SIZE, start=start)
+    kind = rows.KINDS[entity]
+    for found in desk.client.pages(kind.doctype, [*kind.filters, *kind.alive], ["name"], size=SIZE):
         yield from kind.identify(desk, found)
-        if len(found) < SIZE:
-            return
-        start += SIZE
 
 
 def _after(mark: Mark) -> list[list[Any]]:
@@ -83,9 +78,9 @@ def _next(desk: Desk, kind: rows.Kind, mark: Mark) -> list[Row]:
     return same + (listed([["modified", ">", mark.stamp]], left) if left else [])
 
 
-def _finished(mark: Mark) -> str:
+def _finished(desk: Desk, mark: Mark) -> str:
     """Where the next read begins: a read that went on from a stamp without a name saw nothing new."""
     if not mark.name:
         return mark.stamp
     seen = datetime.fromisoformat(mark.stamp)
-    return (seen - OVERLAP).isoformat(sep=" ", timespec="microseconds")
+    return (seen - OVERLAP - desk.terms.set_back(seen)).isoformat(sep=" ", timespec="microseconds")

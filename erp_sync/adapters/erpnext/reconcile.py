@@ -24,24 +24,19 @@ SIZE = 200
 def documents(desk: Desk, since: datetime) -> Iterator[ErpDocument]:
     """Every keyed document written since, type by type; drafts and cancelled ones are not final."""
     for doctype in (stock.ENTRY, books.ENTRY, books.FINDING):
-        start = 0
-        while True:
-            found = _page(desk, doctype, since, start)
+        for found in _pages(desk, doctype, since):
             keyed = [(row, key) for row in found if (key := _key_of(desk, doctype, row))]
             moved = _quantities(desk, [row for row, _ in keyed]) if doctype == stock.ENTRY else {}
             for row, key in keyed:
                 yield _document(desk, doctype, row, key, moved.get(str(row["name"])))
-            if len(found) < SIZE:
-                break
-            start += SIZE
 
 
-def _page(desk: Desk, doctype: str, since: datetime, start: int) -> list[Row]:
+def _pages(desk: Desk, doctype: str, since: datetime) -> Iterator[list[Row]]:
     held = desk.terms.key_field or TEXTS[doctype]
     status = "status" if doctype == books.FINDING else "docstatus"
     fields = ["name", "modified", status, held, *(["purpose"] if doctype == stock.ENTRY else [])]
-    filters = [["modified", ">=", desk.terms.local(since)], [held, "is", "set"]]
-    return desk.client.rows(doctype, filters, fields, limit=SIZE, start=start)
+    filters = [["modified", ">=", desk.terms.earliest(since)], [held, "is", "set"]]
+    return desk.client.pages(doctype, filters, fields, size=SIZE)
 
 
 def _key_of(desk: Desk, doctype: str, row: Row) -> str:

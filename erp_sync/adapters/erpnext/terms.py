@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +18,9 @@ from erp_sync.errors import ErpRejected
 
 #: The field people read, which begins with the key, by document type.
 TEXTS = {"Stock Entry": "remarks", "Journal Entry": "user_remark", "Non Conformance": "subject"}
+STAMP = "%Y-%m-%d %H:%M:%S"
+#: So near to a change of the clock a local time may be meant twice; a long read may have begun before it.
+NEAR = timedelta(hours=3)
 UNITS = {"pcs": "Nos", "kg": "Kg", "g": "Gram", "m": "Meter", "mm": "Millimeter", "l": "Litre"}
 
 
@@ -92,7 +95,19 @@ class Terms:
 
     def local(self, at: datetime) -> str:
         """A moment as ERPNext keeps it."""
-        return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        return at.astimezone(self.zone).strftime(STAMP)
+
+    def set_back(self, seen: datetime) -> timedelta:
+        """By how much the site's clock is put back around one of its local times: what was written later may be
+        stamped earlier by that much. Mostly nothing."""
+        zone = self.zone
+        before, after = ((seen + span).replace(tzinfo=zone).utcoffset() for span in (-NEAR, NEAR))
+        return max((before or timedelta()) - (after or timedelta()), timedelta())
+
+    def earliest(self, at: datetime) -> str:
+        """The local time from which on all is stamped that was written since a moment."""
+        local = at.astimezone(self.zone).replace(tzinfo=None)
+        return (local - self.set_back(local)).strftime(STAMP)
 
 
 @dataclass(frozen=True, slots=True)

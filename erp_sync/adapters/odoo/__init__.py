@@ -64,6 +64,7 @@ PROFILE = port.Profile(
         "odoo.busy": "Somebody else holds the record, or Odoo asks for fewer calls. It is sent again by itself.",
         "odoo.no_odoo": "Check the address: something answers there, but no Odoo that speaks this protocol.",
         "odoo.redirected": "Something in front of Odoo sends calls to a login page. Use the address without it.",
+        "odoo.database": "Odoo lost its database during a call; it is looked up by itself. See to the database there.",
         "odoo.fault": "Odoo failed inside; nothing was kept. Its log says more than its answer.",
         "odoo.half_done": "A step is done, the next was lost. It goes on by itself from there.",
         "odoo.unexpected": "Odoo's answer has another shape than its documentation. Check its version and modules.",

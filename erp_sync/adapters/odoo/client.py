@@ -6,7 +6,6 @@ answers with a window to open has not done what it says: that is a refusal here.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -127,6 +126,10 @@ class Client:
         except ErpUnavailable as error:
             self.writes += writes and error.sent
             raise
+        except ErpRejected as error:
+            # Odoo failed inside, perhaps only after the commit: what stands there is looked at before it is a no.
+            self.writes += writes and error.code == "odoo.fault"
+            raise
         self.writes += writes
         return result
 
@@ -153,13 +156,10 @@ class Client:
         *,
         order: str = "id",
         limit: int | None = None,
-        offset: int = 0,
         context: Mapping[str, Any] | None = None,
     ) -> list[Row]:
         """Rows of `model` in `domain`; a relation is read as [id, name] or False."""
         extra: Row = {"limit": limit} if limit is not None else {}
-        if offset:
-            extra["offset"] = offset
         rows = self.call(
             model,
             "search_read",
@@ -192,16 +192,17 @@ class Client:
         fields: Sequence[str],
         *,
         size: int = 200,
-        order: str = "id",
         context: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Row]]:
-        """Rows of `domain` page by page."""
-        for offset in itertools.count(0, size):
-            rows = self.search(model, domain, fields, order=order, limit=size, offset=offset, context=context)
+        """Rows of `domain` page by page, by id: a row taken away meanwhile moves no other one out of sight."""
+        last = 0
+        while True:
+            rows = self.search(model, [*domain, ["id", ">", last]], fields, limit=size, context=context)
             if rows:
                 yield rows
             if len(rows) < size:
                 return
+            last = int(rows[-1]["id"])
 
     def count(self, model: str, domain: Domain, context: Mapping[str, Any] | None = None) -> int:
         return int(self.call(model, "search_count", context=context, domain=list(domain)))

@@ -13,7 +13,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.handling import Found, Job, plain, stop_if_drifted
+from erp_sync.adapters.handling import Found, Job, Left, plain, stop_if_drifted
 from erp_sync.adapters.odoo.catalogue import ident, label, missing, moment, number, stamp
 from erp_sync.adapters.odoo.client import Row
 from erp_sync.adapters.odoo.production import Desk
@@ -113,19 +113,20 @@ class TransferHandler:
         return _moved(alive[0]) if alive else None
 
     def drive(self, desk: Desk, job: Job[Any], found: Found | None) -> Found:
-        haul = self.haul(desk, job, int(found.extra["place"]) if found else None)
-        if found is not None and not self._same(desk, int(found.record), haul):
-            self._cancel(desk, int(found.record))
-            found = None
-        if found is None:
-            check_stock(desk, job, haul)
-            record = desk.client.create(PICKING, self._values(desk, job, haul))
-        else:
-            record = int(found.record)
+        record = int(found.record) if found else 0
         try:
+            haul = self.haul(desk, job, int(found.extra["place"]) if found else None)
+            if found is not None and not self._same(desk, record, haul):
+                if not self._cancel(desk, record):
+                    raise ErpRejected("odoo.state", f"Odoo keeps {found.number}, which says something else")
+                record = 0
+            if not record:
+                check_stock(desk, job, haul)
+                record = desk.client.create(PICKING, self._values(desk, job, haul))
             self._finish(desk, record, haul)
-        except ErpRejected:
-            self._cancel(desk, record)
+        except ErpRejected as refusal:
+            if record and not self._cancel(desk, record):
+                raise Left(refusal) from None
             raise
         return _moved(desk.client.one(PICKING, record, PICKING_FIELDS))
 
@@ -210,14 +211,20 @@ class TransferHandler:
         )
 
     @staticmethod
-    def _cancel(desk: Desk, record: int) -> None:
-        """Cancel a transfer that can't be finished, so that it reserves nothing and a corrected one may follow."""
+    def _cancel(desk: Desk, record: int) -> bool:
+        """Cancel a transfer that can't be finished, so that it reserves nothing and a corrected one may follow.
+
+        False where it may still stand: half done under the key, until the next try compares it with the posting, or
+        done by another hand.
+        """
         try:
             if desk.client.one(PICKING, record, ["state"])["state"] not in ("done", "cancel"):
                 desk.client.press(PICKING, "action_cancel", record)
-        except (ErpRejected, ErpUnavailable):
-            # It stays half done under the key; the next try compares it with the posting and goes on.
-            return
+            return bool(desk.client.one(PICKING, record, ["state"])["state"] == "cancel")
+        except ErpRejected as error:
+            return error.code == "erp.not_found"
+        except ErpUnavailable:
+            return False
 
 
 class ReturnHandler(TransferHandler):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.handling import Found, Job, drifted, plain, stop_if_drifted
+from erp_sync.adapters.handling import Found, Job, Left, drifted, plain, stop_if_drifted
 from erp_sync.adapters.odoo.catalogue import Catalogue, ident, moment, number
 from erp_sync.adapters.odoo.client import Client, Row
 from erp_sync.adapters.port import Step
@@ -82,8 +82,9 @@ class ConfirmationHandler:
             desk.client.write(MODEL, record, values)
         try:
             self._close(desk, job, record)
-        except ErpRejected:
-            self._release(desk, record, before, 0.0 if found else row["qty_producing"])
+        except ErpRejected as refusal:
+            if not self._release(desk, record, before, 0.0 if found else row["qty_producing"]):
+                raise Left(refusal) from None
             raise
         return _found(desk.client.one(MODEL, record, FIELDS))
 
@@ -158,14 +159,17 @@ class ConfirmationHandler:
         return CLOSE | ({"skip_consumption": True} if desk.catalogue.option("accept_consumption") else {})
 
     @staticmethod
-    def _release(desk: Desk, record: int, before: str, quantity: float) -> None:
-        """Take key and quantity off an order that was not closed, so that it stands as it was."""
+    def _release(desk: Desk, record: int, before: str, quantity: float) -> bool:
+        """Take key and quantity off an order that was not closed, so that it stands as it was.
+
+        False where the key may still stand on an open order: the next try finds it half done and goes on from there.
+        """
         try:
             if desk.client.one(MODEL, record, ["state"])["state"] in OPEN:
                 desk.client.write(MODEL, record, {"qty_producing": quantity, "origin": before or False})
         except (ErpRejected, ErpUnavailable):
-            # The key stays on an open order: the next try finds it half done and goes on from there.
-            return
+            return False
+        return True
 
 
 def made_of(payload: Confirmation) -> Decimal:
@@ -206,9 +210,10 @@ class UnbuildHandler:
             record = int(found.record)
         try:
             desk.client.press(UNBUILD, "action_validate", record)
-        except ErpRejected:
-            # A draft reserves nothing; it goes, unless another hand finished it meanwhile.
-            drop_draft(desk, UNBUILD, record)
+        except ErpRejected as refusal:
+            # It goes, unless another hand finished it meanwhile.
+            if not drop_draft(desk, UNBUILD, record):
+                raise Left(refusal) from None
             raise
         return _unbuilt(desk.client.one(UNBUILD, record, self.FIELDS))
 
@@ -239,14 +244,17 @@ class UnbuildHandler:
         return values
 
 
-def drop_draft(desk: Desk, model: str, record: int) -> None:
-    """Remove a draft that can't be finished, so that a corrected one may follow."""
+def drop_draft(desk: Desk, model: str, record: int) -> bool:
+    """Remove a draft that can't be finished, so that a corrected one may follow; False where it may still stand."""
     try:
-        if desk.client.one(model, record, ["state"])["state"] == "draft":
-            desk.client.call(model, "unlink", [record])
-    except (ErpRejected, ErpUnavailable):
-        # It stays a draft under the key; the next try finds and validates it.
-        return
+        if desk.client.one(model, record, ["state"])["state"] != "draft":
+            return False
+        desk.client.call(model, "unlink", [record])
+    except ErpRejected as error:
+        return error.code == "erp.not_found"
+    except ErpUnavailable:
+        return False
+    return True
 
 
 def _unbuilt(row: Row) -> Found:

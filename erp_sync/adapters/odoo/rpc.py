@@ -28,6 +28,13 @@ _NO_MODEL = re.compile(
 _NO_METHOD = re.compile(
     r"has no attribute|method .* does not exist|Private methods|cannot be called remotely", re.IGNORECASE
 )
+#: How Odoo words that its own database went away under a call: whether the commit still went through, it can't know.
+_DATABASE = re.compile(
+    r"OperationalError|InterfaceError|AdminShutdown|CrashShutdown|CannotConnectNow|server closed the connection|"
+    r"connection (?:already|is|has been) closed|terminating connection|could not connect to server|"
+    r"connection to server|could not receive data|SSL connection has been closed|SSL SYSCALL",
+    re.IGNORECASE,
+)
 _MISSING = re.compile(r"does not exist or has been deleted", re.IGNORECASE)
 #: XML-RPC can't carry "nothing": said after the method ran and was committed.
 _NOTHING = "cannot marshal None"
@@ -102,9 +109,13 @@ def _login(words: str) -> ErpUnavailable:
 
 
 def _cause(kind: str, words: str, text: str, status: int) -> ErpRejected | ErpUnavailable:
-    """One coded cause. Busy rows were rolled back, so nothing happened."""
+    """One coded cause. Busy rows were rolled back, so nothing happened; a database lost meanwhile proves nothing."""
     if _BUSY.search(text):
         return ErpUnavailable(f"Odoo: somebody else holds the record. {words}", code="odoo.busy", sent=False)
+    # In a traceback the lines of source are indented; what was raised is not.
+    raised = "\n".join(line for line in text.splitlines() if not line[:1].isspace())
+    if status >= 500 and _DATABASE.search(raised):
+        return ErpUnavailable(f"Odoo lost its database during the call. {words}", code="odoo.database")
     if kind in ("AccessDenied", "Unauthorized") or status == 401:
         return _login(words)
     if kind in ("AccessError", "Forbidden"):

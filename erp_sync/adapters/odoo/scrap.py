@@ -6,7 +6,7 @@ Must not know: the outbox, HTTP.
 
 from __future__ import annotations
 
-from erp_sync.adapters.handling import Found, Job, plain, stop_if_drifted
+from erp_sync.adapters.handling import Found, Job, Left, plain, stop_if_drifted
 from erp_sync.adapters.odoo.catalogue import ident, moment, number
 from erp_sync.adapters.odoo.client import Row, Wizard
 from erp_sync.adapters.odoo.movements import Haul, check_stock, haul_of, shown_ends
@@ -29,21 +29,20 @@ class ScrapHandler:
         return _scrapped(row) if row else None
 
     def drive(self, desk: Desk, job: Job[Movement], found: Found | None) -> Found:
-        haul = haul_of(desk, job, int(found.extra["place"]) if found else None)
-        if found is not None and not _same(found, haul):
-            drop_draft(desk, SCRAP, int(found.record))
-            found = self.find(desk, job)
-            if found is not None:
-                raise ErpRejected("odoo.state", f"Odoo keeps {found.number}, which says something else")
-        if found is None:
-            check_stock(desk, job, haul)
-            record = desk.client.create(SCRAP, self._values(desk, job, haul))
-        else:
-            record = int(found.record)
+        record = int(found.record) if found else 0
         try:
+            haul = haul_of(desk, job, int(found.extra["place"]) if found else None)
+            if found is not None and not _same(found, haul):
+                if not drop_draft(desk, SCRAP, record):
+                    raise ErpRejected("odoo.state", f"Odoo keeps {found.number}, which says something else")
+                record = 0
+            if not record:
+                check_stock(desk, job, haul)
+                record = desk.client.create(SCRAP, self._values(desk, job, haul))
             self._validate(desk, job, haul, record)
-        except ErpRejected:
-            drop_draft(desk, SCRAP, record)
+        except ErpRejected as refusal:
+            if record and not drop_draft(desk, SCRAP, record):
+                raise Left(refusal) from None
             raise
         return _scrapped(desk.client.one(SCRAP, record, SCRAP_FIELDS))
 
