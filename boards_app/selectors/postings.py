@@ -36,7 +36,7 @@ _DEAD: Final = Q(status=lifecycle.Status.REJECTED) | (
 )
 _STATES: Final = ("dead", "open", "confirmed", "local", "cancelled")
 _STATE_WORDS: Final = {
-    "dead": "Needs you", "open": "On the way", "confirmed": "Confirmed", "local": "Kept here",
+    "dead": "Needs you", "open": "Open", "confirmed": "Confirmed", "local": "Kept here",
     "cancelled": "Cancelled",
 }  # fmt: skip
 
@@ -85,6 +85,11 @@ class Health:
     oldest: Posting | None
     oldest_words: str
     connections: list[ConnectionState]
+
+    @property
+    def moving(self) -> int:
+        """What goes by itself: neither refused or held, nor waiting for somebody's yes or hands."""
+        return self.open - self.dead - self.by_hand - self.approval
 
 
 def rows_of(user: User, sites: list[Site]) -> PostingQuerySet:

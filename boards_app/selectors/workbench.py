@@ -152,19 +152,25 @@ def workbench(user: User, sites: list[Site], asked: Mapping[str, str]) -> Workbe
     )
 
 
-def whole(user: User, sites: list[Site], *, by: str, group: str, read_at: datetime) -> Whole:
+def whole(
+    user: User, sites: list[Site], *, by: str, group: str, read_at: datetime, but: User | None = None
+) -> Whole:
     """A group as a page read at `read_at` showed it, less what has left it since, at most what may go at once.
 
-    What came into it later was not seen by whoever chose it and is not touched. Raises InvalidInput
-    `erp.group_gone` where nothing of it is left. Three queries.
+    What came into it later was not seen by whoever chose it and is not touched; nor is what `but` looks after, to whom
+    it is to be given. Raises InvalidInput `erp.group_gone` where nothing of it is left. Four queries.
     """
     dead = _dead(user, sites).filter(status_at__lte=read_at)
     found = next((one for one in _GROUPS.get(by, _none)(dead, read_at, by, group) if one.on), None)
     if found is None:
         raise InvalidInput("erp.group_gone", "Nothing of this group is left.", "Look at the workbench again.")
     rows = _within(dead, by, group, read_at).order_by("status_at", "pk")
+    if but is not None:
+        rows = rows.exclude(assignee=but)
     ids = list(rows.values_list("pk", flat=True)[:MOST])
-    return Whole(ids, max(found.count - len(ids), 0))
+    if not ids:
+        raise InvalidInput("erp.group_theirs", "All of this group are looked after by them already.")
+    return Whole(ids, max(rows.count() - len(ids), 0))
 
 
 def of_ids(user: User, ids: list[int]) -> dict[int, Posting]:

@@ -96,9 +96,9 @@ def bulk(request: HttpRequest, frame: Frame) -> HttpResponse:
     verb, _, who = request.POST.get("verb", "").partition(":")
     if verb not in _DONE:
         raise NotFound("erp.no_verb", "There is no such step.")
-    choice = _chosen(request, frame)
     reason = request.POST.get(f"reason-{verb.replace('_', '-')}", "").strip()
     assignee = frame.user if verb == TAKE else _assignee(who) if verb == services.BulkVerb.ASSIGN else None
+    choice = _chosen(request, frame, assignee)
     found = selectors.of_ids(frame.user, list(choice.versions))
     stale = [pk for pk, one in found.items() if choice.versions[pk] not in (None, one.version)]
     done = services.bulk(
@@ -109,7 +109,9 @@ def bulk(request: HttpRequest, frame: Frame) -> HttpResponse:
         assignee=assignee,
     )
     answers = [Answer(found[pk], False, False, STALE) for pk in stale]
-    answers += [Answer(found[one.posting_id], one.done, one.changed, _said(verb, one)) for one in done]
+    answers += [
+        Answer(found[one.posting_id], one.done, one.changed, _said(verb, one, assignee)) for one in done
+    ]
     shown = {
         "came": _came(answers),
         "done": sum(one.good and one.changed for one in answers),
@@ -146,11 +148,11 @@ def _came(answers: list[Answer]) -> list[Came]:
     return found
 
 
-def _chosen(request: HttpRequest, frame: Frame) -> Choice:
+def _chosen(request: HttpRequest, frame: Frame, but: User | None) -> Choice:
     """What the page sends as chosen. Raises InvalidInput for none, or garbage."""
     group = request.POST.get("whole", "")
     if group:
-        return _whole(group, frame)
+        return _whole(group, frame, but)
     found: dict[int, int | None] = {}
     for raw in request.POST.getlist("posting"):
         pk, _, version = raw.partition(":")
@@ -162,7 +164,7 @@ def _chosen(request: HttpRequest, frame: Frame) -> Choice:
     return Choice(found)
 
 
-def _whole(raw: str, frame: Frame) -> Choice:
+def _whole(raw: str, frame: Frame, but: User | None) -> Choice:
     """A group named as `<moment it was read> <by> <group>`."""
     moment, _, rest = raw.partition(" ")
     by, _, group = rest.partition(" ")
@@ -172,7 +174,7 @@ def _whole(raw: str, frame: Frame) -> Choice:
         read_at = None
     if read_at is None or read_at.tzinfo is None:
         raise InvalidInput("request.version", "The page did not say what it showed.", "Reload it.")
-    taken = selectors.whole(frame.user, sites_of(frame), by=by, group=group, read_at=read_at)
+    taken = selectors.whole(frame.user, sites_of(frame), by=by, group=group, read_at=read_at, but=but)
     return Choice(dict.fromkeys(taken.ids), taken.left)
 
 
@@ -185,18 +187,18 @@ def _assignee(raw: str) -> User:
     return person
 
 
-def _said(verb: str, done: services.Done) -> str:
+def _said(verb: str, done: services.Done, assignee: User | None) -> str:
     """One answer in words."""
     if not done.done:
         return done.message
-    return _DONE[verb] if done.changed else "nothing to do, it was there already"
+    return _DONE[verb].format(who=assignee) if done.changed else "nothing to do, it was there already"
 
 
 _DONE: Final = {
     "retry": "sent again now",
     "release": "goes now",
     "approve": "approved",
-    "assign": "given to them",
+    "assign": "given to {who}",
     TAKE: "taken on",
     "cancel": "cancelled, ERP does not get it",
     "mark_local": "settled by hand",

@@ -63,7 +63,7 @@ document.addEventListener("change", (event) => {
 document.addEventListener("click", (event) => {
   const summary = event.target.closest?.('summary[aria-disabled="true"]');
   if (summary) return event.preventDefault();
-  if (event.target.closest?.("[data-whole-pick]")) {
+  if (event.target.closest?.("[data-whole-pick] button")) {
     whole = groupOf(wholeField());
     return show();
   }

@@ -236,6 +236,9 @@ def test_a_group_beyond_the_limit_goes_oldest_first_and_says_what_stays(
     assert "2 done" in answer
     assert "1 of the group is left" in answer
     assert statuses(*rows) == ["cancelled", "rejected", "cancelled"]
+    # what they have already makes no room for itself
+    assert "1 done" in whole(browser, "take", page_of(browser)).content.decode()
+    assert whole(browser, "take", page_of(browser)).json()["code"] == "erp.group_theirs"
     # another site's planner finds nothing of it
     assert whole(as_("dana.brooks"), "retry", html).json()["code"] == "erp.group_gone"
     assert statuses(*rows) == ["cancelled", "rejected", "cancelled"]
