@@ -128,7 +128,11 @@ class CodeMappingAdmin(ForAdministrators):
         for row in unknown[:10]:
             self.message_user(request, f"{row}: {row.test_said}", messages.WARNING)
         known = sum(row.test_ok is True for row in rows)
-        self.message_user(request, f"{len(rows)} tried: {known} known to ERP, {len(unknown)} not.")
+        open_ones = len(rows) - known - len(unknown)
+        said = f"{known} known to ERP, {len(unknown)} not" + (
+            f", {open_ones} it can't say" if open_ones else ""
+        )
+        self.message_user(request, f"{len(rows)} tried: {said}.")
 
     @admin.action(description="Export as CSV")
     def export(self, request: HttpRequest, chosen: QuerySet[CodeMapping]) -> HttpResponse:

@@ -32,6 +32,11 @@ class Verb:
     reason: bool = False
     many: bool = True
 
+    @property
+    def said(self) -> str:
+        """What it means, and that it wants a reason."""
+        return f"{self.means}; say why" if self.reason else self.means
+
 
 VERBS: Final[dict[str, Verb]] = {
     "approve": Verb("Approve", "it goes, at once or with the others of its slot", "posting.approve"),
@@ -41,7 +46,7 @@ VERBS: Final[dict[str, Verb]] = {
         "Accept drift", "ERP's value is the new starting point, and it is sent again", reason=True
     ),
     "edit": Verb("Change and send again", "the payload below", reason=True, many=False),
-    "assign": Verb("Assign", "somebody looks after it; nobody lays it down"),
+    "assign": Verb("Assign", "somebody looks after it; choose nobody to lay it down"),
     "cancel": Verb(
         "Cancel", "ERP does not get it; a posting that waits for approval is turned down", reason=True
     ),

@@ -20,6 +20,7 @@ from erp_sync.admin import operating
 from erp_sync.admin.base import ReadOnlyInline
 from erp_sync.forms import HandForm, OperateForm
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
+from erp_sync.reversals import REVERSALS
 from erp_sync.services.bulk import MOST
 from plant_app.models import User
 from plant_app.selectors import can
@@ -115,7 +116,7 @@ class PostingAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{one.business_key}: {one.message}", messages.WARNING)
         self.message_user(request, f"{sum(one.done for one in found)} postings go again.")
 
-    @admin.action(description="Operate: approve, let go, accept drift, assign, cancel, settle, reverse ...")
+    @admin.action(description="Operate what is chosen ...")
     def operate_chosen(self, request: HttpRequest, chosen: QuerySet[Posting]) -> HttpResponse | None:
         """Ask what to do with the chosen ones and why, do it, and say of each what came of it."""
         actor, ids = _person(request), _ids(chosen)
@@ -127,7 +128,7 @@ class PostingAdmin(ReadOnlyAdmin):
         )
         fits = Counter(name for posting in postings for name in operating.verbs_for(posting, actor))
         verbs = {
-            name: (f"{verb.words} ({fits[name]} of {len(ids)}): {verb.means}", verb.reason)
+            name: (f"{verb.words} ({fits[name]} of {len(ids)}): {verb.said}", verb.reason)
             for name, verb in operating.VERBS.items()
             if verb.many and fits[name]
         }
@@ -172,7 +173,7 @@ class PostingAdmin(ReadOnlyAdmin):
         form = OperateForm(
             request.POST or None,
             posting=posting,
-            verbs={name: _said(operating.VERBS[name]) for name in offered},
+            verbs={name: _said(operating.VERBS[name], posting.kind) for name in offered},
             people=operating.carers([posting.site_id]),
         )
         context = {
@@ -196,8 +197,10 @@ class PostingAdmin(ReadOnlyAdmin):
         return {**self.admin_site.each_context(request), "title": title, "opts": Posting._meta}
 
 
-def _said(verb: operating.Verb) -> tuple[str, bool]:
-    return f"{verb.words}: {verb.means}", verb.reason
+def _said(verb: operating.Verb, kind: str) -> tuple[str, bool]:
+    """A step in words; a reversal says what it does in ERP to this kind."""
+    means = f"{REVERSALS[kind].words}; say why" if verb is operating.VERBS["reverse"] else verb.said
+    return f"{verb.words}: {means}", verb.reason
 
 
 def _ids(chosen: QuerySet[Posting]) -> list[int]:
