@@ -52,14 +52,15 @@ class DrainState:
         return None if self.oldest_at is None else clock.now() - self.oldest_at
 
 
-def waiting_of(connection: ErpConnection) -> PostingQuerySet:
-    """Postings of a connection that only wait for their turn: not those behind one that waits for a person."""
+def waiting_of(connection: ErpConnection, *, within: timedelta = timedelta()) -> PostingQuerySet:
+    """Postings of a connection that only wait for their turn, which comes `within` that time (now): not those behind
+    one that waits for a person, nor those collected for a later slot."""
     stopped = (
         Posting.objects.unsettled()
         .exclude(chain="")
         .filter(connection_id=OuterRef("connection_id"), chain=OuterRef("chain"), pk__lt=OuterRef("pk"))
     ).filter(Q(status__in=[_Status.REJECTED, _Status.APPROVAL]) | (Q(status=_Status.HELD) & ~_CIRCUIT))
-    going = Q(status=_Status.QUEUED, due_at__lte=clock.now()) | Q(status=_Status.SENDING) | _CIRCUIT
+    going = Q(status=_Status.QUEUED, due_at__lte=clock.now() + within) | Q(status=_Status.SENDING) | _CIRCUIT
     return (
         _of(connection, _Status.QUEUED, _Status.SENDING, _Status.HELD)
         .filter(going)

@@ -140,7 +140,7 @@ def connection_states() -> list[ConnectionState]:
     circuit = Q(status=status.HELD, held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
     no_fault = Q(held_reason__in=[reason.value for reason in lifecycle.NO_FAULT])
     its_time = Q(buffered_until__isnull=True) | Q(buffered_until__lte=clock.now())
-    waiting = Q(status__in=[status.QUEUED, status.SENDING]) & its_time | circuit
+    waiting = (Q(status__in=[status.QUEUED, status.SENDING]) | circuit) & its_time
     since = Greatest("created_at", Coalesce("buffered_until", "created_at"))
     dead = Q(status=status.REJECTED) | (Q(status=status.HELD) & ~no_fault)
     confirmed = Posting.objects.filter(connection=OuterRef("pk"), status=status.CONFIRMED)

@@ -36,6 +36,8 @@ FRESH = timedelta(seconds=20)
 #: comes after it is the day's work.
 DRAINED_AGE = timedelta(seconds=30)
 BATCH = 2000
+#: A little more than the longest pause between two tries.
+TRIED_WITHIN = timedelta(minutes=6)
 # A silence that ended before it opened the circuit is forgotten; after an outage `last_ok_at` is the later of the two.
 _FORGET_GLITCH = Case(
     When(Q(last_ok_at__isnull=True) | Q(last_ok_at__lt=F("silent_since")), then=Value(None)),
@@ -151,10 +153,11 @@ def tell_people(connection: ErpConnection) -> None:
 
 
 def _anything_to_try_with(connection: ErpConnection) -> bool:
-    waits = Q(status__in=[lifecycle.Status.QUEUED, lifecycle.Status.UNKNOWN]) | Q(
-        status=lifecycle.Status.HELD, held_reason=lifecycle.HeldReason.CIRCUIT_OPEN
-    )
-    return Posting.objects.filter(waits, connection=connection).exists()
+    """Whether something goes soon by itself. What waits for a person, or for its slot, may do so all night."""
+    if waiting_of(connection, within=TRIED_WITHIN).exists():
+        return True
+    unclear = Posting.objects.filter(connection=connection, status=lifecycle.Status.UNKNOWN)
+    return unclear.filter(due_at__lte=clock.now() + TRIED_WITHIN).exists()
 
 
 def throttle(connection: ErpConnection, seconds: float) -> None:
@@ -166,8 +169,14 @@ def throttle(connection: ErpConnection, seconds: float) -> None:
 
 
 def end_outages() -> int:
-    """Forget the silence of connections whose backlog has gone; returns how many. Takes no lock beforehand."""
+    """Forget the silence of connections whose backlog has gone; returns how many. Takes no lock beforehand.
+
+    A trial that has nothing left to try with is over, too: its postings were cancelled, or wait for a person.
+    """
     ended = 0
+    for connection in ErpConnection.objects.filter(on_trial=True, open_until__isnull=True):
+        if not _anything_to_try_with(connection):
+            pass_trial(connection)
     past = ErpConnection.objects.filter(silent_since__isnull=False, open_until__isnull=True, on_trial=False)
     for connection in past.filter(failures=0):
         waiting = waiting_of(connection)

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.db import connections
 
+from core import clock
 from core.doctor import Level
 from erp_sync import doctor
 from erp_sync.draining import drain_state
@@ -58,6 +59,31 @@ def taken_later(books: Books, command: scripted.port.PostingCommand) -> scripted
 
 
 # --- trial -----------------------------------------------------------------------------------------------
+def test_what_does_not_go_soon_by_itself_keeps_no_trial_going(
+    now, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    postings = silence(erp, queue)
+    back(erp, main, now)
+    evening = clock.now() + timedelta(hours=6)
+    Posting.objects.filter(pk=postings[0].pk).update(due_at=evening, buffered_until=evening)
+    Posting.objects.filter(pk__in=[one.pk for one in postings[1:]]).update(
+        status="cancelled", settled_at=NOON
+    )
+    assert check_connection(connection=main).ok
+    main.refresh_from_db()
+    assert (main.open_until, main.on_trial) == (None, False)
+
+    ErpConnection.objects.update(on_trial=True, failures=THRESHOLD, silent_since=NOON)
+    Posting.objects.filter(pk=postings[0].pk).update(due_at=clock.now() + timedelta(minutes=4))
+    assert end_outages() == 0
+    main.refresh_from_db()
+    assert main.on_trial
+    Posting.objects.filter(pk=postings[0].pk).update(status="cancelled", settled_at=NOON)
+    assert end_outages() == 1
+    main.refresh_from_db()
+    assert (main.on_trial, main.failures, main.silent_since) == (False, 0, None)
+
+
 def test_after_a_probe_one_posting_at_a_time_tries_the_erp_until_one_has_its_answer(
     now, erp: Books, main: ErpConnection, queue: Queue
 ) -> None:
@@ -123,7 +149,7 @@ def test_on_trial_many_senders_send_one(erp: Books, main: ErpConnection, queue: 
         return scripted.take(books, command)
 
     erp.then(wait)
-    ErpConnection.objects.update(on_trial=True, failures=THRESHOLD)
+    ErpConnection.objects.update(on_trial=True, failures=THRESHOLD, silent_since=NOON)
     postings = [queue() for _ in range(6)]
 
     def send() -> None:
