@@ -104,8 +104,14 @@ def _promises(client: Client, drafts: list[Draft], report: Report) -> None:
         if one.kind == "change.date" and one.payload["target"] == "po_line":
             wanted[one.payload["number"]] = one.payload["new" if one is draft else "old"]
     domain = [["purchase.reference", "in", sorted(wanted)]]
-    rows = client.search("purchase.line", domain, ["purchase.reference", "delivery_date"])
-    there = {row["purchase."]["reference"]: row["delivery_date"].isoformat() for row in rows}
+    lines = client.search("purchase.line", domain, ["purchase.reference"])
+    of = {f"purchase.line,{row['id']}": row["purchase."]["reference"] for row in lines}
+    # What is still to come says it: the line's own date is that of what came first.
+    coming = [["origin", "in", sorted(of)], ["state", "=", "draft"]]
+    there: dict[str, str] = {
+        of[row["origin"]]: row["planned_date"].isoformat()
+        for row in client.search("stock.move", coming, ["origin", "planned_date"])
+    }
     for number, day in sorted(wanted.items()):
         if there.get(number) != day:
             report.out_of_order += 1

@@ -137,8 +137,9 @@ def erp() -> Shelves:
     alert |= {"state": "resolved", "write_date": NOW + timedelta(seconds=10)}
     for seq in (11, 13):
         books.put("purchase.amendment", seq, description=f"{key(seq)} torture", state="validated")
-    books.put("purchase.line", -9, delivery_date=date.fromisoformat(plant.PLANNED_END),
-              **{"purchase.": {"reference": PURCHASE}})  # fmt: skip
+    line = books.put("purchase.line", -9, **{"purchase.": {"reference": PURCHASE}})  # type: ignore[arg-type]
+    books.put("stock.move", 14, origin=f"purchase.line,{line['id']}", state="draft", production_input=None,
+              planned_date=date.fromisoformat(plant.PLANNED_END))  # fmt: skip
     books.put("stock.shipment.in", 14, reference=key(14), state="done")
     books.put("stock.shipment.in.return", 15, reference=key(15), state="done")
     return books
@@ -274,7 +275,7 @@ def test_a_reversal_that_began_before_its_original_had_ended_is_out_of_order(erp
 
 
 def test_a_purchase_date_other_than_the_last_change_left_is_out_of_order(erp: Shelves) -> None:
-    erp.rows["purchase.line"][0]["delivery_date"] = date(2035, 2, 2)
+    erp.rows["stock.move"][-1]["planned_date"] = date(2035, 2, 2)
 
     assert count(erp).out_of_order == 1
 

@@ -208,6 +208,24 @@ def test_a_receipt_is_taken_back_by_a_return_and_a_defect_by_resolving_its_alert
     assert resolved.raw["document"] == "quality.alert"
 
 
+def test_of_a_line_received_in_part_the_date_of_what_is_still_to_come_counts(tryton: Tryton) -> None:
+    line = {"target": "po_line", "number": "45002", "line": "10", "which": "promised"}
+    part = command(
+        "movement.receipt", key(), site="RHE", item="RM-RARE", quantity="3", purchase_order="45002",
+        po_line="10",
+    )  # fmt: skip
+
+    came = tryton.adapter.send(part)
+    later = tryton.adapter.send(command("change.date", key(), **line, old="2026-12-18", new="2026-12-30"))
+    stale = tryton.adapter.send(command("change.date", key(), **line, old="2026-12-18", new="2027-01-05"))
+
+    assert (came.status, later.status) == ("confirmed", "confirmed")
+    assert stale.raw["drift"] == [{"field": "date", "ours": "2026-12-18", "theirs": "2026-12-30"}]
+    pulled = [one for page in tryton.adapter.pull("purchase_lines", "") for one in page.records]
+    dates = {one.code: one.data["promised_date"] for one in pulled}
+    assert (dates["45002/10"], dates["45001/10"]) == ("2026-12-30", "2026-12-20")
+
+
 def test_what_happened_yesterday_is_booked_on_yesterday(tryton: Tryton) -> None:
     block = command(
         "movement.block", key(), site="RHE", item="RM-TUBE", quantity="1", from_location="RHE-A01"

@@ -7,7 +7,8 @@ Must not know: postings, the outbox.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -192,6 +193,25 @@ class Catalogue:
         if len(rows) > 1:
             raise ErpRejected("erp.ambiguous", f"Tryton has more than one {what} {code!r}")
         return rows[0]
+
+
+def promised_dates(client: Client, lines: Sequence[Row]) -> dict[int, date | None]:
+    """When what is still to come of each purchase line is promised, by the line's id.
+
+    Tryton's own date of a line is that of its earliest goods, so of one received in part it is a day gone by. The
+    moves still open say when the rest comes; where none is open, Tryton's date stands.
+    """
+    domain: list[Any] = [
+        ["origin", "in", [f"purchase.line,{row['id']}" for row in lines]],
+        ["state", "not in", ["done", "cancelled"]],
+        ["from_location.type", "=", "supplier"],  # a return names the line, too
+    ]
+    promised: dict[int, date | None] = {row["id"]: row["delivery_date"] for row in lines}
+    rows = client.search("stock.move", domain, ["origin", "planned_date"], order=[["planned_date", "DESC"]])
+    for row in rows:
+        if row["planned_date"]:
+            promised[int(row["origin"].split(",")[1])] = row["planned_date"]
+    return promised
 
 
 def sequence(text: str) -> int:

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from erp_sync.adapters.tryton.catalogue import rounded
+from erp_sync.adapters.tryton.catalogue import promised_dates, rounded
 from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import (
     Desk,
@@ -73,7 +73,7 @@ class ChangeDateHandler:
     def _write_line(desk: Desk, job: Job[ChangeDate], line: Row) -> None:
         payload = job.payload
         if payload.target == "po_line":
-            _still(job, "date", line["delivery_date"])
+            _still(job, "date", promised_dates(desk.client, [line])[line["id"]])
             values = {"delivery_date_edit": True, "delivery_date_store": payload.new}
             desk.client.write("purchase.line", line["id"], values, timestamp=line["_timestamp"])
             return

@@ -16,7 +16,7 @@ from typing import Any
 
 from core import clock
 from erp_sync.adapters.port import Page, Record
-from erp_sync.adapters.tryton.catalogue import UNITS
+from erp_sync.adapters.tryton.catalogue import UNITS, promised_dates
 from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.adapters.tryton.documents import moment
 
@@ -141,8 +141,12 @@ def _source_rows(client: Client, entity: str, reach: Reach, fields: list[str]) -
 
 
 def _rows(client: Client, model: str, domain: list[Any], fields: list[str]) -> Iterator[Row]:
-    for page in client.pages(model, domain, [*fields, *WRITTEN], size=SIZE, context=INACTIVE_TOO):
+    for page in _pages(client, model, domain, fields):
         yield from page
+
+
+def _pages(client: Client, model: str, domain: list[Any], fields: list[str]) -> Iterator[list[Row]]:
+    return client.pages(model, domain, [*fields, *WRITTEN], size=SIZE, context=INACTIVE_TOO)
 
 
 def _day(value: Any) -> str:
@@ -248,19 +252,22 @@ def _purchase_lines(client: Client, reach: Reach) -> Iterator[Record]:
         "sequence", "quantity", "product.code", "delivery_date", "purchase.reference", "purchase.number",
         "purchase.state", "purchase.party.code",
     ]  # fmt: skip
-    for row in _source_rows(client, "purchase_lines", reach, fields):
-        order = row["purchase."]
-        data = {
-            "order": order["reference"],
-            "line": row["sequence"],
-            "erp_number": order["number"] or "",
-            "item": row["product."]["code"] if row["product."] else "",
-            "quantity": _number(row["quantity"]),
-            "supplier": order["party."]["code"],
-            "promised_date": _day(row["delivery_date"]),
-            "state": order["state"],
-        }
-        yield _record("purchase_lines", f"{order['reference']}/{row['sequence']}", row, data)
+    source = SOURCES["purchase_lines"]
+    for page in _pages(client, source.model, source.domain(client, reach), fields):
+        promised = promised_dates(client, page)
+        for row in page:
+            order = row["purchase."]
+            data = {
+                "order": order["reference"],
+                "line": row["sequence"],
+                "erp_number": order["number"] or "",
+                "item": row["product."]["code"] if row["product."] else "",
+                "quantity": _number(row["quantity"]),
+                "supplier": order["party."]["code"],
+                "promised_date": _day(promised[row["id"]]),
+                "state": order["state"],
+            }
+            yield _record("purchase_lines", f"{order['reference']}/{row['sequence']}", row, data)
 
 
 def _parties(entity: str) -> Callable[[Client, Reach], Iterator[Record]]:
