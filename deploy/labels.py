@@ -74,11 +74,13 @@ TABLES = {
 REFUSALS = (
     "boards_app/views/actions.py", "boards_app/views/exception.py", "boards_app/selectors/dialogs.py",
     "boards_app/selectors/dialogs_after.py", "boards_app/selectors/workbench.py", "boards_app/views/postings.py",
+    "boards_app/views/comparison.py",
     "boards_app/views/workbench.py", "decisions_app/deciders.py", "decisions_app/inputs.py",
     "decisions_app/services/approvals.py", "decisions_app/services/asked.py", "decisions_app/services/causes.py",
     "decisions_app/services/closing.py", "decisions_app/services/deciding.py", "decisions_app/services/finishing.py",
     "decisions_app/services/merging.py", "decisions_app/services/talk.py", "decisions_app/services/tasks.py",
     "decisions_app/services/undoing.py", "erp_sync/services/bulk.py", "erp_sync/services/by_hand.py",
+    "erp_sync/services/caring.py",
     "erp_sync/services/drifting.py", "erp_sync/services/judging.py", "erp_sync/services/moves.py",
     "erp_sync/services/operating.py", "erp_sync/services/releasing.py", "erp_sync/services/withdrawing.py",
     "exceptions_app/selectors.py", "exceptions_app/services/records/moves.py",
