@@ -36,12 +36,14 @@ from plant_app.models import Site, User
 #: Seconds: a sender's read time-out, what unclear postings settle after, a sender's lease.
 PATIENCE, SETTLE, LEASE = 6.0, 12.0, 12
 SAY_EVERY = 5.0
-#: Without a request or a settled posting for this long (seconds) the run is given up: longer than any circuit's pause.
-STALLED = 300.0
-#: The same where a posting was refused: what waits behind it never goes.
+#: Without one more settled posting for this long (seconds) the run is given up: longer than any pause of the outbox.
+STALLED = 420.0
+#: The same where a posting waits for a person: what waits behind it never goes.
 STALLED_REFUSED = 150.0
 SETTLED = {status.value for status in lifecycle.SETTLED}
-REFUSED = (lifecycle.Status.REJECTED.value, lifecycle.Status.HELD.value)
+REFUSED = lifecycle.Status.REJECTED.value
+#: Held for a person, not because the ERP is silent.
+HELD_FOR_GOOD = "held for good"
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Progress:
     """What is known of the outbox; `None` in `by_status` while our own database is away."""
 
     by_status: Counter[str] | None = None
-    moved: tuple[int, int] = (0, 0)  # settled postings, requests
+    settled: int = 0
     moved_at: float = 0.0
     told_at: float = 0.0
 
@@ -155,20 +157,24 @@ class Torture:
         if seen.by_status is None:
             return False
         settled = sum(seen.by_status[status] for status in SETTLED)
-        if (settled, self.proxy.requests) != seen.moved:
-            seen.moved, seen.moved_at = (settled, self.proxy.requests), now
+        if settled != seen.settled:
+            seen.settled, seen.moved_at = settled, now
         if int(now - self._began) % int(SAY_EVERY) == 0:
             self._tell()
         if not loading and settled == seen.by_status.total():
             return True
-        refused = seen.by_status[lifecycle.Status.REJECTED.value]
+        refused = seen.by_status[REFUSED] + seen.by_status[HELD_FOR_GOOD]
         return now - seen.moved_at > (STALLED_REFUSED if refused else STALLED)
 
     @staticmethod
     def _by_status() -> Counter[str] | None:
         try:
-            rows = Posting.objects.order_by().values_list("status").annotate(Count("pk"))
-            return Counter(dict(rows))
+            rows = Posting.objects.order_by().values_list("status", "held_reason").annotate(Count("pk"))
+            found = Counter[str]()
+            for status, reason, count in rows:
+                silent = status != lifecycle.Status.HELD or reason == lifecycle.HeldReason.CIRCUIT_OPEN
+                found[status if silent else HELD_FOR_GOOD] += count
+            return found
         except (OperationalError, InterfaceError):
             connection.close()
             return None
@@ -195,7 +201,7 @@ class Torture:
             "faults": happened,
             "unexpected": report.unexpected,
             "quantities_off": report.quantities_off,
-            "refused": sum(by_status[status] for status in REFUSED),
+            "refused": by_status[REFUSED] + by_status[HELD_FOR_GOOD],
             "unsettled": unsettled,
             "reversals": sum(draft.kind == load.REVERSAL for draft in self.drafts),
             "asked_twice": sum(len(draft.asked) > 1 for draft in self.drafts),
