@@ -66,12 +66,17 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def finished_files(folder: Path, suffixes: tuple[str, ...], quiet_seconds: float) -> list[Path]:
-    """Visible files of a folder nobody has written to for `quiet_seconds`, by name. Raises OSError.
+    """Visible files of a folder nobody has written to for `quiet_seconds`, by name. Raises OSError."""
+    return [path for path, quiet in visible_files(folder, suffixes, quiet_seconds) if quiet]
+
+
+def visible_files(folder: Path, suffixes: tuple[str, ...], quiet_seconds: float) -> list[tuple[Path, bool]]:
+    """Visible files of a folder by name, each with whether nobody has written to it for so long. Raises OSError.
 
     The age is the file system's own: a moved clock of ours must not make a half-written file look finished.
     """
     now = time.time()
-    found: list[Path] = []
+    found: list[tuple[Path, bool]] = []
     for path in sorted(folder.iterdir()):
         name = path.name.lower()
         if name.startswith(".") or name.endswith(UNFINISHED) or not name.endswith(suffixes):
@@ -80,8 +85,8 @@ def finished_files(folder: Path, suffixes: tuple[str, ...], quiet_seconds: float
             age = now - path.stat().st_mtime
         except FileNotFoundError:  # taken by another reader meanwhile
             continue
-        if path.is_file() and not path.is_symlink() and not 0 <= age < quiet_seconds:
-            found.append(path)
+        if path.is_file() and not path.is_symlink():
+            found.append((path, not 0 <= age < quiet_seconds))
     return found
 
 

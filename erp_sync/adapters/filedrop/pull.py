@@ -3,7 +3,7 @@
 Owns the watermark, which is the last file read to its end, and the rows of one file as records. The arrival is the file
 system's change time, which copying with old time stamps does not set back. A row that can't be read stops the reading
 after its file with the line named: the good rows of it are applied, and later files wait until it is mended or taken
-away. Must not know: the mirror's tables.
+away; a file still being written holds back those that arrived after it. Must not know: the mirror's tables.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,8 @@ def pages(folder: Folder, entity: str, watermark: str) -> Iterator[Page]:
     if folder.path is None:
         return
     reached = _mark(watermark)
-    for arrived, path in _files(folder, entity):
+    for arrived, path in _files(folder, entity, reached):
         name = path.name[:MOST_NAME]
-        if (arrived, name) <= reached:
-            continue
         with disk.trouble("filedrop.folder", sent=False):
             content = disk.read_limited(path, folder.most_bytes)
         records: list[Record] = []
@@ -199,12 +198,21 @@ def _value(name: str, cell: str) -> Any:
     return cell
 
 
-def _files(folder: Folder, entity: str) -> list[tuple[int, Path]]:
+def _files(folder: Folder, entity: str, reached: tuple[int, str] = (0, "")) -> list[tuple[int, Path]]:
+    """Files that arrived after `reached`, in that order, up to the first one that is still being written.
+
+    A watermark beyond that one would leave it unread for good.
+    """
     assert folder.path is not None  # noqa: S101 - the caller reads nothing then
     with disk.trouble("filedrop.folder", sent=False):
-        found = disk.finished_files(folder.path, (folder.suffix,), folder.quiet_seconds)
-        mine = [path for path in found if path.stem == entity or path.stem.startswith(f"{entity}-")]
-        return sorted((path.stat().st_ctime_ns, path) for path in mine)
+        found = disk.visible_files(folder.path, (folder.suffix,), folder.quiet_seconds)
+        arrived = sorted(
+            (path.stat().st_ctime_ns, path, quiet)
+            for path, quiet in found
+            if path.stem == entity or path.stem.startswith(f"{entity}-")
+        )
+    new = [one for one in arrived if (one[0], one[1].name[:MOST_NAME]) > reached]
+    return [(at, path) for at, path, _ in takewhile(lambda one: one[2], new)]
 
 
 def _mark(watermark: str) -> tuple[int, str]:
