@@ -21,7 +21,7 @@ from erp_sync.models import AttemptAction, AttemptOutcome, ErpConnection, Postin
 from erp_sync.services.claiming import willing_connections
 from erp_sync.services.connecting import adapter_for
 from erp_sync.services.moves import lock
-from erp_sync.services.outcomes import settle_acknowledged
+from erp_sync.services.outcomes import said_before, settle_acknowledged
 
 logger = logging.getLogger(__name__)
 Status = lifecycle.Status
@@ -104,7 +104,8 @@ def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
         return Taken(said.business_key, posting.status, True)
     if posting.status == Status.LOCAL and same:
         return Taken(said.business_key, posting.status, True)
-    if _said_before(posting, said):
+    outcome = _outcome(said)
+    if said_before(posting, outcome):
         return Taken(said.business_key, posting.status, True)
     if posting.settled or posting.status == Status.REJECTED:
         raise TransitionRefused(
@@ -120,7 +121,6 @@ def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
             "Say it again after it was sent.",
             status_now=posting.status,
         )
-    outcome = _outcome(said)
     now = clock.now()
     last = posting.tries.order_by("-number").values_list("number", flat=True).first()
     PostingAttempt.objects.create(
@@ -131,15 +131,6 @@ def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
     settle_acknowledged(posting, outcome)
     wake("postings")
     return Taken(said.business_key, posting.status, False)
-
-
-def _said_before(posting: Posting, said: Acknowledgement) -> bool:
-    """Whether this is a refusal of an earlier try once more: it must not refuse what was mended and sent since."""
-    if said.status != "rejected" or said.at is None:
-        return False
-    return posting.tries.filter(
-        outcome=AttemptOutcome.REJECTED, response__called_in=True, response__said_at=said.at.isoformat()
-    ).exists()
 
 
 def _outcome(said: Acknowledgement) -> Outcome:

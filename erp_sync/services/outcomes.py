@@ -72,13 +72,17 @@ def record_look_up(
     """Write what a look-up of an unclear posting found; True when it may now be sent (again).
 
     Absent, or half done, proves something only once `settle_after` has passed since the last moment a request may
-    have been on its way: before that a late one can still land, so the posting is looked up again then.
+    have been on its way: before that a late one can still land, so the posting is looked up again then. The
+    refusal of an earlier try, once more, says that the last one has not come.
     """
     posting = lock(posting_id)
     mine = posting.claim_token == token and posting.status == Status.UNKNOWN
+    told = outcome
+    if outcome is not None and said_before(posting, outcome):
+        outcome = None
     absent = outcome is None
     half_done = outcome is not None and bool(outcome.raw.get("half_done"))
-    finish_attempt(attempt_id, AttemptOutcome.ABSENT.value if outcome is None else outcome.status, outcome)
+    finish_attempt(attempt_id, AttemptOutcome.ABSENT.value if outcome is None else outcome.status, told)
     if not mine:
         return False
     if outcome is not None and outcome.status in ("confirmed", "rejected", "local"):
@@ -106,6 +110,20 @@ def record_look_up(
     assert outcome is not None  # noqa: S101 - narrowed above; only an unclear answer is left
     move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now))
     return False
+
+
+def said_before(posting: Posting, outcome: Outcome) -> bool:
+    """Whether this is the refusal of an earlier try once more: it must not refuse what was mended and sent since.
+
+    Told by the try it names, else by the ERP's own time of it; one that says neither can't be told from a new one.
+    """
+    if outcome.status != "rejected":
+        return False
+    refused = posting.tries.filter(outcome=AttemptOutcome.REJECTED)
+    if outcome.raw.get("try"):
+        return refused.filter(response__try=outcome.raw["try"]).exists()
+    at = outcome.raw.get("said_at")
+    return bool(at) and refused.filter(response__said_at=at).exists()
 
 
 def settle_acknowledged(posting: Posting, outcome: Outcome) -> Posting:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -326,6 +328,27 @@ def test_reading_back_goes_on_after_the_last_file(drop: FileDropAdapter, folders
     assert orders.records[0].data["operations"] == [
         {"number": "10", "work_centre": "SAW"}, {"number": "20", "work_centre": "MILL"},
     ]  # fmt: skip
+
+
+def test_a_file_that_arrived_first_and_is_not_quiet_yet_holds_back_what_came_after(
+    folders: dict[str, Any],
+) -> None:
+    pull, adapter = Path(folders["pull"]), FileDropAdapter(folders | {"quiet_seconds": 60})
+    written = time.time()
+    for name, age in (("items-a.csv", 1), ("items-b.csv", 300), ("customers-c.csv", 300)):
+        # Written in this order of age, renamed in in this order.
+        hidden = pull / f".{name}"
+        hidden.write_text(f"code,name\n{name[-5].upper()},Name\n")
+        os.utime(hidden, (written - age, written - age))
+        hidden.rename(pull / name)
+
+    assert list(adapter.pull("items")) == []
+    assert [record.code for page in adapter.pull("customers") for record in page.records] == ["C"]
+    os.utime(pull / "items-a.csv", (written - 300, written - 300))
+    pages = list(adapter.pull("items"))
+
+    assert {record.code for page in pages for record in page.records} == {"A", "B"}
+    assert list(adapter.pull("items", pages[-1].watermark)) == []
 
 
 def test_stock_rows_need_no_code_of_their_own(drop: FileDropAdapter, folders: dict[str, Any]) -> None:

@@ -281,6 +281,65 @@ def test_an_old_refusal_said_again_does_not_refuse_what_was_mended(handed: Posti
     assert handed.status == "rejected"
 
 
+def mended(posting: Posting) -> None:
+    edit_and_retry(
+        posting_id=posting.pk,
+        actor=make.UserFactory(),
+        reason="mended",
+        payload=posting.payload | {"quantity": "4"},
+    )
+
+
+def test_an_old_refusal_at_the_status_address_does_not_refuse_what_was_mended(
+    now: Any, connection: ErpConnection, theirs: Theirs, queue: Queue
+) -> None:
+    connection.options = {"status_url": f"{theirs.url}/postings/{{key}}"}
+    connection.save()
+    old = {"status": "rejected", "code": "E7", "message": "closed", "time": "2026-11-03T12:00:01Z"}
+    theirs.replies = [(422, old), None, (200, {"erp_number": "N-9"})]
+    posting = queue()
+    theirs.statuses[posting.business_key] = (200, old)
+    send_due()
+    posting.refresh_from_db()
+    assert (posting.status, posting.error_code) == ("rejected", "E7")
+    mended(posting)
+    send_due()
+    now.shift(timedelta(seconds=10))
+    send_due()
+
+    posting.refresh_from_db()
+    assert (posting.status, [method for method, _, _ in theirs.got]) == ("unknown", ["POST", "POST", "GET"])
+    # It still says so when nothing can be on its way any more: the second try never came, and goes again.
+    now.shift(timedelta(seconds=120))
+    send_due()
+    posting.refresh_from_db()
+    assert (posting.status, posting.erp_number) == ("confirmed", "N-9")
+    assert [json.loads(body)["payload"]["quantity"] for method, _, body in theirs.got if method == "POST"] == [
+        "5", "4", "4",
+    ]  # fmt: skip
+
+
+def test_a_new_refusal_at_the_status_address_counts(
+    now: Any, connection: ErpConnection, theirs: Theirs, queue: Queue
+) -> None:
+    connection.options = {"status_url": f"{theirs.url}/postings/{{key}}"}
+    connection.save()
+    old = {"status": "rejected", "code": "E7", "time": "2026-11-03T12:00:01Z"}
+    theirs.replies = [(422, old), None]
+    posting = queue()
+    send_due()
+    posting.refresh_from_db()
+    mended(posting)
+    theirs.statuses[posting.business_key] = (200, old | {"code": "E8", "time": "2026-11-03T12:00:02Z"})
+    send_due()
+    now.shift(timedelta(seconds=10))
+    send_due()
+
+    posting.refresh_from_db()
+    assert (posting.status, posting.error_code) == ("rejected", "E8")
+    assert posting.tries.count() == 3
+
+
 def test_a_call_that_comes_before_our_own_record_wins_once(
     now: Any, connection: ErpConnection, queue: Queue
 ) -> None:

@@ -170,18 +170,19 @@ class Exchange:
 
 
 def answered(said: port.Acknowledgement) -> port.Outcome:
-    """An acknowledgement as the outcome it means."""
+    """An acknowledgement as the outcome it means; try and time tell it from the same said of an earlier try."""
+    raw = {"acknowledged": True, "try": said.turn, "said_at": said.at.isoformat() if said.at else ""}
     if said.status == "confirmed":
         return port.Outcome(
             "confirmed",
             erp_number=said.erp_number,
             confirmed_at=said.at,
-            raw={"acknowledged": True, "try": said.turn},
+            raw=raw,
         )
     return port.Outcome(
         "rejected",
         erp_number=said.erp_number,
         error_code=said.error_code or "erp.refused",
         message=said.message or "The ERP refused it and said no reason.",
-        raw={"acknowledged": True, "try": said.turn},
+        raw=raw,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -135,8 +136,7 @@ class WebhookAdapter(rules.Rules):
             words = f"HTTP {answer.status}, but {said.message}"
             return port.Outcome("unknown", error_code="webhook.unexpected", message=words)
         if said.status == "rejected" and not said.message:
-            code = said.error_code or "erp.refused"
-            return port.Outcome("rejected", error_code=code, message=f"Refused with HTTP {answer.status}")
+            said = replace(said, message=f"Refused with HTTP {answer.status}")
         return answered(said)
 
 
