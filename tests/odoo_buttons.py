@@ -6,13 +6,15 @@ Must not know: protocols, HTTP.
 
 from typing import Any
 
-from tests.odoo_plant import Refusal, Row
+from tests.odoo_plant import Refusal, Row, below
 
 
 class Buttons:
     """Mixed into the server: one method a button, `_<model>__<button>`."""
 
     tables: dict[str, dict[int, Row]]
+    #: Odoo's own default: what is confirmed is reserved, out of whatever bins and lots Odoo likes.
+    reserve_at_once = False
 
     def rows(self, model: str) -> list[Row]:
         raise NotImplementedError
@@ -85,27 +87,37 @@ class Buttons:
     def _stock_picking__action_confirm(self, row: Row, context: Row) -> bool:
         if row["state"] == "draft":
             row |= {"state": "confirmed", "write_date": self.stamp()}
+            if self.reserve_at_once:
+                self._stock_picking__action_assign(row, context)
         return True
 
     def _moves(self, row: Row) -> list[Row]:
         return [move for move in self.rows("stock.move") if move["picking_id"] == row["id"]]
 
     def _stock_picking__action_assign(self, row: Row, context: Row) -> None:
-        """Returns nothing, which is what XML-RPC can't say."""
+        """Returns nothing, which is what XML-RPC can't say. One line for each bin and lot it takes from."""
         for move in self._moves(row):
-            free = self._free(move["product_id"], row["location_id"], False)
-            take = min(free, move["product_uom_qty"])
-            if take > 0:
-                self.add("stock.move.line", picking_id=row["id"], move_id=move["id"], quantity=take,
-                         product_id=move["product_id"], location_id=row["location_id"],
-                         location_dest_id=row["location_dest_id"], state="assigned")  # fmt: skip
+            left = move["product_uom_qty"] - sum(
+                line["quantity"] for line in self._lines(row) if line["move_id"] == move["id"]
+            )
+            for held in self.rows("stock.quant"):
+                take = min(held["quantity"] - held["reserved_quantity"], left)
+                here = held["product_id"] == move["product_id"] and below(
+                    self, held["location_id"], row["location_id"]
+                )
+                if here and take > 0:
+                    left -= take
+                    self.add("stock.move.line", picking_id=row["id"], move_id=move["id"], quantity=take,
+                             product_id=move["product_id"], location_id=held["location_id"],
+                             lot_id=held["lot_id"], location_dest_id=row["location_dest_id"],
+                             state="assigned")  # fmt: skip
         self._assigned(row)
 
     def _assigned(self, row: Row) -> None:
         wanted = sum(move["product_uom_qty"] for move in self._moves(row))
         held = sum(line["quantity"] for line in self._lines(row))
-        if row["state"] in ("confirmed", "waiting") and held >= wanted:
-            row |= {"state": "assigned", "write_date": self.stamp()}
+        if row["state"] in ("confirmed", "waiting", "assigned"):
+            row |= {"state": "assigned" if held >= wanted else "confirmed", "write_date": self.stamp()}
 
     def _lines(self, row: Row) -> list[Row]:
         return [line for line in self.rows("stock.move.line") if line["picking_id"] == row["id"]]

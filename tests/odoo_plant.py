@@ -173,7 +173,7 @@ def _holds(server: Any, model: str, row: Row, name: str, operator: str, wanted: 
         case "=like":
             return fnmatchcase(str(value or ""), wanted.replace("%", "*"))
         case "child_of":
-            return _below(server, value, wanted)
+            return below(server, value, wanted)
         case ">":
             return bool(value) and value > wanted
         case ">=":
@@ -181,7 +181,7 @@ def _holds(server: Any, model: str, row: Row, name: str, operator: str, wanted: 
     raise Refusal("ValueError", f"Invalid operator {operator!r}")
 
 
-def _below(server: Any, place: Any, top: int) -> bool:
+def below(server: Any, place: Any, top: int) -> bool:
     while place:
         if place == top:
             return True

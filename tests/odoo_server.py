@@ -342,7 +342,9 @@ class OdooServer(Buttons, ErpHost):
         for record in ids:
             if self._row(model, record).get("state") == "done":
                 raise Refusal("UserError", "You cannot delete what is done.")
-            del self.tables[model][record]
+            gone = self.tables[model].pop(record)
+            if model == "stock.move.line":
+                self._assigned(self.tables["stock.picking"][gone["picking_id"]])
         return True
 
     def later(self, days: float) -> str:

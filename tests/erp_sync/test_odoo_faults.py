@@ -111,6 +111,71 @@ def test_a_reversal_lost_at_any_step_takes_the_effect_back_once(odoo: OdooServer
             assert len(server.documents(undo.business_key)) == 1
 
 
+def split(server: OdooServer) -> None:
+    """Flanges lie in two bins below the main stock, steel in two lots."""
+    stock = server.find("stock.location", complete_name="WH/Stock")["id"]
+    flange = server.find("product.product", default_code="FG-100")["id"]
+    steel = server.find("product.product", default_code="RM-1")["id"]
+    bin_ = server.add("stock.location", name="A", complete_name="WH/Stock/A", usage="internal", parent_id=stock,
+                      warehouse_id=server.rows("stock.warehouse")[0]["id"])  # fmt: skip
+    server._put(flange, stock, False, -25.0)
+    server._put(flange, bin_, False, 25.0)
+    server._put(steel, stock, server.add("stock.lot", name="L-8", product_id=steel), 50.0)
+
+
+def standing(server: OdooServer) -> dict[tuple[str, str, str], float]:
+    """What lies where, by item, place and lot."""
+    lots = {row["id"]: row["name"] for row in server.rows("stock.lot")}
+    return {
+        (server.code(r["product_id"]), server.place(r["location_id"]), lots.get(r["lot_id"], "")): r[
+            "quantity"
+        ]
+        for r in server.rows("stock.quant")
+    }
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("more", [{"quantity": "30"}, {"item": "RM-1", "quantity": "120"}])
+def test_a_reversal_of_a_split_transfer_takes_all_of_it_back_once(
+    more: dict[str, str], at_once: bool
+) -> None:
+    steps = 1
+    step = 0
+    while step < steps:
+        with OdooServer(19) as server:
+            split(server)
+            server.reserve_at_once = at_once
+            before = standing(server)
+            original = block(from_location="STO", **more)
+            assert settle(server, original).status == "confirmed"
+            lines = [one for one in server.rows("stock.move.line") if one["state"] == "done"]
+            assert len(lines) == 2
+            undo, written = back(original), len(server.written)
+            for _ in range(step):
+                server.fault("late", seconds=0)
+            server.fault("drop" if step else "late", seconds=0)
+
+            last = settle(server, undo)
+
+            assert last.status == "confirmed", (step, last)
+            assert standing(server) == before, step
+            assert server.leftovers(undo.business_key) == []
+            assert len(server.documents(undo.business_key)) == 1
+            steps = max(steps, len(server.written) - written)
+        step += 1
+    assert steps >= 3
+
+
+def test_the_lot_a_posting_names_is_moved_whatever_odoo_has_reserved(odoo: OdooServer) -> None:
+    split(odoo)
+    odoo.reserve_at_once = True
+    before = standing(odoo)
+
+    assert settle(odoo, block(item="RM-1", lot="L-8", quantity="20")).status == "confirmed"
+
+    assert standing(odoo) == before | {("RM-1", "WH/Stock", "L-8"): 30.0, ("RM-1", "WH/Blocked", "L-8"): 20.0}
+
+
 def test_the_line_cut_by_a_proxy_in_between_is_looked_up_and_goes_on(odoo: OdooServer) -> None:
     command = block()
     with FaultProxy(odoo.url) as proxy:

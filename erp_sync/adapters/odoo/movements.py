@@ -23,13 +23,27 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 
 PICKING, MOVE, LINE = "stock.picking", "stock.move", "stock.move.line"
 PICKING_FIELDS = ("name", "origin", "state", "location_id", "location_dest_id", "date_done", "write_date")
+PART_FIELDS = ("lot_id", "quantity", "location_id", "location_dest_id")
 #: What is moved is all there is to move: no second transfer for a rest.
 WHOLE: Row = {"skip_backorder": True, "picking_ids_not_to_backorder": []}
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one line of a transfer takes: so much of a lot out of one bin into another."""
+
+    lot: int | None
+    quantity: Decimal
+    origin: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
 class Haul:
-    """A movement in Odoo's ids; `quantity` in the item's own unit."""
+    """A movement in Odoo's ids; `quantity` in the item's own unit.
+
+    `parts` are the lines it must have, whatever Odoo would choose; without any Odoo chooses by itself.
+    """
 
     product: int
     unit: int | None
@@ -38,6 +52,7 @@ class Haul:
     origin: int
     target: int
     type: int | None
+    parts: tuple[Part, ...] = ()
 
 
 def haul_of(desk: Desk, job: Job[Movement], begun: int | None = None) -> Haul:
@@ -54,7 +69,8 @@ def haul_of(desk: Desk, job: Job[Movement], begun: int | None = None) -> Haul:
     if origin == target:
         raise ErpRejected("erp.same_place", "from and to are the same place in Odoo")
     kind = ident(books.warehouse(payload.site)["int_type_id"])
-    return Haul(product["id"], ident(product["uom_id"]), payload.quantity, lot, origin, target, kind)
+    parts = (Part(lot, payload.quantity, origin, target),) if lot else ()
+    return Haul(product["id"], ident(product["uom_id"]), payload.quantity, lot, origin, target, kind, parts)
 
 
 def _ends(
@@ -93,9 +109,14 @@ def _ends(
 
 def check_stock(desk: Desk, job: Job[Any], haul: Haul) -> None:
     """Stop where less is free than the posting takes: Odoo itself would go below zero."""
-    there = desk.catalogue.on_hand(haul.product, haul.origin, haul.lot)
-    if there < haul.quantity:
-        stop_if_drifted(job, f"stock of {_named(job)}", "stock", plain(haul.quantity), plain(there))
+    wanted: dict[tuple[int, int | None], Decimal] = {}
+    for part in haul.parts or (Part(haul.lot, haul.quantity, haul.origin, haul.target),):
+        place = (part.origin, part.lot)
+        wanted[place] = wanted.get(place, Decimal(0)) + part.quantity
+    for (origin, lot), quantity in wanted.items():
+        there = desk.catalogue.on_hand(haul.product, origin, lot)
+        if there < quantity:
+            stop_if_drifted(job, f"stock of {_named(job)}", "stock", plain(quantity), plain(there))
 
 
 def _named(job: Job[Any]) -> str:
@@ -171,9 +192,9 @@ class TransferHandler:
             if state == "draft":
                 client.press(PICKING, "action_confirm", record)
                 continue
-            if haul.lot and not self._lines(desk, record):
-                client.create(LINE, self._line(desk, record, haul))
-            elif not haul.lot and state in ("confirmed", "waiting"):
+            if haul.parts:
+                self._lay(desk, record, haul)
+            elif state in ("confirmed", "waiting"):
                 client.press(PICKING, "action_assign", record)
             if client.one(PICKING, record, ["state"])["state"] not in ("assigned", "done"):
                 raise ErpRejected("erp.short_stock", "Odoo could not reserve all of it")
@@ -181,21 +202,24 @@ class TransferHandler:
         raise ErpRejected("odoo.state", f"Odoo leaves the transfer in state {state!r}")
 
     @staticmethod
-    def _lines(desk: Desk, record: int) -> list[Row]:
-        return desk.client.search(LINE, [["picking_id", "=", record]], ["lot_id", "quantity"])
-
-    @staticmethod
-    def _line(desk: Desk, record: int, haul: Haul) -> Row:
+    def _lay(desk: Desk, record: int, haul: Haul) -> None:
+        """Make the transfer's lines the haul's parts: what Odoo reserved by itself otherwise goes."""
+        missing_, others = list(haul.parts), []
+        for row in desk.client.search(LINE, [["picking_id", "=", record]], PART_FIELDS):
+            part = _part(row)
+            if part in missing_:
+                missing_.remove(part)
+            else:
+                others.append(int(row["id"]))
+        if others:
+            desk.client.call(LINE, "unlink", others)
+        if not missing_:
+            return
         move = desk.client.search(MOVE, [["picking_id", "=", record]], ["product_id"])[0]
-        return {
-            "picking_id": record,
-            "move_id": move["id"],
-            "product_id": haul.product,
-            "lot_id": haul.lot,
-            "quantity": float(haul.quantity),
-            "location_id": haul.origin,
-            "location_dest_id": haul.target,
-        }
+        for part in missing_:
+            line: Row = {"picking_id": record, "move_id": move["id"], "product_id": haul.product}
+            line |= {"quantity": float(part.quantity)} | ({"lot_id": part.lot} if part.lot else {})
+            desk.client.create(LINE, line | {"location_id": part.origin, "location_dest_id": part.target})
 
     @staticmethod
     def _same(desk: Desk, record: int, haul: Haul) -> bool:
@@ -228,32 +252,34 @@ class TransferHandler:
 
 
 class ReturnHandler(TransferHandler):
-    """The original transfer walked backwards, between the places it really used."""
+    """The original transfer walked backwards, between the bins and with the lots it really used."""
 
     def haul(self, desk: Desk, job: Job[Reversal], begun: int | None = None) -> Haul:
         rows = desk.client.search(PICKING, [["origin", "=", job.payload.reverses]], PICKING_FIELDS)
         done = next((row for row in rows if row["state"] == "done"), None)
         if done is None:
             raise ErpRejected("erp.not_found", "Odoo no longer holds the transfer to take back")
-        fields = ["product_id", "lot_id", "quantity"]
-        line = desk.client.search(LINE, [["picking_id", "=", done["id"]]], fields)[0]
-        product = desk.client.one("product.product", ident(line["product_id"]) or 0, ["uom_id"])
+        rows = desk.client.search(LINE, [["picking_id", "=", done["id"]]], [*PART_FIELDS, "product_id"])
+        went = [(row, part) for row in rows if (part := _part(row)).quantity]
+        if len({ident(row["product_id"]) for row, _ in went}) != 1:
+            raise ErpRejected(
+                "odoo.state", f"Odoo's transfer {done['name']} no longer moves the one item it did"
+            )
+        parts = tuple(Part(part.lot, part.quantity, part.target, part.origin) for _, part in went)
+        product = desk.client.one("product.product", ident(went[0][0]["product_id"]) or 0, ["uom_id"])
         kind = desk.client.one(PICKING, int(done["id"]), ["picking_type_id"])["picking_type_id"]
-        return Haul(
-            product["id"],
-            ident(product["uom_id"]),
-            number(line["quantity"]),
-            ident(line["lot_id"]),
-            ident(done["location_dest_id"]) or 0,
-            ident(done["location_id"]) or 0,
-            ident(kind),
-        )
+        ends = ident(done["location_dest_id"]) or 0, ident(done["location_id"]) or 0
+        quantity = sum((part.quantity for part in parts), Decimal(0))
+        whole = parts == (Part(None, quantity, *ends),)
+        unit, lot = ident(product["uom_id"]), parts[0].lot if len(parts) == 1 else None
+        return Haul(product["id"], unit, quantity, lot, *ends, ident(kind), () if whole else parts)
 
     def preview(self, desk: Desk, job: Job[Any]) -> tuple[Step, ...]:
         original = job.payload.original
         item, lot = str(original.get("item", "")), str(original.get("lot", ""))
         move = {"product_id": f"<id of {item}>", "product_uom_qty": "<what was moved>"}
-        return _walk(desk, job, "<where it went>", "<where it came from>", move, lot)
+        note = "" if lot else "or one line for each bin and lot that was moved"
+        return _walk(desk, job, "<where it went>", "<where it came from>", move, lot, note)
 
 
 def shown_ends(desk: Desk, job: Job[Any]) -> tuple[str, str]:
@@ -284,7 +310,9 @@ def shown_ends(desk: Desk, job: Job[Any]) -> tuple[str, str]:
             return shown(payload.from_location, most), shown(payload.to_location, "")
 
 
-def _walk(desk: Desk, job: Job[Any], origin: str, target: str, move: Row, lot: str) -> tuple[Step, ...]:
+def _walk(
+    desk: Desk, job: Job[Any], origin: str, target: str, move: Row, lot: str, note: str = ""
+) -> tuple[Step, ...]:
     """The steps of a transfer: with a lot its line is written, else Odoo reserves by itself."""
     step, ids, ends = (
         desk.client.step,
@@ -297,13 +325,18 @@ def _walk(desk: Desk, job: Job[Any], origin: str, target: str, move: Row, lot: s
         line = {"lot_id": f"<id of {lot}>", "quantity": move["product_uom_qty"], **ends}
         reserve = step(LINE, "create", vals_list=[line])
     else:
-        reserve = step(PICKING, "action_assign", ids)
+        reserve = step(PICKING, "action_assign", ids, note=note)
     return (
         step(PICKING, "create", vals_list=[values]),
         step(PICKING, "action_confirm", ids),
         reserve,
         step(PICKING, "button_validate", ids, context=WHOLE),
     )
+
+
+def _part(row: Row) -> Part:
+    lot, ends = ident(row["lot_id"]), (ident(row["location_id"]) or 0, ident(row["location_dest_id"]) or 0)
+    return Part(lot, number(row["quantity"]), *ends)
 
 
 def _moved(row: Row) -> Found:
