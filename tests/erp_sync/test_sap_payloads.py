@@ -7,7 +7,7 @@ import pytest
 
 from erp_sync import canonical
 from erp_sync.adapters.port import PostingCommand
-from erp_sync.adapters.sap import confirmations, movements, wire
+from erp_sync.adapters.sap import confirmations, movements, plans, wire
 from erp_sync.adapters.sap.documents import Job
 from erp_sync.adapters.sap.terms import Place, Terms
 from erp_sync.errors import ErpRejected
@@ -99,7 +99,7 @@ def test_a_movement_is_the_right_one_and_fits_the_published_fields(name: str) ->
     kind, extra, movement_type, code = MOVES[name]
     one = job(kind, {"site": "RHF", "item": "RM-1", "quantity": "2.5", "uom": "kg", "lot": "L-77", **extra})
 
-    what = movements.plan(TERMS, one)
+    what = plans.plan(TERMS, one)
     made = movements.body(TERMS, one, what, what.origin or Place("1010", "101A"), "KG")
 
     item = made["to_MaterialDocumentItem"]["results"][0]
@@ -143,7 +143,7 @@ def test_what_sap_can_not_take_is_refused_before_it_is_asked(
     payload = {"site": "RHF", "item": "RM-1", "quantity": "2", "uom": "kg", "reason_code": "burr"} | changed
     one = job(kind, payload)
     with pytest.raises(ErpRejected) as refused:
-        movements.body(TERMS, one, movements.plan(TERMS, one), None, "KG")
+        movements.body(TERMS, one, plans.plan(TERMS, one), None, "KG")
     assert refused.value.code == code
 
 

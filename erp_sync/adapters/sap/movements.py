@@ -1,12 +1,11 @@
 """Goods movements as material documents: issue, receipt, scrap, block, unblock, transfer, return; and cancelling.
 
-Owns the body of a document, which movement type and places a kind means, and its look-up by ReferenceDocument, which
-holds the business key whole. A cancellation is found by the document it reverses. Must not know: the outbox, HTTP.
+Owns the body of a document and its look-up by ReferenceDocument, which holds the business key whole. A cancellation
+is found by the document it reverses. Must not know: the outbox, HTTP.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,74 +13,14 @@ from erp_sync.adapters.port import Step
 from erp_sync.adapters.sap import production, stock, wire
 from erp_sync.adapters.sap.client import GOODS, PURCHASES
 from erp_sync.adapters.sap.documents import Desk, Found, Job, moment, plain, stop_if_drifted
+from erp_sync.adapters.sap.plans import COSTED, Plan, against, plan, status_fields, words
 from erp_sync.adapters.sap.terms import Place, Terms, caption, fit, item_number
 from erp_sync.adapters.sap.wire import Row
-from erp_sync.canonical_kinds import Movement, Receipt, Return, Reversal
+from erp_sync.canonical_kinds import Movement, Receipt, Reversal
 from erp_sync.errors import ErpRejected
 
 HEADER = "A_MaterialDocumentHeader"
 ITEMS = "to_MaterialDocumentItem"
-#: What a kind is to SAP's goods movement: the code of the transaction it stands for.
-CODES = {
-    "movement.issue": "03",
-    "movement.scrap": "03",
-    "movement.block": "04",
-    "movement.unblock": "04",
-    "movement.transfer": "04",
-    "movement.receipt:purchase_order": "01",
-    "movement.receipt:work_order": "02",
-    "movement.return:supplier": "01",
-    "movement.return:stock": "03",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A movement in SAP's terms, before the two things only SAP knows: the place taken from and the base unit."""
-
-    code: str
-    movement_type: str
-    takes: str
-    origin: Place | None
-    target: Place | None
-
-
-def plan(terms: Terms, job: Job[Movement]) -> Plan:
-    """Which movement a posting means. `takes` is the status of the stock it takes from, "" where it takes none.
-
-    Raises ErpRejected `erp.mapping_missing`.
-    """
-    payload, kind = job.payload, job.command.kind
-    takes = payload.from_status or "free"
-    variants: tuple[str, ...] = (payload.from_status,)
-    code = kind
-    match kind:
-        case "movement.receipt":
-            assert isinstance(payload, Receipt)  # noqa: S101 - the kind's own shape
-            against = "purchase_order" if payload.purchase_order else "work_order"
-            variants, code, takes = (against,), f"{kind}:{against}", ""
-        case "movement.return":
-            assert isinstance(payload, Return)  # noqa: S101 - the kind's own shape
-            variants, code, takes = (
-                (payload.to,),
-                f"{kind}:{payload.to}",
-                "" if payload.to == "stock" else takes,
-            )
-        case "movement.block":
-            variants = (payload.from_status,) if payload.from_status != "free" else ()
-        case "movement.unblock":
-            variants, takes = (payload.to_status,) if payload.to_status != "free" else (), "blocked"
-        case _:
-            variants = (payload.from_status,) if payload.from_status != "free" else ()
-
-    def place(location: str) -> Place | None:
-        return terms.place(location, payload.site) if location else None
-
-    origin, target = place(payload.from_location), place(payload.to_location)
-    if kind == "movement.receipt" or code == "movement.return:stock":
-        # Goods come in: the one place SAP is told is where they end up.
-        origin, target = target or origin, None
-    return Plan(CODES[code], terms.movement_type(kind, *variants), takes, origin, target)
 
 
 def body(terms: Terms, job: Job[Movement], what: Plan, origin: Place | None, unit: str) -> Row:
@@ -93,47 +32,30 @@ def body(terms: Terms, job: Job[Movement], what: Plan, origin: Place | None, uni
         "GoodsMovementType": what.movement_type,
         "QuantityInEntryUnit": wire.quantity_out(payload.quantity),
         "EntryUnit": unit,
-        "MaterialDocumentItemText": caption(job.key, command.text, 50),
+        "MaterialDocumentItemText": caption(job.key, words(payload, command.text), 50),
+        **status_fields(terms, what),
     }
     if origin:
         item["StorageLocation"] = origin.location
     if payload.lot:
         item["Batch"] = fit("batch", payload.lot, 10)
-    if payload.reason_code and command.kind in ("movement.scrap", "movement.return", "movement.block"):
+    if payload.reason_code:
         item["GoodsMovementReasonCode"] = terms.reason(payload.reason_code)
-    if payload.cost_object and command.kind in ("movement.scrap", "movement.issue"):
+    if payload.cost_object and command.kind in COSTED:
         item["CostCenter"] = fit("cost centre", payload.cost_object, 10)
     if what.target:
         item["IssuingOrReceivingPlant"] = what.target.plant
         item["IssuingOrReceivingStorageLoc"] = what.target.location
+        if payload.lot and what.code == "04":
+            item["IssgOrRcvgBatch"] = item["Batch"]
     return {
         "GoodsMovementCode": what.code,
         "PostingDate": wire.date_out(command.posting_date),
         "DocumentDate": wire.date_out(terms.local(command.occurred_at).date()),
         "ReferenceDocument": fit("reference", job.key, 16),
         "MaterialDocumentHeaderText": caption("", command.text or job.key, 25),
-        ITEMS: {"results": [item | _against(payload)]},
+        ITEMS: {"results": [item | against(payload)]},
     }
-
-
-def _against(payload: Movement) -> Row:
-    """The order a movement stands on."""
-    purchase = getattr(payload, "purchase_order", "")
-    if purchase:
-        return {
-            "PurchaseOrder": fit("purchase order", purchase, 10),
-            "PurchaseOrderItem": item_number(getattr(payload, "po_line", "") or "", 5),
-            "GoodsMovementRefDocType": "B",
-        }
-    if payload.work_order and isinstance(payload, Receipt):
-        return {
-            "ManufacturingOrder": fit("order number", payload.work_order, 12),
-            "ManufacturingOrderItem": "1",
-            "GoodsMovementRefDocType": "F",
-        }
-    if payload.work_order:
-        return {"ManufacturingOrder": fit("order number", payload.work_order, 12)}
-    return {}
 
 
 class MovementHandler:
@@ -193,10 +115,10 @@ def _open_line(desk: Desk, payload: Receipt) -> Row:
     found = desk.client.get(PURCHASES, path)
     if found is None:
         raise ErpRejected("erp.not_found", f"SAP has no purchase order item {number}/{line}")
-    for name, words in (("PurchasingDocumentDeletionCode", "deleted"), ("IsCompletelyDelivered", "complete")):
+    for name, state in (("PurchasingDocumentDeletionCode", "deleted"), ("IsCompletelyDelivered", "complete")):
         if found.get(name):
             what = f"purchase order item {number}/{line}"
-            stop_if_drifted(payload, what, "line_status", words, "open")
+            stop_if_drifted(payload, what, "line_status", state, "open")
             break
     return found
 

@@ -28,7 +28,7 @@ UNITS = {
     "l": "L",
     "min": "MIN",
 }
-#: Movement types of a standard system by kind and the stock they take from; a plant's own are mapped.
+#: Movement types of a standard system by kind and how it differs from the kind's usual way; a plant's own are mapped.
 MOVEMENT_TYPES = {
     "movement.issue": "261",
     "movement.receipt:work_order": "101",
@@ -38,9 +38,12 @@ MOVEMENT_TYPES = {
     "movement.scrap:blocked": "555",
     "movement.block": "344",
     "movement.block:quality": "350",
+    "movement.block:to_quality": "322",
     "movement.unblock": "343",
     "movement.unblock:quality": "349",
+    "movement.unblock:from_quality": "321",
     "movement.transfer": "311",
+    "movement.transfer:plants": "301",
     "movement.transfer:blocked": "325",
     "movement.transfer:quality": "323",
     "movement.return:supplier": "122",

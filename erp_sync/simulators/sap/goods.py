@@ -1,82 +1,29 @@
 """Goods movements: material documents, what they do to stock, and their reversal.
 
-Owns the movement types and every rule that can refuse one. Must not know: HTTP. Runs inside the caller's
+Owns every rule that can refuse a movement. Must not know: HTTP. Runs inside the caller's
 `Books.transaction`; a Refusal takes the whole document back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from core import clock
 from erp_sync.simulators.sap import refusals as no
 from erp_sync.simulators.sap.books import (
-    BLOCKED,
-    FREE,
-    INSPECTION,
     STOCK_NAMES,
     Books,
     StockKey,
     day_of,
     time_of,
 )
+from erp_sync.simulators.sap.movement_types import BACKWARDS, MOVEMENTS, USABILITY, Movement
 from erp_sync.simulators.sap.orders import open_order
 from erp_sync.simulators.sap.refusals import Refusal
 from erp_sync.simulators.sap.values import Row
 
 ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One movement type. `take` and `give` are stock types, "" for none; `codes` the transactions that allow it."""
-
-    reverse: str
-    take: str = ""
-    give: str = ""
-    codes: tuple[str, ...] = ("03",)
-    against: str = ""
-    sign: int = 1
-
-
-MOVEMENTS: dict[str, Movement] = {
-    "101": Movement("102", give=FREE, codes=("01", "02"), against="receipt"),
-    "102": Movement("101", take=FREE, codes=("01", "02"), against="receipt", sign=-1),
-    "122": Movement("123", take=FREE, codes=("01", "02"), against="receipt", sign=-1),
-    "123": Movement("122", give=FREE, codes=("01", "02"), against="receipt"),
-    "201": Movement("202", take=FREE, against="cost"),
-    "202": Movement("201", give=FREE, against="cost"),
-    "261": Movement("262", take=FREE, against="order"),
-    "262": Movement("261", give=FREE, against="order", sign=-1),
-    "531": Movement("532", give=FREE, codes=("05",), against="order", sign=0),
-    "532": Movement("531", take=FREE, codes=("05",), against="order", sign=0),
-    "551": Movement("552", take=FREE),
-    "552": Movement("551", give=FREE),
-    "553": Movement("554", take=INSPECTION),
-    "554": Movement("553", give=INSPECTION),
-    "555": Movement("556", take=BLOCKED),
-    "556": Movement("555", give=BLOCKED),
-    "301": Movement("302", take=FREE, give=FREE, codes=("04",)),
-    "302": Movement("301", take=FREE, give=FREE, codes=("04",)),
-    "311": Movement("312", take=FREE, give=FREE, codes=("04",)),
-    "312": Movement("311", take=FREE, give=FREE, codes=("04",)),
-    "321": Movement("322", take=INSPECTION, give=FREE, codes=("04",)),
-    "322": Movement("321", take=FREE, give=INSPECTION, codes=("04",)),
-    "323": Movement("324", take=INSPECTION, give=INSPECTION, codes=("04",)),
-    "325": Movement("326", take=BLOCKED, give=BLOCKED, codes=("04",)),
-    "343": Movement("344", take=BLOCKED, give=FREE, codes=("04",)),
-    "344": Movement("343", take=FREE, give=BLOCKED, codes=("04",)),
-    "349": Movement("350", take=BLOCKED, give=INSPECTION, codes=("04",)),
-    "350": Movement("349", take=INSPECTION, give=BLOCKED, codes=("04",)),
-    "501": Movement("502", give=FREE, codes=("05",)),
-    "502": Movement("501", take=FREE, codes=("05",)),
-    "561": Movement("562", give=FREE, codes=("05",)),
-    "562": Movement("561", take=FREE, codes=("05",)),
-}
-#: Movement types whose place is the other one when they take back a transfer between places.
-_BACKWARDS = {"302", "312", "324", "326"}
 
 
 def create(books: Books, values: Row, user: str) -> Row:
@@ -247,19 +194,40 @@ def _move(books: Books, item: Row) -> None:
         there = _place(books, item, "IssuingOrReceivingPlant", "IssuingOrReceivingStorageLoc")
         if there[0] != plant:
             material_in_plant(books, material, there[0])
-    if item.get("GoodsMovementType") in _BACKWARDS:
+            if not kind.crosses:
+                raise Refusal(
+                    no.OTHER_PLANT,
+                    f"Movement type {item['GoodsMovementType']} does not lead from plant {plant} to {there[0]}",
+                    target="IssuingOrReceivingPlant",
+                )
+    if item.get("GoodsMovementType") in BACKWARDS:
         here, there = there, here
     batch = str(item.get("Batch") or "")
+    into = str(item.get("IssgOrRcvgBatch") or batch)
+    stock_type = _type(item, kind)
     if kind.take:
-        _take(books, (material, *here, batch, _type(item, kind, kind.take)), quantity, base)
+        _take(books, (material, *here, batch, stock_type or kind.take), quantity, base)
     if kind.give:
-        books.move((material, *there, batch, _type(item, kind, kind.give)), quantity)
+        books.move((material, *there, into, stock_type or kind.give), quantity)
 
 
-def _type(item: Row, kind: Movement, usual: str) -> str:
-    """A receipt may go straight into another stock type; a return takes from where it says."""
-    said = str(item.get("InventoryStockType") or "")
-    return said if kind.against == "receipt" and said in STOCK_NAMES else usual
+def _type(item: Row, kind: Movement) -> str:
+    """The stock type a receipt goes straight into, or a return takes from; "" where the movement type says it."""
+    shown, said = str(item.get("InventoryStockType") or ""), str(item.get("InventoryUsabilityCode") or "")
+    if not shown and not said:
+        return ""
+    meant = {shown or USABILITY.get(said, ""), USABILITY.get(said, "") if said else shown}
+    if len(meant) > 1 or not meant <= set(STOCK_NAMES):
+        raise Refusal(
+            no.STOCK_TYPE, f"Stock type {shown or said} is not allowed here", target="InventoryStockType"
+        )
+    if kind.against != "receipt":
+        raise Refusal(
+            no.PROPERTY_UNFIT,
+            f"Property INVENTORYSTOCKTYPE is not supported for GoodsMovementType {item['GoodsMovementType']}",
+            target="InventoryStockType",
+        )
+    return meant.pop()
 
 
 def _place(books: Books, item: Row, plant: str, location: str) -> tuple[str, str]:
