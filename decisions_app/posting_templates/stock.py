@@ -203,7 +203,9 @@ def return_supplier(situation: Situation) -> Intended | None:
     if exception.lot is not None:
         payload["lot"] = exception.lot.code
     if block is not None:
+        # The place alone does not say it: an ERP keeps free and blocked stock side by side in one.
         payload["from_location"] = block.payload.get("to_location", "")
+        payload["from_status"] = StockStatus.BLOCKED.value
     return intend(situation, "movement.return", payload, situation.at)
 
 

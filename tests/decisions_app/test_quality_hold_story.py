@@ -244,6 +244,7 @@ def test_return_to_the_supplier_names_the_line_it_came_with(
         "10",
         "R-1",
     )
+    assert (back.payload["from_location"], back.payload["from_status"]) == ("RHF-BLK", "blocked")
     charge = posted(exception, "cost")
     assert (charge.payload["cost_class"], charge.payload["amount"]) == ("charge_to_supplier", "2440.00")
     do(exception, "claim")
