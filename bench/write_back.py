@@ -34,7 +34,6 @@ from plant_app.models import Item, Site
 PARALLEL, ROUNDS, POSTINGS = 4, 3, 120
 DECISIONS = 60
 BACKLOG = 5000 if os.environ.get("FULL") == "1" else 500
-KIND = "quality_event"
 SWEEP = 3.0
 PATIENCE = 40.0 * 60
 PEER = f"bare loop of the same connector calls, {PARALLEL} threads"
@@ -46,7 +45,8 @@ def into_tryton() -> Iterable[Row]:
     try:
         with tryton(parallel=PARALLEL) as (server, erp):
             findings = Findings(erp)
-            yield from _throughput(server, findings)
+            yield from _throughput(server, findings, "defects")
+            yield from _throughput(server, Transfers(erp), "transfers")
             with _worker():
                 yield from _latency(findings)
                 yield from _outage(server, erp, findings)
@@ -54,20 +54,17 @@ def into_tryton() -> Iterable[Row]:
         print(f"  left out, there is no Tryton: {why}")
 
 
-class Findings:
-    """Defects of the plant's items: each is looked for, opened and read back in Tryton; none waits for another.
+class Load:
+    """Postings of one kind without end, none of which waits for another in our books."""
 
-    Not movements of stock: Tryton locks the whole table of moves while it reserves, and refuses who comes meanwhile.
-    """
+    kind = ""
 
     def __init__(self, erp: ErpConnection) -> None:
         self.erp, self.site, self._made = erp, Site.objects.get(code="RHF"), 0
-        self._items = list(Item.objects.order_by("pk").values_list("code", flat=True)[:20])
 
     def payload(self) -> dict[str, Any]:
-        self._made += 1
-        item = self._items[self._made % len(self._items)]
-        return {"site": "RHF", "action": "open", "item": item, "quantity": "1", "defect_code": "DIM"}
+        """The next one's."""
+        raise NotImplementedError
 
     def queue(self, count: int) -> list[int]:
         """Ids of so many postings, committed fifty at a time."""
@@ -80,8 +77,8 @@ class Findings:
     def one(self) -> Posting:
         payload = self.payload()
         return queue_posting(
-            kind=KIND, site=self.site, connection=self.erp, origin_ref="", occurred_at=clock.now(),
-            key_parts=("bench-tryton", self._made), payload=payload,
+            kind=self.kind, site=self.site, connection=self.erp, origin_ref="", occurred_at=clock.now(),
+            key_parts=("bench-tryton", self.kind, self._made), payload=payload,
         )  # fmt: skip
 
     def commands(self, count: int) -> list[PostingCommand]:
@@ -89,27 +86,58 @@ class Findings:
         made = []
         for _ in range(count):
             payload = self.payload()
-            made.append(PostingCommand(KIND, f"BENCH{self._made:011d}", payload, now, now.date(), "bench"))
+            key = f"BENCH{self.kind[-1].upper()}{self._made:010d}"
+            made.append(PostingCommand(self.kind, key, payload, now, now.date(), "bench"))
         return made
 
 
-def _throughput(server: Tryton, findings: Findings) -> Iterable[Row]:
+class Findings(Load):
+    """Defects of the plant's items: each is looked for, opened and read back in Tryton, and locks out no other."""
+
+    kind = "quality_event"
+
+    def __init__(self, erp: ErpConnection) -> None:
+        super().__init__(erp)
+        self._items = list(Item.objects.order_by("pk").values_list("code", flat=True)[:20])
+
+    def payload(self) -> dict[str, Any]:
+        self._made += 1
+        item = self._items[self._made % len(self._items)]
+        return {"site": "RHF", "action": "open", "item": item, "quantity": "1", "defect_code": "DIM"}
+
+
+class Transfers(Load):
+    """Seals carried to and fro: Tryton locks all its moves while it reserves one, and refuses who comes meanwhile."""
+
+    kind = "movement.transfer"
+
+    def payload(self) -> dict[str, Any]:
+        self._made += 1
+        # To and fro by the batch: one that comes early never finds the place it takes from empty.
+        ends = ("RHE-A01", "RHE-A02") if self._made // 200 % 2 else ("RHE-A02", "RHE-A01")
+        return {
+            "site": "RHF", "item": "RM-SEAL", "lot": "LOT-S1", "quantity": "1",
+            "from_location": ends[0], "to_location": ends[1],
+        }  # fmt: skip
+
+
+def _throughput(server: Tryton, load: Load, words: str) -> Iterable[Row]:
     """Alternately, so that what grows in Tryton grows for both."""
     ours: list[float] = []
     bare: list[float] = []
     for number in range(ROUNDS + 1):
-        took = _drain_here(findings)
-        raw = _bare(server, findings, POSTINGS)
+        took = _drain_here(load)
+        raw = _bare(server, load, POSTINGS)
         if number:  # the first round logs in and fills caches, for both
             ours.append(POSTINGS / took)
             bare.append(POSTINGS / raw)
     close_lanes()
-    yield compare(f"postings into Tryton, {PARALLEL} at once", "postings/s", ours, PEER, bare)
+    yield compare(f"{words} into Tryton, {PARALLEL} at once", "postings/s", ours, PEER, bare)
 
 
-def _drain_here(findings: Findings) -> float:
+def _drain_here(load: Load) -> float:
     """Seconds for POSTINGS through the outbox, by the lanes of this process."""
-    ids = findings.queue(POSTINGS)
+    ids = load.queue(POSTINGS)
     began = time.perf_counter()
     called = -SWEEP
 
@@ -126,13 +154,13 @@ def _drain_here(findings: Findings) -> float:
     return seconds
 
 
-def _bare(server: Tryton, findings: Findings, count: int) -> float:
+def _bare(server: Tryton, load: Load, count: int) -> float:
     """Seconds for so many commands by as many threads as the outbox may use, each with a connector of its own."""
     waiting: queue.SimpleQueue[PostingCommand] = queue.SimpleQueue()
-    for command in findings.commands(count):
+    for command in load.commands(count):
         waiting.put(command)
     wrong: list[str] = []
-    adapters = [adapter_of(server, findings.erp.options) for _ in range(PARALLEL)]
+    adapters = [adapter_of(server, load.erp.options) for _ in range(PARALLEL)]
     for adapter in adapters:
         adapter.ping()  # logged in, as the outbox's are
 
