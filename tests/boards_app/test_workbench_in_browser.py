@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from boards_app.selectors import workbench
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services import check_connection, send_due
 from tests.boards_app.test_postings import REFUSED, put
@@ -53,6 +54,33 @@ def test_a_refused_posting_is_found_by_its_cause_mended_and_confirmed(
     expect(page.locator("#posting")).to_contain_text("A definite no: nothing of it is in ERP.")
     expect(page.locator("#posting")).to_contain_text("counted again")
     assert [payload["quantity"] for key, payload in erp.documents if key == posting.business_key] == ["4"]
+
+
+def test_a_group_beyond_its_page_is_sent_again_by_keyboard_after_a_question(
+    plant: KolbeMini, erp: scripted.Books, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbench, "PER_PAGE", 2)
+
+    def refuse() -> None:
+        for number in range(WAITS):
+            put(plant, f"g{number}")
+        Posting.objects.update(status="sending")
+        Posting.objects.update(status="rejected", error_code="erp.refused", error_message="no")
+
+    aside(refuse)
+    page = open_page("ingrid.vogel", "/postings/errors/")
+    page.keyboard.press("a")
+    expect(page.locator(".bulkbar")).to_contain_text("Chosen are the 2 of this page.")
+    page.keyboard.press("w")
+    expect(page.locator(".bulkbar")).to_contain_text(f"{WAITS} chosen")
+    page.keyboard.press("s")
+    dialog = page.locator("#whole-many")
+    expect(dialog).to_contain_text(f"All {WAITS} of")
+    assert aside(lambda: Posting.objects.filter(status="rejected").count()) == WAITS
+    page.keyboard.press("Enter")
+    expect(page.locator("#answers")).to_contain_text(f"{WAITS} done")
+    expect(dialog).to_be_hidden()
+    assert aside(lambda: Posting.objects.filter(status="queued").count()) == WAITS
 
 
 def test_an_outage_is_said_where_people_are_and_its_backlog_drains_before_their_eyes(
