@@ -9,7 +9,7 @@ from erp_sync.adapters.port import Option, Profile
 
 OPTIONS = (
     Option("tenant", "Entra tenant", help="the tenant's id or domain; or give a token address"),
-    Option("token_url", "Address that sells tokens", help="empty: Microsoft's own for the tenant"),
+    Option("token_url", "Address that issues tokens", help="empty: Microsoft's own for the tenant"),
     Option("scope", "Scope of the token", help="empty: https://api.businesscentral.dynamics.com/.default"),
     Option("connect_timeout", "Seconds to connect", "number", 5),
     Option("read_timeout", "Seconds to wait for an answer", "number", 60),
