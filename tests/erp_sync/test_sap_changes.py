@@ -170,7 +170,7 @@ class Books:
             if asked.method == "DELETE":
                 self.defects.clear()
                 return Answer(status=204)
-            return sap_host.row(self.defects[0], etag=etag)
+            return sap_host.row(self.defects[0], etag=etag) if self.defects else None
         return None
 
 
