@@ -31,6 +31,12 @@ SCHEDULES = {
     "po_line": ("A_PurchaseOrderScheduleLine", ("PurchasingDocument", "PurchasingDocumentItem"), 5),
     "so_line": ("A_SalesOrderScheduleLine", ("SalesOrder", "SalesOrderItem"), 6),
 }
+#: In which unit SAP counts a quantity, by what is changed.
+COUNTED_IN = {
+    "work_order": "ProductionUnit",
+    "po_line": "PurchaseOrderQuantityUnit",
+    "so_line": "OrderQuantityUnit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,14 @@ def _lines(service: Service, target: str, rows: list[Row], field: str) -> list[S
     ]
 
 
+def other_unit(terms: Terms, payload: Change, found: list[Spot]) -> str:
+    """SAP's unit where it counts in another one than the posting: its number would mean another quantity."""
+    if not isinstance(payload, ChangeQuantity) or not payload.uom:
+        return ""
+    theirs = {str(spot.row.get(COUNTED_IN[payload.target]) or "") for spot in found}
+    return ", ".join(sorted(theirs - {"", terms.unit(payload.uom)}))
+
+
 def said(value: Value | None) -> str:
     """A value for people and for what they confirm to have seen."""
     if isinstance(value, Decimal):
@@ -134,12 +148,19 @@ class ChangeHandler:
     def find(self, desk: Desk, job: Job[Any]) -> Found | None:
         found = spots(desk, job.payload)
         same = found and all(spot.value(job.payload.new) == job.payload.new for spot in found)
+        if same and other_unit(desk.terms, job.payload, found):
+            return None
         return _found(job.payload) if same else None
 
     def drive(self, desk: Desk, job: Job[Any]) -> Found:
         payload = job.payload
         new: Value = payload.new
-        wanted = [spot for spot in spots(desk, payload, live=True) if spot.value(new) != new]
+        there = spots(desk, payload, live=True)
+        if theirs := other_unit(desk.terms, payload, there):
+            raise ErpRejected(
+                "sap.unit", f"SAP counts {payload.number} in {theirs}, the posting in {payload.uom}"
+            )
+        wanted = [spot for spot in there if spot.value(new) != new]
         if not wanted:
             raise ErpRejected(
                 "erp.not_found", f"SAP's item {payload.number}/{payload.line} has no schedule line"
@@ -153,8 +174,8 @@ class ChangeHandler:
         for spot in wanted:
             now = spot.value(new)
             if payload.old is not None and now != payload.old:
-                what, theirs = f"{payload.number} {spot.field}", said(now)
-                stop_if_drifted(payload, what, DRIFT_FIELDS[type(new)], theirs, said(payload.old))
+                what = f"{payload.number} {spot.field}"
+                stop_if_drifted(payload, what, DRIFT_FIELDS[type(new)], said(now), said(payload.old))
         self._write(desk, wanted, body(wanted[0].field, new))
         if any(spot.value(new) != new for spot in spots(desk, payload)):
             raise ErpRejected(

@@ -32,7 +32,7 @@ def body(terms: Terms, job: Job[Confirmation], *, receives: str = "") -> Row:
     made: Row = {
         "OrderID": fit("order number", payload.work_order, 12),
         "Sequence": "0",
-        "ConfirmationText": caption(job.key, command.text, 40),
+        "ConfirmationText": caption(job.key, _words(payload, command.text, bool(receives)), 40),
         "ExternalSystemConfirmation": job.uuid,
         "PostingDate": wire.date_out(command.posting_date),
         "ConfirmationYieldQuantity": wire.quantity_out(payload.yield_qty),
@@ -60,6 +60,11 @@ def body(terms: Terms, job: Job[Confirmation], *, receives: str = "") -> Row:
     elif receives:
         made["to_ProdnOrdConfMatlDocItm"] = {"results": [_receipt(terms, payload, receives)]}
     return made
+
+
+def _words(payload: Confirmation, text: str, received: bool) -> str:
+    """What people read: also the batch, which SAP's confirmation has a field for only where it receives goods."""
+    return f"lot {payload.lot} {text}" if payload.lot and not received else text
 
 
 def _times(terms: Terms, start: datetime | None, end: datetime | None) -> Row:

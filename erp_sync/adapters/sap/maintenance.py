@@ -23,6 +23,8 @@ TYPES = {"request": "M1", "malfunction": "M2", "activity": "M3"}
 #: How a mapped work unit begins, and what SAP calls that kind of object.
 OBJECTS = {"E": "EAMS_EQUI", "F": "EAMS_FL"}
 COMPLETED = "NOCO"
+#: Our word for a cause nobody knows yet, which is none of SAP's catalogue.
+UNKNOWN_CAUSE = "UNK"
 #: NotifProcessingPhase of a notification somebody has taken up.
 IN_PROCESS = "3"
 NO_REOPENING = "SAP's published notification service opens no completed notification again; open a new one"
@@ -53,7 +55,7 @@ def body(terms: Terms, job: Job[MaintenanceNotification]) -> Row:
     if text:
         made["MaintNotifLongTextForEdit"] = text[:1333]
     made |= _malfunction(terms, "Start", payload.start) | _malfunction(terms, "End", payload.end)
-    if payload.damage_code:
+    if payload.damage_code or payload.cause_code not in ("", UNKNOWN_CAUSE):
         made["to_Item"] = {"results": [_item(terms, job)]}
     return made
 
@@ -68,6 +70,16 @@ def _malfunction(terms: Terms, end: str, at: datetime | None) -> Row:
     }
 
 
+def _course(terms: Terms, payload: MaintenanceNotification, row: Row | None) -> Row:
+    """What completing says of the stop: its end, and its start and that it was one where SAP (`row`) has neither."""
+    made: Row = {}
+    if row is not None and not row.get("MalfunctionStartDate"):
+        made |= _malfunction(terms, "Start", payload.start)
+    if row is not None and payload.breakdown and not row.get("MaintenanceObjectIsDown"):
+        made["MaintenanceObjectIsDown"] = True
+    return made | _malfunction(terms, "End", payload.end)
+
+
 def _item(terms: Terms, job: Job[MaintenanceNotification]) -> Row:
     """A finding with its damage and cause, as far as they are known."""
     payload = job.payload
@@ -75,7 +87,7 @@ def _item(terms: Terms, job: Job[MaintenanceNotification]) -> Row:
     if payload.damage_code:
         group, code = terms.pair("damage", payload.damage_code)
         made |= {"MaintNotifDamageCodeGroup": group, "MaintNotificationDamageCode": code}
-    if payload.cause_code:
+    if payload.cause_code not in ("", UNKNOWN_CAUSE):
         group, code = terms.pair("cause", payload.cause_code)
         cause = {"MaintNotifCauseCodeGroup": group, "MaintNotificationCauseCode": code}
         made["to_ItemCause"] = {"results": [cause]}
@@ -101,9 +113,9 @@ class MaintenanceHandler:
         if not _has_item(row, job.key):
             desk.client.create(NOTIFICATIONS, f"{path}/to_Item", _item(desk.terms, job))
             row = self._opened(desk, job)
-        ends = _malfunction(desk.terms, "End", job.payload.end)
-        if any(row.get(name) != value for name, value in ends.items()):
-            desk.client.change(NOTIFICATIONS, path, ends, etag=wire.etag_of(row))
+        known = _course(desk.terms, job.payload, row)
+        if any(row.get(name) != value for name, value in known.items()):
+            desk.client.change(NOTIFICATIONS, path, known, etag=wire.etag_of(row))
             row = self._opened(desk, job)
         _complete(desk, row)
         done = self.find(desk, job)
@@ -115,7 +127,7 @@ class MaintenanceHandler:
         if job.payload.action == "open":
             return (Step("POST", f"{NOTIFICATIONS.root}/{ENTITY}", body(terms, job)),)
         steps = [_step("POST", "/to_Item", _item(terms, job))]
-        if ends := _malfunction(terms, "End", job.payload.end):
+        if ends := _course(terms, job.payload, None):
             steps.append(_step("PATCH", "", {"d": ends}))
         return (*steps, _completing("..."))
 
