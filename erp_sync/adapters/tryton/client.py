@@ -191,22 +191,19 @@ class Client:
         fields: Sequence[str],
         *,
         size: int = 200,
-        order: Domain | None = None,
         context: Mapping[str, Any] | None = None,
     ) -> Iterator[list[Row]]:
-        """Rows of `domain` in pages of `size`, by id unless `order` says otherwise."""
-        for offset in itertools.count(0, size):
-            rows = self.search(
-                model,
-                domain,
-                fields,
-                order=order or [["id", "ASC"]],
-                limit=size,
-                offset=offset,
-                context=context,
-            )
+        """Rows of `domain`, clauses that all hold, in pages of `size` by id.
+
+        Each page goes on behind the last id of the one before: a row deleted meanwhile shifts none out of sight.
+        """
+        last = 0
+        while True:
+            behind = [*domain, ["id", ">", last]]
+            rows = self.search(model, behind, fields, order=[["id", "ASC"]], limit=size, context=context)
             if rows:
                 yield rows
+                last = rows[-1]["id"]
             if len(rows) < size:
                 return
 
