@@ -128,8 +128,10 @@ class QualityHandler:
 
     def drive(self, desk: Desk, job: Job[QualityEvent], found: Found | None) -> Found:
         if job.payload.action == "open":
-            record = found.record if found else self._create(desk, job)
-            desk.client.button(INSPECTION, "process", record)
+            if found is not None:
+                # Not processed yet, and perhaps edited since: it has had no effect, so it is made anew.
+                desk.client.delete(INSPECTION, found.record, timestamp=found.stamp)
+            desk.client.button(INSPECTION, "process", self._create(desk, job))
             row = self._inspection(desk, job.key)
             if row is None or row["state"] != "failed" or not row["alerts"]:
                 raise ErpRejected("tryton.state", "Tryton did not fail the inspection")
@@ -149,13 +151,14 @@ class QualityHandler:
 
     @staticmethod
     def _inspection(desk: Desk, key: str) -> Row | None:
-        fields = ["number", "state", "alerts", "write_date", "create_date"]
+        fields = ["number", "state", "alerts", "_timestamp", "write_date", "create_date"]
         return desk.client.first(INSPECTION, [["reference", "=", key]], fields, order=[["id", "ASC"]])
 
     @staticmethod
     def _opened(row: Row) -> Found:
         final = row["state"] == "failed" and bool(row["alerts"])
-        return Found(INSPECTION, row["id"], row["state"], row["number"], final, moment(row))
+        stamp = row["_timestamp"]
+        return Found(INSPECTION, row["id"], row["state"], row["number"], final, moment(row), stamp=stamp)
 
     @staticmethod
     def _alerts(desk: Desk, row: Row) -> list[Row]:
