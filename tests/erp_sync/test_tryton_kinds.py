@@ -166,7 +166,7 @@ def test_a_final_confirmation_without_components_is_refused_and_time_alone_is_no
     assert tryton.adapter.look_up(final) is None
 
 
-def test_an_open_defect_stops_the_final_confirmation_in_trytons_words(tryton: Tryton) -> None:
+def test_an_open_defect_stops_the_final_confirmation_by_the_inspections_number(tryton: Tryton) -> None:
     opened = command(
         "quality_event",
         key(),
@@ -198,8 +198,10 @@ def test_an_open_defect_stops_the_final_confirmation_in_trytons_words(tryton: Tr
 
     assert first.status == done.status == passed.status == "confirmed"
     assert refused.status == "rejected"
-    assert refused.error_code == "tryton.user_error"
-    assert refused.message == "To continue, alerts from failed inspections must be resolved."
+    assert refused.error_code == "tryton.inspection_open"
+    assert refused.message == (
+        f"order 100003 has open alerts of failed inspections in Tryton: {first.erp_number}"
+    )
     alerts = tryton.books.search(
         "quality.alert", [["origin.reference", "=", opened.business_key, "quality.inspection"]], ["state"]
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,7 +27,6 @@ from erp_sync.adapters.tryton.results import InspectionResultHandler
 from erp_sync.adapters.tryton.reversals import NOT_TAKEN_BACK, TAKEN_BACK, ReversalHandler
 from erp_sync.adapters.tryton.supplier import ReceiptHandler, ReturnHandler
 from erp_sync.canonical_base import Payload
-from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import ErpRejected, ErpUnavailable
 
 HANDLERS: dict[str, Handler] = {
@@ -111,10 +109,10 @@ class TrytonAdapter:
         handler = HANDLERS[command.kind]
         writes = self._client.writes
         try:
-            job = self._job(command)
+            job: Job[Any] = Job(command, parsed(command))
             found = handler.find(self._desk, job)
             if found is None or not found.final:
-                found = handler.drive(self._desk, job, found)
+                found = handler.drive(self._desk, self._desk.in_stock_unit(job), found)
             return _confirmed(found)
         except NotHere as error:
             return port.Outcome("local", message=str(error))
@@ -132,10 +130,11 @@ class TrytonAdapter:
         if not able.supported:
             return port.Outcome("local", message=able.reason)
         try:
-            found = HANDLERS[command.kind].find(self._desk, self._job(command))
+            found = HANDLERS[command.kind].find(self._desk, Job(command, parsed(command)))
         except ErpRejected as error:
-            # The order or line it would stand on is not there, so neither is the document.
-            if error.code in ("erp.not_found", "erp.ambiguous", "erp.payload"):
+            # An order or line renamed meanwhile, or there twice by now, may carry it all the same: only a payload
+            # that was never sent proves an absence.
+            if error.code == "erp.payload":
                 return None
             return port.Outcome("unknown", error_code=error.code, message=error.message)
         except SURPRISES as error:
@@ -192,21 +191,13 @@ class TrytonAdapter:
     def close(self) -> None:
         self._client.close()
 
-    def _job(self, command: port.PostingCommand) -> Job[Any]:
-        """The command read, its quantity in the unit Tryton keeps the item in."""
-        payload = parsed(command)
-        if isinstance(payload, Movement) and payload.uom:
-            amount = self._desk.catalogue.stock_quantity(payload.item, payload.quantity, payload.uom)
-            payload = replace(payload, quantity=amount)
-        return Job(command, payload)
-
     def _rejected(
         self, handler: Handler, command: port.PostingCommand, error: ErpRejected, *, wrote: bool
     ) -> port.Outcome:
         """A no after writing may come behind the act itself (Tryton runs follow-ups after its commit): look."""
         if wrote:
             try:
-                found = handler.find(self._desk, self._job(command))
+                found = handler.find(self._desk, Job(command, parsed(command)))
             except ErpUnavailable as trouble:
                 return _unavailable(trouble, wrote=True)
             except ErpRejected:

@@ -145,9 +145,16 @@ class Catalogue:
             )
         return best
 
-    def on_hand(self, place: int, product: int, lot: int | None, *, below: bool = False) -> Decimal:
-        """Quantity of a product (or lot) in one place now; with `below`, in the places under it too."""
-        context = {"locations": [place], "with_childs": below}
+    def on_hand(
+        self, place: int, product: int, lot: int | None, *, below: bool = False, free_on: date | None = None
+    ) -> Decimal:
+        """Quantity of a product (or lot) in one place now; with `below`, in the places under it too.
+
+        With `free_on`, Tryton's today: without what is reserved, as Tryton counts when it reserves.
+        """
+        context: Row = {"locations": [place], "with_childs": below}
+        if free_on:
+            context |= {"stock_assign": True, "stock_date_end": free_on}
         model, record = ("stock.lot", lot) if lot else ("product.product", product)
         rows = self.client.call(model, "read", [record], ["quantity"], context=context)
         return Decimal(str(rows[0]["quantity"] or 0))

@@ -64,6 +64,7 @@ PROFILE = port.Profile(
         "tryton.request": "Tryton lacks a module or field; the log has its words. Ask whoever runs Tryton.",
         "tryton.order_open": "The order is still a draft in Tryton; change it there, then settle by hand.",
         "tryton.state": "A document did not get on in Tryton; open it there by its number, then send again.",
+        "tryton.inspection_open": "Finish the inspection or its alert in Tryton, then send again.",
         "tryton.note": "Tryton keeps no notes on productions for this user; give it the right, then send again.",
         "tryton.outputs": "The order has no single output of its product; correct it in Tryton, then send again.",
         "tryton.point_type": "The mapped control measures something else; map another, then send again.",

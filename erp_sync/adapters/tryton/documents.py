@@ -7,7 +7,7 @@ has no reference field. Must not know: the outbox, HTTP.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,7 +17,8 @@ from erp_sync.adapters.port import PostingCommand
 from erp_sync.adapters.tryton.catalogue import Catalogue
 from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.canonical_base import Payload
-from erp_sync.errors import Difference, Drifted, ErpRejected
+from erp_sync.canonical_kinds import Movement
+from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 
 P = TypeVar("P", bound=Payload)
 
@@ -57,6 +58,17 @@ class Desk:
 
     client: Client
     catalogue: Catalogue
+
+    def in_stock_unit(self, job: Job[Any]) -> Job[Any]:
+        """The job with its quantity in the unit Tryton keeps the item in; one that moves no stock as it is.
+
+        Raises ErpRejected as `Catalogue.stock_quantity`.
+        """
+        payload = job.payload
+        if not isinstance(payload, Movement) or not payload.uom:
+            return job
+        amount = self.catalogue.stock_quantity(payload.item, payload.quantity, payload.uom)
+        return Job(job.command, replace(payload, quantity=amount))
 
     @property
     def today(self) -> date:
@@ -102,6 +114,12 @@ def drifted(what: str, field: str, ours: object, theirs: object) -> Drifted:
     )
 
 
+def stays(what: str, number: str, why: str) -> ErpUnavailable:
+    """A document that Tryton neither finished nor let us cancel: unclear, since anybody can finish it there."""
+    words = f"{what} {number} could not be finished, and not be cancelled: {why}"
+    return ErpUnavailable(words, code="tryton.half_done")
+
+
 def backdated(job_day: date, today: date) -> Row:
     """The day it happened, for a document made later: Tryton takes the day it is done on where it is told nothing.
 
@@ -121,28 +139,41 @@ NOTE_MARK = "\n--\n"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A written intent on a Tryton record: the key, words for a reader, and what stood there before."""
+    """A written intent on a Tryton record (`resource`): the key, words for a reader, what stood there before."""
 
     record: int
     at: datetime | None
     facts: dict[str, Any]
+    words: str = ""
+    resource: str = ""
+
+
+NOTE_FIELDS = ("message", "create_date", "resource")
+
+
+def _note(row: Row) -> Note:
+    words, facts = row["message"].split(NOTE_MARK, 1)
+    return Note(row["id"], row["create_date"], json.loads(facts), words, row["resource"])
 
 
 def find_note(client: Client, key: str, resource: str) -> Note | None:
     """The oldest note of a key on one record (`model,id`)."""
-    domain = [["resource", "=", resource], ["message", "like", f"{key} %"]]
-    row = client.first("ir.note", domain, ["message", "create_date"], order=[["id", "ASC"]])
-    if row is None or NOTE_MARK not in row["message"]:
-        return None
-    facts = json.loads(row["message"].split(NOTE_MARK, 1)[1])
-    return Note(row["id"], row["create_date"], facts)
+    domain = [["resource", "=", resource], ["message", "like", f"{key} %{NOTE_MARK}{{%"]]
+    row = client.first("ir.note", domain, NOTE_FIELDS, order=[["id", "ASC"]])
+    return _note(row) if row else None
+
+
+def note_anywhere(client: Client, key: str) -> Note | None:
+    """The latest note of a key on whatever production: the order's number may lead nowhere by now, or to two."""
+    domain = [["resource", "like", "production,%"], ["message", "like", f"{key} %{NOTE_MARK}{{%"]]
+    row = client.first("ir.note", domain, NOTE_FIELDS, order=[["id", "DESC"]])
+    return _note(row) if row else None
 
 
 def notes_on(client: Client, resource: str) -> list[Note]:
     """All notes of ours on one record, oldest first."""
     domain = [["resource", "=", resource], ["message", "like", f"%{NOTE_MARK}{{%"]]
-    rows = client.search("ir.note", domain, ["message", "create_date"], order=[["id", "ASC"]])
-    return [Note(r["id"], r["create_date"], json.loads(r["message"].split(NOTE_MARK, 1)[1])) for r in rows]
+    return [_note(row) for row in client.search("ir.note", domain, NOTE_FIELDS, order=[["id", "ASC"]])]
 
 
 def write_note(client: Client, key: str, resource: str, words: str, facts: dict[str, Any]) -> Note:
@@ -153,6 +184,12 @@ def write_note(client: Client, key: str, resource: str, words: str, facts: dict[
     if note is None:
         raise ErpRejected("tryton.note", f"Tryton did not keep the note {key} on {resource}")
     return note
+
+
+def add_to_note(client: Client, note: Note, **facts: Any) -> None:
+    """Write down what became of a note's posting."""
+    message = f"{note.words}{NOTE_MARK}{json.dumps(note.facts | facts, sort_keys=True)}"
+    client.write("ir.note", note.record, {"message": message})
 
 
 def forget_note(client: Client, note: Note) -> None:

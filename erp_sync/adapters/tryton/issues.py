@@ -7,7 +7,6 @@ booked out by Tryton when the order runs. Must not know: the outbox, HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -19,44 +18,59 @@ from erp_sync.adapters.tryton.documents import (
     Job,
     Note,
     drifted,
-    find_note,
     forget_note,
     moment,
     plain,
     write_note,
 )
-from erp_sync.adapters.tryton.production import CLOSED, ORDER, order_by_id, start
+from erp_sync.adapters.tryton.production import (
+    CLOSED,
+    ORDER,
+    announced,
+    found_announced,
+    order_by_id,
+    start,
+)
 from erp_sync.canonical_kinds import Issue
 from erp_sync.errors import ErpRejected
 
+#: What makes a component of the plan, as it is put back.
+REPLACED = ("product", "unit", "quantity", "from_location", "to_location", "lot")
+
 
 class IssueHandler:
-    """An extra or substitute component: added to the order's inputs and reserved, booked out when the order runs."""
+    """An extra or substitute component: added to the order's inputs and reserved, booked out when the order runs.
+
+    What can't be reserved is taken off the order again: left there it would be booked out with the next confirmation.
+    """
 
     def find(self, desk: Desk, job: Job[Issue]) -> Found | None:
-        order = desk.catalogue.production(job.payload.work_order)
-        note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
-        return self._found(desk, order, note) if note else None
+        there = found_announced(desk, job.key, job.payload.work_order)
+        return self._found(desk, *there) if there else None
 
     def drive(self, desk: Desk, job: Job[Issue], found: Found | None) -> Found:
-        order = desk.catalogue.production(job.payload.work_order)
+        order, note = announced(desk, job.key, job.payload.work_order)
         if order["state"] in CLOSED:
             raise drifted(f"order {order['reference']}", "order_state", "open", order["state"])
-        note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
-        move = self._move(desk, note) if note else None
-        if note is None or (move is None and not self._same(desk, job, note)):
+        parts = self._parts(desk, note) if note else []
+        if note is not None and not self._same(desk, job, note):
+            if any(part["state"] == "done" for part in parts):
+                raise ErpRejected("erp.partly_done", "Tryton already holds another component for this issue")
+            order = self._take_back(desk, order, note, parts)
+            note, parts = None, []
+        if not parts:
             self._check_stock(desk, job, order)
             note = self._announce(desk, job, order, note)
-        elif not self._same(desk, job, note):
-            raise ErpRejected("erp.partly_done", "Tryton already holds another component for this issue")
-        if move is None:
             order = self._add(desk, job, order)
-        start(desk, order, needed=False)
-        done = self._found(desk, order_by_id(desk, order["id"]), note)
+        assert note is not None  # noqa: S101 - found, or written just now
+        order = start(desk, order, needed=False)
+        done = self._found(desk, order, note)
         if not done.final:
-            raise ErpRejected(
-                "tryton.state", f"Tryton leaves the issue to {order['reference']} in {done.state!r}"
-            )
+            self._take_back(desk, order, note, self._parts(desk, note))
+            raise drifted(
+                f"stock of {job.payload.item} for order {order['reference']}", "stock",
+                f"{plain(job.payload.quantity)} to take", "not all of it free",
+            )  # fmt: skip
         return done
 
     @staticmethod
@@ -68,21 +82,22 @@ class IssueHandler:
 
     @staticmethod
     def _check_stock(desk: Desk, job: Job[Issue], order: Row) -> None:
-        """Refuse before touching the order when its warehouse does not hold the quantity at all."""
+        """Refuse before touching the order when its warehouse has less than the quantity that nobody reserved."""
         payload, books = job.payload, desk.catalogue
         product = books.product(payload.item)["id"]
         lot = books.lot(payload.lot, product) if payload.lot else None
         storage = books.warehouse(order["warehouse."]["code"])["storage_location"]
         place = books.place(payload.from_location)["id"] if payload.from_location else storage
         there = books.on_hand(place, product, lot, below=True)
-        if there < payload.quantity:
+        free = books.on_hand(place, product, lot, below=True, free_on=desk.today)
+        if free < payload.quantity:
+            reserved = f", {plain(there - free)} of it reserved" if there > free else ""
             raise drifted(
                 f"stock of {payload.item} for order {order['reference']}", "stock",
-                f"{plain(payload.quantity)} to take", f"{plain(there)} there",
+                f"{plain(payload.quantity)} to take", f"{plain(there)} there{reserved}",
             )  # fmt: skip
 
-    @staticmethod
-    def _announce(desk: Desk, job: Job[Issue], order: Row, old: Note | None) -> Note:
+    def _announce(self, desk: Desk, job: Job[Issue], order: Row, old: Note | None) -> Note:
         payload = job.payload
         if old is not None:
             forget_note(desk.client, old)
@@ -92,6 +107,8 @@ class IssueHandler:
             "product": product["id"],
             "quantity": str(payload.quantity),
             "known_inputs": sorted(order["inputs"]),
+            "state": order["state"],
+            "replaced": self._replaced(desk, payload, order),
         }
         words = f"{job.command.text} issue {plain(payload.quantity)} {payload.item}"
         if payload.substitute_for:
@@ -99,22 +116,28 @@ class IssueHandler:
         return write_note(desk.client, job.key, f"{ORDER},{order['id']}", words, facts)
 
     @staticmethod
-    def _move(desk: Desk, note: Note) -> Row | None:
-        """The input this note led to. Tryton may have split it over several places: any part will do."""
+    def _parts(desk: Desk, note: Note) -> list[Row]:
+        """The inputs this note led to: Tryton may have split it over several places. What comes behind is another's."""
         domain = [
             ["product", "=", note.facts["product"]],
             ["id", "not in", note.facts["known_inputs"]],
             ["production_input", "=", note.facts["order"]],
             ["state", "!=", "cancelled"],
         ]
-        return desk.client.first("stock.move", domain, ["state", "quantity"], order=[["id", "ASC"]])
+        rows = desk.client.search("stock.move", domain, ["state", "quantity"], order=[["id", "ASC"]])
+        parts, left = [], Decimal(note.facts["quantity"])
+        for row in rows:
+            if left <= 0:
+                break
+            parts.append(row)
+            left -= Decimal(str(row["quantity"]))
+        return parts
 
-    def _add(self, desk: Desk, job: Job[Issue], order: Row) -> Row:
+    @staticmethod
+    def _add(desk: Desk, job: Job[Issue], order: Row) -> Row:
         """One write adds the component and takes what it replaces off the plan, so neither happens alone."""
         payload, books = job.payload, desk.catalogue
-        if order["state"] in ("assigned", "running"):
-            desk.client.button(ORDER, "wait", order["id"])
-            order = order_by_id(desk, order["id"])
+        order = _let_go(desk, order)
         product = books.product(payload.item)
         warehouse = books.warehouse(order["warehouse."]["code"])
         source = (
@@ -132,31 +155,71 @@ class IssueHandler:
         }
         if payload.lot:
             move["lot"] = books.lot(payload.lot, product["id"])
-        changes: list[Any] = [["create", [move]], *self._replaced(desk, payload, order)]
+        changes: list[Any] = [["create", [move]]]
+        replaced = IssueHandler._replaced(desk, payload, order)
+        if replaced:
+            left = Decimal(str(replaced["quantity"])) - payload.quantity
+            less = {"quantity": float(left)}
+            row = [replaced["id"]]
+            changes.append(["write", row, less] if left > 0 else ["delete", row])
         desk.client.write(ORDER, order["id"], {"inputs": changes}, timestamp=order["_timestamp"])
         return order_by_id(desk, order["id"])
 
     @staticmethod
-    def _replaced(desk: Desk, payload: Issue, order: Row) -> Iterable[Any]:
+    def _replaced(desk: Desk, payload: Issue, order: Row) -> Row | None:
+        """The component of the plan that the issue stands in for, as it is before."""
         if not payload.substitute_for:
-            return []
+            return None
         original = desk.catalogue.product(payload.substitute_for)
         domain = [
             ["production_input", "=", order["id"]],
             ["product", "=", original["id"]],
-            ["state", "in", ["draft", "staging"]],
+            ["state", "in", ["draft", "staging", "assigned"]],
         ]
-        row = desk.client.first("stock.move", domain, ["quantity"])
-        if row is None:
-            return []
-        left = Decimal(str(row["quantity"])) - payload.quantity
-        if left <= 0:
-            return [["delete", [row["id"]]]]
-        return [["write", [row["id"]], {"quantity": float(left)}]]
+        row = desk.client.first("stock.move", domain, REPLACED, order=[["id", "ASC"]])
+        return {name: row[name] for name in ("id", *REPLACED)} if row else None
+
+    @staticmethod
+    def _take_back(desk: Desk, order: Row, note: Note, parts: list[Row]) -> Row:
+        """The order as it stood before the issue, reserved or running again if it was.
+
+        Under the order's timestamp: a step of another hand is never undone with it.
+        """
+        if parts:
+            order = _let_go(desk, order)
+            changes: list[Any] = [["delete", [part["id"] for part in parts]]]
+            if replaced := note.facts.get("replaced"):
+                changes.append(IssueHandler._put_back(order, replaced))
+            desk.client.write(ORDER, order["id"], {"inputs": changes}, timestamp=order["_timestamp"])
+            order = order_by_id(desk, order["id"])
+            if note.facts.get("state") == "running":
+                order = start(desk, order, needed=False)
+            elif note.facts.get("state") == "assigned":
+                desk.client.button(ORDER, "assign_try", order["id"])
+                order = order_by_id(desk, order["id"])
+        forget_note(desk.client, note)
+        return order
+
+    @staticmethod
+    def _put_back(order: Row, replaced: Row) -> list[Any]:
+        if replaced["id"] in order["inputs"]:
+            return ["write", [replaced["id"]], {"quantity": replaced["quantity"]}]
+        fresh = {name: replaced[name] for name in REPLACED if replaced[name] is not None}
+        return ["create", [fresh | {"planned_date": order["planned_start_date"]}]]
 
     def _found(self, desk: Desk, order: Row, note: Note) -> Found:
-        move = self._move(desk, note)
-        state = move["state"] if move else "announced"
-        number = f"{order['number']}-{move['id']}" if move else str(order["number"])
-        final = state in ("assigned", "done")
-        return Found("stock.move", move["id"] if move else note.record, state, number, final, moment(order))
+        parts = self._parts(desk, note)
+        open_parts = [part for part in parts if part["state"] not in ("assigned", "done")]
+        final = bool(parts) and not open_parts
+        state = (open_parts or parts)[0]["state"] if parts else "announced"
+        number = f"{order['number']}-{parts[0]['id']}" if parts else str(order["number"])
+        record = parts[0]["id"] if parts else note.record
+        return Found("stock.move", record, state, number, final, moment(order))
+
+
+def _let_go(desk: Desk, order: Row) -> Row:
+    """The order with its components in plan only, so that they can be changed."""
+    if order["state"] not in ("waiting", "assigned", "running"):
+        return order
+    desk.client.button(ORDER, "wait", order["id"])
+    return order_by_id(desk, order["id"])

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from erp_sync.adapters.tryton.catalogue import rounded
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, backdated, moment, plain
+from erp_sync.adapters.tryton.documents import Desk, Found, Job, backdated, moment, plain, stays
 from erp_sync.canonical_kinds import Movement
 from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 
@@ -25,15 +24,31 @@ MOVE_FIELDS = ("product", "quantity", "lot", "state", "from_location", "to_locat
 
 
 @dataclass(frozen=True, slots=True)
-class Haul:
-    """A movement in Tryton's ids."""
+class Part:
+    """One product and lot of a movement, in Tryton's ids; `goal` is a certain place under the movement's target."""
 
     product: int
     unit: int
     quantity: float
     lot: int | None
+    goal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Haul:
+    """What goes from where to where, in Tryton's ids."""
+
     origin: int
     target: int
+    parts: tuple[Part, ...]
+
+    def totals(self) -> dict[tuple[int, int | None], Decimal]:
+        """Quantity by product and lot."""
+        found: dict[tuple[int, int | None], Decimal] = {}
+        for part in self.parts:
+            key = (part.product, part.lot)
+            found[key] = found.get(key, Decimal(0)) + Decimal(str(part.quantity))
+        return found
 
 
 class InternalShipment:
@@ -51,7 +66,7 @@ class InternalShipment:
         if found is None:
             found = self._create(desk, job, haul)
         try:
-            return self._finish(desk, job, found)
+            return self._finish(desk, haul, job, found)
         except ErpRejected:
             # Another hand may have finished it under us; that counts, and is never taken away again.
             after = self._read(desk, found.record)
@@ -69,7 +84,7 @@ class InternalShipment:
         origin, target = self._ends(desk, job, product["id"], lot)
         if origin == target:
             raise ErpRejected("erp.same_place", "from and to are the same place in Tryton")
-        return Haul(product["id"], product["default_uom"], amount, lot, origin, target)
+        return Haul(origin, target, (Part(product["id"], product["default_uom"], amount, lot),))
 
     def _ends(self, desk: Desk, job: Job[Movement], product: int, lot: int | None) -> tuple[int, int]:
         payload, books = job.payload, desk.catalogue
@@ -113,15 +128,17 @@ class InternalShipment:
         )
 
     def _create(self, desk: Desk, job: Job[Movement], haul: Haul) -> Found:
-        move: dict[str, Any] = {
-            "product": haul.product,
-            "quantity": haul.quantity,
-            "unit": haul.unit,
-            "from_location": haul.origin,
-            "to_location": haul.target,
-        }
-        if haul.lot:
-            move["lot"] = haul.lot
+        moves: list[Row] = [
+            {
+                "product": part.product,
+                "quantity": part.quantity,
+                "unit": part.unit,
+                "from_location": haul.origin,
+                "to_location": haul.target,
+                **({"lot": part.lot} if part.lot else {}),
+            }
+            for part in haul.parts
+        ]
         day = backdated(job.command.posting_date, desk.today)
         record = desk.client.create(
             MODEL,
@@ -133,7 +150,7 @@ class InternalShipment:
                 "to_location": haul.target,
                 "planned_date": job.command.posting_date,
                 "planned_start_date": job.command.posting_date,
-                "moves": [["create", [move]]],
+                "moves": [["create", moves]],
             },
         )
         return Found(MODEL, record, "draft", str(record), False)
@@ -141,18 +158,17 @@ class InternalShipment:
     def _matches(self, desk: Desk, record: int, haul: Haul) -> bool:
         """Whether a document found half done still says what the posting says (it may have been edited)."""
         rows = desk.client.search("stock.move", [["shipment", "=", f"{MODEL},{record}"]], MOVE_FIELDS)
-        alive = [row for row in rows if row["state"] != "cancelled"]
-        outgoing = [row for row in alive if row["product"] == haul.product]
-        if len(outgoing) != len(alive) or not alive:
-            return False
-        total = sum((Decimal(str(row["quantity"])) for row in alive), Decimal(0))
-        shipment = self._read(desk, record)
-        doubled = 2 if shipment["transit_location"] and len(alive) > 1 else 1
-        same_lot = haul.lot is None or all(row["lot"] == haul.lot for row in alive)
+        shipment, wanted = self._read(desk, record), haul.totals()
+        there: dict[tuple[int, int | None], Decimal] = {}
+        for row in first_leg(shipment, rows):
+            # A posting that names no lot takes any.
+            lot = None if (row["product"], None) in wanted else row["lot"]
+            key = (row["product"], lot)
+            there[key] = there.get(key, Decimal(0)) + Decimal(str(row["quantity"]))
         same_ends = (shipment["from_location"], shipment["to_location"]) == (haul.origin, haul.target)
-        return same_lot and same_ends and total == Decimal(str(haul.quantity)) * doubled
+        return same_ends and there == wanted
 
-    def _finish(self, desk: Desk, job: Job[Movement], found: Found) -> Found:
+    def _finish(self, desk: Desk, haul: Haul, job: Job[Movement], found: Found) -> Found:
         """Walk the shipment to `done`; each turn reads the state and presses the one button that fits it."""
         state = found.state
         for _ in range(8):
@@ -162,10 +178,11 @@ class InternalShipment:
                 return self._found(row)
             button = self._next(row)
             if button == "assign_try":
+                self._aim(desk, haul, row)
                 desk.client.button(MODEL, button, found.record)
                 after = self._read(desk, found.record)
                 if after["state"] not in ("assigned", "done"):
-                    raise self._short(desk, job)
+                    raise self._short(desk, haul, job)
                 continue
             desk.client.button(MODEL, button, found.record)
         raise ErpRejected("tryton.state", f"Tryton leaves shipment {found.number} in state {state!r}")
@@ -187,11 +204,35 @@ class InternalShipment:
             case _:
                 return "do"
 
-    def _short(self, desk: Desk, job: Job[Movement]) -> Drifted:
-        haul = self.haul(desk, job)
+    @staticmethod
+    def _aim(desk: Desk, haul: Haul, shipment: Row) -> None:
+        """Tryton takes one place for a whole shipment until it waits; then each move gets its own."""
+        goals = [part for part in haul.parts if part.goal not in (None, haul.target)]
+        if not goals:
+            return
+        domain = [
+            ["shipment", "=", f"{MODEL},{shipment['id']}"],
+            ["state", "=", "draft"],
+            ["to_location", "!=", shipment["transit_location"]],
+        ]
+        rows = desk.client.search("stock.move", domain, MOVE_FIELDS, order=[["id", "ASC"]])
+        for part in goals:
+            same = (part.product, part.lot, part.quantity)
+            fit = [row for row in rows if (row["product"], row["lot"], row["quantity"]) == same]
+            row = next((row for row in fit if row["to_location"] == part.goal), fit[0] if fit else None)
+            if row is None:
+                continue
+            rows.remove(row)
+            if row["to_location"] != part.goal:
+                desk.client.write("stock.move", row["id"], {"to_location": part.goal})
+
+    def _short(self, desk: Desk, haul: Haul, job: Job[Movement]) -> Drifted:
         item, lot = self._words(job)
-        there = desk.catalogue.on_hand(haul.origin, haul.product, haul.lot)
-        wanted = plain(Decimal(str(haul.quantity)))
+        there, quantity = Decimal(0), Decimal(0)
+        for (product, number), amount in haul.totals().items():
+            there += desk.catalogue.on_hand(haul.origin, product, number, below=True)
+            quantity += amount
+        wanted = plain(quantity)
         return Drifted(
             f"Tryton could not reserve {wanted} of {item}{f' lot {lot}' if lot else ''}: "
             f"{plain(there)} there, part of it perhaps reserved",
@@ -203,16 +244,28 @@ class InternalShipment:
         return job.payload.item, job.payload.lot
 
     def _drop(self, desk: Desk, record: int) -> None:
-        """Cancel a document that can't be finished, so that it reserves nothing and a corrected one may follow."""
+        """Cancel a document that can't be finished, so that it reserves nothing and a corrected one may follow.
+
+        Raises ErpUnavailable where it stays: half done under the key anybody can finish it, so its posting is not
+        refused but unclear, and the next try compares it with the posting and goes on.
+        """
         row = self._read(desk, record)
-        if row["state"] in ("done", "shipped", "cancelled"):
+        if row["state"] == "cancelled":
             return
+        if row["state"] in ("done", "shipped"):
+            raise stays("shipment", row["number"] or str(record), f"it is {row['state']} by now")
         try:
             desk.client.button(MODEL, "cancel", record, timestamp=row["_timestamp"])
-        except (ErpRejected, ErpUnavailable):
-            # It stays half done under the key; the next attempt compares it with the posting and tries again.
-            return
+        except (ErpRejected, ErpUnavailable) as error:
+            raise stays("shipment", row["number"] or str(record), error.message) from error
 
     @staticmethod
     def _read(desk: Desk, record: int) -> Row:
         return desk.client.search(MODEL, [["id", "=", record]], FIELDS)[0]
+
+
+def first_leg(shipment: Row, rows: list[Row]) -> list[Row]:
+    """The moves that leave the shipment's origin: between warehouses a second one brings each of them on."""
+    alive = [row for row in rows if row["state"] != "cancelled"]
+    transit = shipment["transit_location"]
+    return [row for row in alive if not transit or row["from_location"] != transit]

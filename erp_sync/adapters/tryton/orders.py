@@ -17,11 +17,15 @@ from erp_sync.adapters.tryton.documents import (
     Desk,
     Found,
     Job,
+    Note,
     NotHere,
     drifted,
+    find_note,
+    forget_note,
     moment,
     plain,
     stop_if_drifted,
+    write_note,
 )
 from erp_sync.adapters.tryton.production import ORDER, order_by_id
 from erp_sync.canonical_kinds import Change, ChangeCancel, ChangeDate, ChangeQuantity
@@ -39,8 +43,7 @@ class ChangeDateHandler:
         if job.payload.target == "work_order":
             order = desk.catalogue.production(job.payload.number)
             return _order_found(order, True) if order[_order_field(job.payload)] == job.payload.new else None
-        line = _line(desk, job.payload)
-        return Amendments(desk, job.payload.target).find(job, line)
+        return Amendments(desk, job.payload.target).find(job)
 
     def drive(self, desk: Desk, job: Job[ChangeDate], found: Found | None) -> Found:
         payload = job.payload
@@ -94,9 +97,12 @@ class ChangeQuantityHandler:
     def find(self, desk: Desk, job: Job[ChangeQuantity]) -> Found | None:
         if job.payload.target == "work_order":
             order = desk.catalogue.production(job.payload.number)
-            same = Decimal(str(order["quantity"])) == job.payload.new
-            return _order_found(order, True) if same else None
-        return Amendments(desk, job.payload.target).find(job, _line(desk, job.payload))
+            if Decimal(str(order["quantity"])) != job.payload.new:
+                return None
+            # Changed, but what was reserved for it before is not again: that is still to be done.
+            note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
+            return _order_found(order, note is None)
+        return Amendments(desk, job.payload.target).find(job)
 
     def drive(self, desk: Desk, job: Job[ChangeQuantity], found: Found | None) -> Found:
         payload = job.payload
@@ -115,25 +121,47 @@ class ChangeQuantityHandler:
 
     @staticmethod
     def _order(desk: Desk, job: Job[ChangeQuantity]) -> Found:
-        """Header, components and output in one write: Tryton does not re-explode the bill over HTTP."""
+        """An assigned order is let go, changed and reserved again; a note says so until that is done."""
         payload = job.payload
         order = desk.catalogue.production(payload.number)
-        if order["state"] not in OPEN_ORDER:
-            raise drifted(f"order {payload.number}", "order_state", "not started", order["state"])
+        resource, old = f"{ORDER},{order['id']}", Decimal(str(order["quantity"]))
+        note = find_note(desk.client, job.key, resource)
+        try:
+            if order["state"] not in OPEN_ORDER:
+                raise drifted(f"order {payload.number}", "order_state", "not started", order["state"])
+            _still(job, "quantity", old)
+            rounded(payload.new, (order["unit."] or {}).get("digits"))
+            if order["state"] == "assigned" and old != payload.new:
+                words = f"{job.command.text} reserves again for {plain(payload.new)}"
+                note = note or write_note(desk.client, job.key, resource, words, {"reserve": True})
+                desk.client.button(ORDER, "wait", order["id"])
+                order = order_by_id(desk, order["id"])
+            if old != payload.new:
+                ChangeQuantityHandler._write(desk, order, payload.new)
+        except ErpRejected:
+            if note is not None:
+                ChangeQuantityHandler._reserve(desk, order["id"], note)
+            raise
+        if note is not None:
+            ChangeQuantityHandler._reserve(desk, order["id"], note)
+        return _order_found(order_by_id(desk, order["id"]), True)
+
+    @staticmethod
+    def _reserve(desk: Desk, order: int, note: Note) -> None:
+        """What is there is reserved again; what is short stays open, as before any reservation."""
+        if order_by_id(desk, order)["state"] == "waiting":
+            desk.client.button(ORDER, "assign_try", order)
+        forget_note(desk.client, note)
+
+    @staticmethod
+    def _write(desk: Desk, order: Row, new: Decimal) -> None:
+        """Header, components and output in one write: Tryton does not re-explode the bill over HTTP."""
         old = Decimal(str(order["quantity"]))
-        _still(job, "quantity", old)
-        digits = (order["unit."] or {}).get("digits")
-        if order["state"] == "assigned":
-            desk.client.button(ORDER, "wait", order["id"])
-            order = order_by_id(desk, order["id"])
-        values: Row = {"quantity": rounded(payload.new, digits)}
+        values: Row = {"quantity": rounded(new, (order["unit."] or {}).get("digits"))}
         for name in ("inputs", "outputs"):
             rows = desk.client.search("stock.move", [["id", "in", order[name]]], ["quantity", "unit.digits"])
-            values[name] = [
-                ["write", [row["id"]], {"quantity": _scaled(row, payload.new / old)}] for row in rows
-            ]
+            values[name] = [["write", [row["id"]], {"quantity": _scaled(row, new / old)}] for row in rows]
         desk.client.write(ORDER, order["id"], values, timestamp=order["_timestamp"])
-        return _order_found(order_by_id(desk, order["id"]), True)
 
 
 class ChangeCancelHandler:
@@ -143,7 +171,7 @@ class ChangeCancelHandler:
         if job.payload.target == "work_order":
             order = desk.catalogue.production(job.payload.number)
             return _order_found(order, True) if order["state"] == "cancelled" else None
-        return Amendments(desk, job.payload.target).find(job, _line(desk, job.payload))
+        return Amendments(desk, job.payload.target).find(job)
 
     def drive(self, desk: Desk, job: Job[ChangeCancel], found: Found | None) -> Found:
         payload = job.payload
@@ -172,13 +200,14 @@ class Amendments:
         self.head = "sale" if target == "so_line" else "purchase"
         self.model = f"{self.head}.amendment"
 
-    def find(self, job: Job[Any], line: Row) -> Found | None:
-        domain = [[self.head, "=", self._order(line)["id"]], ["description", "like", f"{job.key}%"]]
-        fields = ["state", "_timestamp", "write_date", "create_date", "lines"]
+    def find(self, job: Job[Any]) -> Found | None:
+        """By the key alone: the order's own number may have changed meanwhile."""
+        domain = [["description", "like", f"{job.key}%"]]
+        fields = ["state", f"{self.head}.number", "_timestamp", "write_date", "create_date"]
         row = self.desk.client.first(self.model, domain, fields, order=[["id", "ASC"]])
         if row is None:
             return None
-        number = f"{self._order(line)['number']}/A{row['id']}"
+        number = f"{self._order(row)['number']}/A{row['id']}"
         return Found(
             self.model,
             row["id"],
@@ -202,7 +231,7 @@ class Amendments:
                 )
             record = self.desk.client.create(self.model, self._values(job, line, quantity))
             self.desk.client.button(self.model, "validate_amendment", record)
-        done = self.find(job, line)
+        done = self.find(job)
         if done is None or not done.final:
             raise ErpRejected(
                 "tryton.state", f"Tryton did not validate the amendment of {self._order(line)['number']}"

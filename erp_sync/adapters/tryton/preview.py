@@ -18,6 +18,7 @@ from erp_sync.adapters.tryton.catalogue import UNITS
 from erp_sync.adapters.tryton.client import Access
 from erp_sync.adapters.tryton.documents import backdated
 from erp_sync.adapters.tryton.results import FLOOR_FINDING, control_name
+from erp_sync.adapters.tryton.reversals import returned
 from erp_sync.canonical_base import Payload
 from erp_sync.canonical_kinds import (
     Change,
@@ -342,8 +343,7 @@ def _reversal(command: port.PostingCommand, payload: Reversal, settings: Setting
         yield "quality.inspection", "pending", [_id("inspection", payload.reverses)], "open again"
         return
     elif kind == "movement.receipt":
-        kept = ("site", "item", "quantity", "lot", "purchase_order", "po_line", "reason_code")
-        original = {name: original[name] for name in kept if name in original} | {"to": "supplier"}
+        original = returned(original)
         kind = "movement.return"
     elif kind.startswith("movement."):
         move = canonical.parse(kind, original)

@@ -19,11 +19,13 @@ from erp_sync.adapters.tryton.documents import (
     Found,
     Job,
     Note,
+    add_to_note,
     backdated,
     drifted,
     find_note,
     forget_note,
     moment,
+    note_anywhere,
     notes_on,
     plain,
     stop_if_drifted,
@@ -36,6 +38,8 @@ ORDER = "production"
 CYCLE = "production.work.cycle"
 CYCLE_FIELDS = ("work", "state", "duration", "write_date", "create_date")
 CLOSED = ("done", "cancelled")
+#: What a number says that was changed in Tryton, or given to a second order.
+NUMBER_ASTRAY = ("erp.not_found", "erp.ambiguous")
 
 
 def order_by_id(desk: Desk, record: int) -> Row:
@@ -78,31 +82,97 @@ def _short(desk: Desk, order: Row) -> Drifted:
     )
 
 
+def announced(desk: Desk, key: str, number: str) -> tuple[Row, Note | None]:
+    """The order of a number and the note of a key on it.
+
+    Where the number leads to no order any more, or to two, the note says which one was meant: what happened there
+    counts and is finished there. Raises ErpRejected where there is no note either: it is written first, so then
+    nothing has happened.
+    """
+    try:
+        order = desk.catalogue.production(number)
+    except ErpRejected as error:
+        note = note_anywhere(desk.client, key) if error.code in NUMBER_ASTRAY else None
+        if note is None:
+            raise
+        return order_by_id(desk, int(note.resource.split(",")[1])), note
+    return order, find_note(desk.client, key, f"{ORDER},{order['id']}")
+
+
+def found_announced(desk: Desk, key: str, number: str) -> tuple[Row, Note] | None:
+    """As `announced`, for a look: None where nothing has happened."""
+    try:
+        order, note = announced(desk, key, number)
+    except ErpRejected as error:
+        if error.code in NUMBER_ASTRAY:
+            return None
+        raise
+    return (order, note) if note else None
+
+
 class ConfirmationHandler:
     """Time goes on a work cycle at once; the order's yield is received once, with the final confirmation."""
 
     def find(self, desk: Desk, job: Job[Confirmation]) -> Found | None:
-        order = desk.catalogue.production(job.payload.work_order)
-        note = find_note(desk.client, job.key, f"{ORDER},{order['id']}")
-        return self._found(desk, job, order, note) if note else None
+        there = found_announced(desk, job.key, job.payload.work_order)
+        return self._found(desk, job, *there) if there else None
 
     def drive(self, desk: Desk, job: Job[Confirmation], found: Found | None) -> Found:
-        order = desk.catalogue.production(job.payload.work_order)
-        resource = f"{ORDER},{order['id']}"
-        note = find_note(desk.client, job.key, resource)
+        order, note = announced(desk, job.key, job.payload.work_order)
         closes = self._closes(desk, job.payload, order)
         if order["state"] in CLOSED:
             raise drifted(f"order {order['reference']}", "order_state", "open", order["state"])
+        if closes:
+            self._stop_at_findings(desk, order)
         order = start(desk, order, needed=closes)
+        if closes and order["state"] != "running":
+            raise ErpRejected(
+                "tryton.state", f"Tryton leaves order {order['reference']} in {order['state']!r}"
+            )
         note = self._announce(desk, job, order, note)
         if note.facts.get("work"):
             self._finish_cycle(desk, note, self._cycle(desk, note))
-        if closes:
-            self._close(desk, job, order, note)
-        done = self._found(desk, job, order_by_id(desk, order["id"]), note)
-        if not done.final:
-            raise ErpRejected("tryton.state", f"Tryton leaves order {order['reference']} in {done.state!r}")
+        try:
+            if closes:
+                self._close(desk, job, order, note)
+            done = self._found(desk, job, order_by_id(desk, order["id"]), note)
+            if not done.final:
+                raise ErpRejected(
+                    "tryton.state", f"Tryton leaves order {order['reference']} in {done.state!r}"
+                )
+        except ErpRejected:
+            # Its time may be booked, its yield was not: the next final confirmation must not receive it.
+            add_to_note(desk.client, note, refused=True)
+            raise
         return done
+
+    @staticmethod
+    def _stop_at_findings(desk: Desk, order: Row) -> None:
+        """Tryton closes no order with an inspection to be made or an open alert: refuse before any time is booked."""
+        domain = [["origin", "=", f"{ORDER},{order['id']}"], ["state", "in", ["pending", "failed"]]]
+        rows = desk.client.search("quality.inspection", domain, ["number", "state", "alerts"])
+        alerts = [alert for row in rows for alert in row["alerts"]]
+        open_alerts = [["id", "in", alerts], ["state", "in", ["open", "processing"]]]
+        still = {
+            row["id"] for row in (desk.client.search("quality.alert", open_alerts, ["id"]) if alerts else [])
+        }
+        waiting = [row["number"] for row in rows if row["state"] == "pending"]
+        failed = [
+            row["number"]
+            for row in rows
+            if row["state"] == "failed" and (not row["alerts"] or still & set(row["alerts"]))
+        ]
+        if waiting:
+            raise ErpRejected(
+                "tryton.inspection_open",
+                f"order {order['reference']} has inspections to be made in Tryton: {', '.join(waiting)}",
+            )
+        if failed:
+            raise ErpRejected(
+                "tryton.inspection_open",
+                f"order {order['reference']} has open alerts of failed inspections in Tryton: "
+                f"{', '.join(failed)}",
+            )
 
     def _closes(self, desk: Desk, payload: Confirmation, order: Row) -> bool:
         """A final confirmation closes the order only from its last operation."""
@@ -146,6 +216,7 @@ class ConfirmationHandler:
                 facts["known"] = old.facts["known"]
             if facts == old.facts:
                 return old
+            # Said anew also after a refusal: it counts again.
             forget_note(desk.client, old)
         words = (
             f"{job.command.text} operation {facts['operation'] or '-'}: yield {plain(payload.yield_qty)}, "
@@ -210,7 +281,7 @@ class ConfirmationHandler:
             self._complete_untouched(desk, order)
         total = job.payload.total_yield
         if total is None:
-            total = self._yield_so_far(desk, order, str(note.facts["operation"]))
+            total = self._yield_so_far(desk, order, note)
         domain = [["id", "in", order["outputs"]], ["product.code", "=", order["product."]["code"]]]
         outputs = desk.client.search("stock.move", domain, ["quantity", "lot", "product"])
         if len(outputs) != 1:
@@ -259,11 +330,23 @@ class ConfirmationHandler:
         if drafts or running:
             desk.client.call(CYCLE, "do", drafts + running)
 
-    @staticmethod
-    def _yield_so_far(desk: Desk, order: Row, operation: str) -> Decimal:
-        notes = notes_on(desk.client, f"{ORDER},{order['id']}")
-        kept = (note.facts for note in notes if note.facts.get("operation") == operation)
+    def _yield_so_far(self, desk: Desk, order: Row, ours: Note) -> Decimal:
+        """What was confirmed on the operation, this posting's own with it, but nothing that Tryton refused."""
+        operation = ours.facts["operation"]
+        kept = [
+            note.facts
+            for note in notes_on(desk.client, f"{ORDER},{order['id']}")
+            if note.facts.get("operation") == operation and self._stands(desk, note)
+        ]
         return sum((Decimal(facts.get("yield", "0")) for facts in kept), Decimal(0))
+
+    def _stands(self, desk: Desk, note: Note) -> bool:
+        if note.facts.get("refused"):
+            return False
+        if not note.facts.get("work"):
+            return True
+        cycle = self._cycle(desk, note)
+        return cycle is not None and cycle["state"] == "done"
 
     @staticmethod
     def _output_lot(desk: Desk, number: str, product: int) -> int:

@@ -13,7 +13,14 @@ from erp_sync import canonical
 from erp_sync.adapters.tryton.books import QualityHandler, find_entry, post_entry
 from erp_sync.adapters.tryton.client import Row
 from erp_sync.adapters.tryton.documents import Desk, Found, Handler, Job, NotHere
-from erp_sync.adapters.tryton.movements import MODEL, MOVE_FIELDS, Haul, InternalShipment
+from erp_sync.adapters.tryton.movements import (
+    MODEL,
+    MOVE_FIELDS,
+    Haul,
+    InternalShipment,
+    Part,
+    first_leg,
+)
 from erp_sync.adapters.tryton.orders import ChangeDateHandler, ChangeQuantityHandler
 from erp_sync.adapters.tryton.results import Reopened
 from erp_sync.adapters.tryton.supplier import ReturnHandler
@@ -25,7 +32,7 @@ CHANGES: dict[str, Handler] = {
     "change.quantity": ChangeQuantityHandler(),
 }
 #: What a return keeps of the receipt it takes back.
-RETURNED = ("site", "item", "quantity", "uom", "lot", "purchase_order", "po_line", "reason_code", "seen")
+RETURNED = ("site", "item", "quantity", "uom", "lot", "purchase_order", "po_line", "reason_code")
 SHIPPED = ("movement.block", "movement.unblock", "movement.transfer", "movement.scrap")
 TAKEN_BACK = (*SHIPPED, *CHANGES, "cost", "movement.receipt", "quality_event", "inspection_result")
 #: Why the others are not, for the person who then does it in Tryton.
@@ -37,23 +44,30 @@ NOT_TAKEN_BACK = {
 }
 
 
+def returned(receipt: dict[str, Any]) -> dict[str, Any]:
+    """The return that takes a receipt back, from where it was put."""
+    kept = {name: receipt[name] for name in RETURNED if receipt.get(name)}
+    if receipt.get("to_location"):
+        kept["from_location"] = receipt["to_location"]
+    elif receipt.get("to_status"):
+        kept["from_status"] = receipt["to_status"]
+    return {**kept, "to": "supplier"}
+
+
 class _SwappedShipment(InternalShipment):
-    """The original shipment walked backwards, whatever places it really used."""
+    """The original shipment walked backwards, each part of it to the place it really came from."""
 
     def haul(self, desk: Desk, job: Job[Movement]) -> Haul:
         original = InternalShipment()._row(desk, str(job.command.payload["reverses"]))
         if original is None or original["state"] != "done":
             raise ErpRejected("erp.not_found", "Tryton no longer holds the movement to take back")
         domain = [["shipment", "=", f"{MODEL},{original['id']}"], ["state", "=", "done"]]
-        move = desk.client.search("stock.move", domain, [*MOVE_FIELDS, "unit"])[0]
-        return Haul(
-            move["product"],
-            move["unit"],
-            move["quantity"],
-            move["lot"],
-            original["to_location"],
-            original["from_location"],
+        rows = desk.client.search("stock.move", domain, [*MOVE_FIELDS, "unit"], order=[["id", "ASC"]])
+        parts = tuple(
+            Part(row["product"], row["unit"], row["quantity"], row["lot"], row["from_location"])
+            for row in first_leg(original, rows)
         )
+        return Haul(original["to_location"], original["from_location"], parts)
 
     def _words(self, job: Job[Any]) -> tuple[str, str]:
         original = job.command.payload.get("original") or {}
@@ -81,7 +95,7 @@ class ReversalHandler:
         way = self._way(job)
         if way is None:
             raise NotHere(NOT_TAKEN_BACK.get(kind, f"Tryton can't take back a {kind}"))
-        return way[0].drive(desk, way[1], found)
+        return way[0].drive(desk, desk.in_stock_unit(way[1]), found)
 
     def _way(self, job: Job[Reversal]) -> tuple[Handler, Job[Any]] | None:
         """The handler of the kind that takes this one back, and its job."""
@@ -98,13 +112,13 @@ class ReversalHandler:
             }
             return QualityHandler(), self._as(job, "quality_event", {**original, **error})
         if kind == "movement.receipt":
-            kept = {name: original[name] for name in RETURNED if original.get(name)}
-            place = {"from_location": original["to_location"]} if original.get("to_location") else {}
-            return ReturnHandler(), self._as(job, "movement.return", {**kept, **place, "to": "supplier"})
+            return ReturnHandler(), self._as(job, "movement.return", returned(original))
         return None
 
     @staticmethod
     def _as(job: Job[Reversal], kind: str, payload: dict[str, Any]) -> Job[Any]:
+        """What somebody saw of the original counted for that; what was seen of the reversal counts here."""
+        payload = {**payload, "seen": job.payload.seen}
         return Job(replace(job.command, kind=kind, payload=payload), canonical.parse(kind, payload))
 
     @staticmethod

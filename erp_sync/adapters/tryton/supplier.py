@@ -11,9 +11,19 @@ from typing import Any
 
 from erp_sync.adapters.tryton.catalogue import rounded, scaled
 from erp_sync.adapters.tryton.client import Row
-from erp_sync.adapters.tryton.documents import Desk, Found, Job, NotHere, backdated, drifted, moment, plain
+from erp_sync.adapters.tryton.documents import (
+    Desk,
+    Found,
+    Job,
+    NotHere,
+    backdated,
+    drifted,
+    moment,
+    plain,
+    stays,
+)
 from erp_sync.canonical_kinds import Receipt, Return
-from erp_sync.errors import Difference, Drifted, ErpRejected
+from erp_sync.errors import Difference, Drifted, ErpRejected, ErpUnavailable
 
 IN = "stock.shipment.in"
 BACK = "stock.shipment.in.return"
@@ -139,19 +149,27 @@ class ReturnHandler:
                 "Tryton books components by the bill of materials; a return to stock has no document of its own"
             )
         if found is not None:
-            desk.client.button(BACK, "cancel", found.record, timestamp=found.stamp)
+            self._drop(desk, {"id": found.record, "number": found.number, "_timestamp": found.stamp})
         record = desk.client.create(BACK, self._values(desk, job))
         try:
             self._finish(desk, job.payload, record)
         except ErpRejected:
             row = desk.client.search(BACK, [["id", "=", record]], FIELDS)[0]
             if row["state"] != "done":
-                desk.client.button(BACK, "cancel", record, timestamp=row["_timestamp"])
+                self._drop(desk, row)
             raise
         done = _by_key(desk, BACK, job.key)
         if done is None or not done.final:
             raise ErpRejected("tryton.state", "Tryton did not finish the return")
         return done
+
+    @staticmethod
+    def _drop(desk: Desk, row: Row) -> None:
+        """Cancel a return that can't be finished; one that stays could be finished by anybody, so it is unclear."""
+        try:
+            desk.client.button(BACK, "cancel", row["id"], timestamp=row["_timestamp"])
+        except (ErpRejected, ErpUnavailable) as error:
+            raise stays("return", row["number"] or str(row["id"]), error.message) from error
 
     @staticmethod
     def _finish(desk: Desk, payload: Return, record: int) -> None:
