@@ -17,7 +17,7 @@ from erp_sync.adapters.port import PostingCommand
 from erp_sync.adapters.sap import build, confirmations, defects, maintenance
 from erp_sync.adapters.sap.documents import Job
 from erp_sync.adapters.sap.terms import Terms
-from erp_sync.simulators.sap import plant
+from erp_sync.simulators.sap import plant, quality
 from erp_sync.simulators.sap.faults import Fault
 from erp_sync.simulators.sap.web import Simulator
 from tests.erp_sync.sap_published import faults
@@ -258,6 +258,40 @@ def test_completing_says_when_the_stop_began_only_where_nobody_has(
     assert sap.send(command("maintenance_notification", done)).status == "confirmed"
     row = sim.books.tables["MaintenanceNotification"][number,]
     assert row["MalfunctionStartTime"] == (now - timedelta(hours=5)).strftime("PT%HH%MM%SS")
+
+
+def test_a_notification_another_hand_completed_stops_with_both_values(
+    sap: port.ErpAdapter, sim: Simulator
+) -> None:
+    opened = command("maintenance_notification", NOTICE)
+    number = sap.send(opened).erp_number
+    row = sim.books.tables["MaintenanceNotification"][number,]
+    with sim.books.transaction():
+        quality.move_notification(sim.books, row, "5")
+    said = {
+        "action": "complete",
+        "work_unit": "PRESS-1",
+        "cause_code": "WEAR",
+        "opened_by": opened.business_key,
+    }
+    done = command("maintenance_notification", said)
+    assert sap.look_up(done) is None
+    outcome = sap.send(done)
+    assert (outcome.status, outcome.error_code) == ("rejected", "erp.drifted")
+    assert outcome.raw["drift"] == [{"field": "status", "ours": "outstanding", "theirs": "completed"}]
+    accepted = sap.send(command("maintenance_notification", said | {"seen": {"status": "completed"}}))
+    assert (accepted.status, accepted.erp_number) == ("confirmed", number)
+    assert not sim.books.tables["MaintenanceNotificationItem"]
+
+
+@pytest.mark.parametrize("name", ["purchase date", "sales date"])
+def test_an_order_line_has_no_planned_start(sap: port.ErpAdapter, sim: Simulator, name: str) -> None:
+    kind, payload, (entity, key), field, _ = CHANGES[name]
+    before = sim.books.tables[entity][key][field]
+    new = (before + timedelta(days=5)).date().isoformat()
+    outcome = sap.send(command(kind, payload | {"which": "planned_start", "new": new}))
+    assert (outcome.status, outcome.error_code) == ("rejected", "erp.payload")
+    assert sim.books.tables[entity][key][field] == before
 
 
 @pytest.mark.parametrize("name", ["order quantity", "purchase quantity", "sales quantity"])

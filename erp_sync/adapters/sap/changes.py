@@ -55,12 +55,14 @@ class Spot:
 
 
 def field_of(payload: Change) -> str:
-    """SAP's field of a change."""
+    """SAP's field of a change. Raises ErpRejected `erp.payload` for a date that what is changed does not have."""
     if isinstance(payload, ChangeQuantity):
         return "TotalQuantity" if payload.target == "work_order" else "ScheduleLineOrderQuantity"
     which = payload.which if isinstance(payload, ChangeDate) else ""
     if payload.target == "work_order":
         return "MfgOrderPlannedStartDate" if which == "planned_start" else "MfgOrderPlannedEndDate"
+    if which.startswith("planned"):
+        raise ErpRejected("erp.payload", f"an order line has no {which.replace('_', ' ')} date in SAP")
     if payload.target == "po_line":
         return "ScheduleLineDeliveryDate"
     return REQUESTED if which in ("requested", "need_by") else CONFIRMED

@@ -100,15 +100,18 @@ class MaintenanceHandler:
     def find(self, desk: Desk, job: Job[MaintenanceNotification]) -> Found | None:
         opening = job.payload.action == "open"
         row = _carrying(desk, job.key if opening else job.payload.opened_by)
-        if row is None or not (opening or _completed(row)):
-            return None
-        return _found(desk, row)
+        # Completed by another hand is not ours: what we found out would be lost.
+        ours = row is not None and (opening or (_completed(row) and _has_item(row, job.key)))
+        return _found(desk, row) if row is not None and ours else None
 
     def drive(self, desk: Desk, job: Job[MaintenanceNotification]) -> Found:
         if job.payload.action == "open":
             return _found(desk, desk.client.create(NOTIFICATIONS, ENTITY, body(desk.terms, job)))
         row = self._opened(desk, job)
         number = str(row[ENTITY])
+        if _completed(row):
+            stop_if_drifted(job.payload, f"notification {number}", "status", "completed", "outstanding")
+            return _found(desk, row)
         path = wire.key(ENTITY, MaintenanceNotification=number)
         if not _has_item(row, job.key):
             desk.client.create(NOTIFICATIONS, f"{path}/to_Item", _item(desk.terms, job))
