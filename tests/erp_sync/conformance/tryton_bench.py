@@ -51,7 +51,7 @@ class TrytonBench(Bench):
     known_code = ("blocked", "RHE", "RHE-BLK")
     reading = b'"model.product.product.search_read"'
     absent = {
-        "locked": "Tryton locks no record against others; a write of what changed meanwhile is refused and read anew",
+        "locked": "Tryton locks stock in a shipment's third step: the posting is unclear by then, and finished later",
         "look_up_cancelled": "Tryton cancels no finished shipment; it is taken back by another one",
     }
 
