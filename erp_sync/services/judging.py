@@ -114,6 +114,12 @@ def approval_reasons(posting: Posting, worth: Worth) -> list[str]:
     return kept + limits_passed(policy, worth, posting.site)
 
 
+def approved_as_it_is(posting: Posting) -> bool:
+    """Whether somebody has approved a posting and nobody has changed what is sent since. One query."""
+    hands = posting.edits.filter(verb__in=(PostingEdit.Verb.APPROVE, *_CHANGING))
+    return hands.order_by("-pk").values_list("verb", flat=True).first() == PostingEdit.Verb.APPROVE
+
+
 def limits_passed(policy: PostingPolicy | None, worth: Worth, site: Site) -> list[str]:
     """Each limit of a policy a posting goes beyond, in words."""
     if policy is None:

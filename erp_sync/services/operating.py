@@ -21,6 +21,7 @@ from erp_sync.services.judging import (
     CHANGED_SINCE,
     LOCAL_REASON_LIMIT,
     approval_reasons,
+    approved_as_it_is,
     policy_for,
     require_approver,
     slot_of,
@@ -67,7 +68,7 @@ def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None
     """Try a posting again now: a rejected or held one is queued, a waiting one goes at once, an unclear one is looked
     up at once (never sent blindly). Locks it.
 
-    One that was to be keyed by hand, and is now to be sent, waits for approval where it needs one. Raises
+    A rejected or held one that nobody has approved as it is now waits for approval where it needs one. Raises
     TransitionRefused in any other status.
     """
     posting = lock(posting_id, version=version)
@@ -78,11 +79,11 @@ def retry(*, posting_id: int, actor: User, reason: str = "", version: int | None
     if posting.status == Status.UNKNOWN:
         # A look-up under way keeps its claim; it answers by itself.
         move(posting, Status.UNKNOWN, **({} if posting.claim_token else {"due_at": clock.now()}))
-    elif posting.held_reason == lifecycle.HeldReason.MANUAL:
-        worth = worth_of(posting.kind, posting.payload, posting.site)
-        _go(posting, approval_reasons(posting, worth), failures=0)
-    else:
+    elif posting.status == Status.QUEUED or approved_as_it_is(posting):
         move(posting, Status.QUEUED, due_at=clock.now(), buffered_until=None, failures=0)
+    else:
+        worth = worth_of(posting.kind, posting.payload, posting.site)
+        _go(posting, approval_reasons(posting, worth), failures=0, value=worth.value)
     wake("postings")
     return posting
 

@@ -177,6 +177,8 @@ def _begin(posting: Posting, verdict: Verdict, wrong: str) -> None:
     elif wrong:
         posting.status = Status.REJECTED.value
         posting.error_code, posting.error_message = PAYLOAD_INVALID, wrong
+        # Whoever mends it or sends it again does not thereby approve it.
+        posting.approval_reason, posting.approver_role = verdict.reason, verdict.approver_role
     elif verdict.status == Status.APPROVAL:
         posting.approval_reason, posting.approver_role = verdict.reason, verdict.approver_role
     elif posting.connection is not None and posting.connection.is_ledger:
