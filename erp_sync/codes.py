@@ -51,6 +51,11 @@ CODES: Final[dict[str, Cause]] = {
     "erp.withdrawn": Cause(
         "It was taken back before it took effect", "Nothing is left to do: cancel it if it still stands here."
     ),
+    "erp.withdrawn_half_done": Cause(
+        "It was taken back while ERP had begun it",
+        "Undo in ERP what its document has begun and cancel it here; or send it again: it is finished, then reversed.",
+        again=True,
+    ),
     "erp.partly_done": Cause(
         "ERP holds another part of it already",
         "Look at the document in ERP: key the rest by hand and settle it here, or cancel there and send it again.",

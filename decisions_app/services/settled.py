@@ -3,6 +3,8 @@
 Each posting is handled once, in a transaction of its own, the exception locked before the posting.
 """
 
+import logging
+
 from django.db import transaction
 
 from core.hints import hint
@@ -19,6 +21,7 @@ from exceptions_app.models import EventKind, ExceptionRecord
 from plant_app.models import PurchaseOrderLine, SalesOrderLine, WorkOrder
 from plant_app.services import overlay
 
+logger = logging.getLogger(__name__)
 # (target, which date) of a confirmed change -> the field its overlay stands on.
 _DATES = {
     ("so_line", "commit"): "commit_at",
@@ -33,8 +36,12 @@ def handle_settled(*, limit: int = 100) -> int:
     """Handle postings that have settled and not been looked at; returns how many. Safe to run twice at once."""
     done = 0
     for posting_id in erp.settled_unhandled(limit=limit):
-        if _handle(posting_id):
-            done += 1
+        try:
+            done += _handle(posting_id)
+        except (
+            Exception
+        ):  # outer edge: one posting whose meaning can't be drawn must not keep the others' waiting
+            logger.exception("posting %s has settled, and what it means could not be drawn", posting_id)
     return done
 
 

@@ -101,7 +101,12 @@ class ErpConnectionAdmin(ForAdministrators):
         return (SiteInline, MappingInline, WatermarkInline) if obj is not None else ()
 
     def save_model(self, request: HttpRequest, obj: ErpConnection, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        if change:
+            # Senders keep circuit, rate and clock in the same row: what nobody entered is theirs.
+            columns = {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields={*form.fields} & columns | {"password_source", "options"})
+        else:
+            super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("new_password")
         if not secret:
             return

@@ -7,7 +7,7 @@ keeps it; nothing is ever settled twice. Must not know: signatures, files, forma
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -18,6 +18,7 @@ from erp_sync import lifecycle
 from erp_sync.adapters.port import Acknowledgement, Fetching, Listening, Outcome
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import AttemptAction, AttemptOutcome, ErpConnection, Posting, PostingAttempt
+from erp_sync.said import storable
 from erp_sync.services.claiming import willing_connections
 from erp_sync.services.connecting import adapter_for
 from erp_sync.services.moves import lock
@@ -25,6 +26,7 @@ from erp_sync.services.outcomes import said_before, settle_acknowledged
 
 logger = logging.getLogger(__name__)
 Status = lifecycle.Status
+_WORDS = ("business_key", "erp_number", "error_code", "message")
 
 
 class SignatureRefused(DomainError):
@@ -94,7 +96,8 @@ def _take(connection: ErpConnection, said: Iterable[Acknowledgement]) -> list[Ta
     return [_take_one(connection, one) for one in sorted(said, key=lambda one: one.business_key)]
 
 
-def _take_one(connection: ErpConnection, said: Acknowledgement) -> Taken:
+def _take_one(connection: ErpConnection, answer: Acknowledgement) -> Taken:
+    said = replace(answer, **{name: storable(getattr(answer, name)) for name in _WORDS})
     row = Posting.objects.filter(connection=connection, business_key=said.business_key).only("pk").first()
     if row is None:
         raise NotFound("erp.no_posting", f"There is no posting {said.business_key[:60]}.")

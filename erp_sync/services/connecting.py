@@ -63,6 +63,12 @@ def adapter_for(connection: ErpConnection) -> port.ErpAdapter:
     return adapter
 
 
+def secret_in_use(connection: ErpConnection) -> str:
+    """The secret this thread last spoke to the ERP with; empty before it did."""
+    kept = _kept.__dict__.get("adapters", {}).get(connection.pk)
+    return str(kept[0][1].get("password", "")) if kept else ""
+
+
 def capability_of(connection: ErpConnection, command: port.PostingCommand) -> port.Capability:
     """Whether the connected ERP takes a command. Asks nobody, so it also answers while the ERP is away or unbuilt."""
     return unasked_adapter(connection).capability(command)

@@ -95,14 +95,7 @@ def record_look_up(
         if now >= since + settle_after:
             if posting.withdrawn_at is None:
                 return True
-            move(
-                posting,
-                Status.REJECTED,
-                claim_token="",
-                error_code="erp.withdrawn",
-                error_message="It never took effect in ERP, and was withdrawn meanwhile.",
-            )
-            complete_withdrawal(posting)
+            _withdraw(posting, outcome)
             return False
         # Never a third look before the moment that counts.
         move(posting, Status.UNKNOWN, due_at=since + settle_after + timedelta(seconds=1), claim_token="")
@@ -110,6 +103,28 @@ def record_look_up(
     assert outcome is not None  # noqa: S101 - narrowed above; only an unclear answer is left
     move(posting, Status.UNKNOWN, **_unclear(posting, outcome, now))
     return False
+
+
+def _withdraw(posting: Posting, outcome: Outcome | None) -> None:
+    """A withdrawn posting that ERP has not, or not wholly: what is begun there is not ended by forgetting it here."""
+    if outcome is None:
+        move(
+            posting,
+            Status.REJECTED,
+            claim_token="",
+            error_code="erp.withdrawn",
+            error_message="It never took effect in ERP, and was withdrawn meanwhile.",
+        )
+        complete_withdrawal(posting)
+        return
+    move(
+        posting,
+        Status.REJECTED,
+        claim_token="",
+        erp_number=outcome.erp_number[:80],
+        error_code="erp.withdrawn_half_done",
+        error_message=f"It was withdrawn, but ERP holds a document that is begun: {outcome.message}"[:500],
+    )
 
 
 def said_before(posting: Posting, outcome: Outcome) -> bool:

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
 
+from erp_sync import said
 from erp_sync.adapters.port import PostingCommand, Previewing, Step
 from erp_sync.canonical import Problem
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -18,9 +18,6 @@ from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import address_of, unasked_adapter
 
 logger = logging.getLogger(__name__)
-HIDDEN = "(hidden)"
-#: Shorter ones would hide half of what is shown; no login takes them.
-_SECRET_LENGTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +79,9 @@ def _field_of(message: str, payload: Mapping[str, Any]) -> str:
 
 
 def _without(secret: str, step: Step) -> Step:
-    if len(secret) < _SECRET_LENGTH:
-        return step
-    words = (secret, quote(secret, safe=""))
     return replace(
         step,
-        address=_hide(words, step.address),
-        body=_hide(words, step.body),
-        note=_hide(words, step.note),
+        address=said.without(secret, step.address),
+        body=said.without(secret, step.body),
+        note=said.without(secret, step.note),
     )
-
-
-def _hide(words: tuple[str, ...], value: Any) -> Any:
-    if isinstance(value, str):
-        for word in words:
-            value = value.replace(word, HIDDEN)
-        return value
-    if isinstance(value, Mapping):
-        return {_hide(words, key): _hide(words, inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_hide(words, inner) for inner in value]
-    return value

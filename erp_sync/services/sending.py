@@ -6,8 +6,10 @@ of them may die at any line: a posting takes effect at most once per business ke
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
 from core import clock
+from erp_sync import said
 from erp_sync.adapters.port import Outcome, OutcomeStatus
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import AttemptAction, ErpConnection
@@ -31,7 +34,7 @@ from erp_sync.services.circuit import (
 )
 from erp_sync.services.claiming import Claim, claim_again, claim_next, expire_leases, willing_connections
 from erp_sync.services.commands import command_of
-from erp_sync.services.connecting import adapter_for
+from erp_sync.services.connecting import adapter_for, secret_in_use
 from erp_sync.services.leases import kept
 from erp_sync.services.outcomes import asked_pause, is_outage, record_look_up, record_send, speaks
 from erp_sync.services.progress import tell_owed
@@ -108,7 +111,7 @@ def _work(claim: Claim) -> None:
             bring_forward(again)
         return
     connection = _connection(claim)
-    outcome = _ask(claim, lambda: adapter_for(connection).send(command_of(claim.posting)))
+    outcome = fit(connection, _ask(claim, lambda: adapter_for(connection).send(command_of(claim.posting))))
     _written(
         lambda: record_send(
             posting_id=claim.posting.pk, attempt_id=claim.attempt_id, token=claim.token, outcome=outcome
@@ -127,6 +130,7 @@ def _look_up(claim: Claim) -> Claim | None:
 
     answer = _ask(claim, look)
     found, settle_after = (answer, timedelta(0)) if isinstance(answer, Outcome) else answer
+    found = fit(connection, found) if found else None
     may_send = _written(
         lambda: record_look_up(
             posting_id=claim.posting.pk,
@@ -158,6 +162,18 @@ def _written(record: Callable[[], T]) -> T:
     return record()
 
 
+def fit(connection: ErpConnection, outcome: Outcome) -> Outcome:
+    """An outcome as it may be kept and shown: its words hide the login, and our database can store all of it."""
+    secret = secret_in_use(connection)
+    return replace(
+        outcome,
+        erp_number=said.storable(outcome.erp_number),
+        error_code=said.storable(outcome.error_code),
+        message=said.storable(said.without(secret, outcome.message)),
+        raw=said.storable(said.without(secret, outcome.raw)),
+    )
+
+
 def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:
     """The one place an ERP is spoken to: whatever goes wrong there comes back as an outcome."""
     looking = claim.action == AttemptAction.LOOK_UP
@@ -171,8 +187,12 @@ def _ask(claim: Claim, call: Callable[[], T]) -> T | Outcome:
         return Outcome(
             "unknown" if looking else "rejected", error_code=error.code, message=error.message, raw=error.raw
         )
-    except Exception as error:  # outer edge: a connector's fault must not leave the outcome open
-        logger.exception("connector failed on %s", claim.posting.business_key)
+    except Exception as error:  # noqa: BLE001 - outer edge: a connector's fault must not leave the outcome open
+        # Its words may quote what was sent, the login among it: the log gets where it was, the posting what is fit.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error(
+            "connector failed on %s: %s\n%s", claim.posting.business_key, type(error).__name__, where
+        )
         return Outcome("unknown", error_code=FAULT, message=f"{type(error).__name__}: {error}")
 
 

@@ -196,6 +196,26 @@ def test_the_form_has_the_connectors_settings_typed_and_keeps_what_it_does_not_k
     assert (profiled.base_url, profiled.kind) == ("http://erp-dev:8000/x", KIND)
 
 
+def test_what_senders_write_while_a_form_is_saved_stays(
+    boss: Client, profiled: ErpConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a circuit that opens between reading and writing the row; then only what was entered is written."""
+    until = NOON.replace(hour=13)
+    whole = admin.site._registry[ErpConnection].save_model
+
+    def save(request: Any, connection: ErpConnection, *rest: Any) -> None:
+        ErpConnection.objects.filter(pk=connection.pk).update(open_until=until, free_at=until, failures=4)
+        whole(request, connection, *rest)
+
+    monkeypatch.setattr(admin.site._registry[ErpConnection], "save_model", save)
+
+    boss.post(page("erpconnection_change", profiled.pk), body(profiled, name="Renamed", parallel="2"))
+
+    profiled.refresh_from_db()
+    assert (profiled.name, profiled.parallel, profiled.options["language"]) == ("Renamed", 2, "DE")
+    assert (profiled.open_until, profiled.free_at, profiled.failures) == (until, until, 4)
+
+
 @pytest.mark.parametrize(
     ("wrong", "field", "words"),
     [

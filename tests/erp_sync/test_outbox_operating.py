@@ -253,6 +253,34 @@ def test_withdrawn_while_unclear_and_absent_in_erp_is_cancelled_and_never_sent_a
     assert Posting.objects.count() == 1
 
 
+def test_withdrawn_while_erp_has_begun_it_waits_for_a_person(
+    now, person, erp: Books, in_status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a document has begun there is not undone by forgetting it here."""
+    posting = in_status("unknown")
+    withdraw(posting_id=posting.pk, reason="decision reversed", actor=person)
+    begun = scripted.port.Outcome(
+        "unknown",
+        erp_number="DOC-7",
+        error_code="scripted.half_done",
+        message="running",
+        raw={"half_done": True},
+    )
+    monkeypatch.setattr(scripted.ScriptedAdapter, "_found", lambda adapter, command: begun)
+
+    now.shift(timedelta(seconds=3))
+    send_due()
+    now.shift(timedelta(seconds=62))
+    sends = len(erp.sends)
+    send_due()
+
+    posting.refresh_from_db()
+    assert (posting.status, posting.error_code) == ("rejected", "erp.withdrawn_half_done")
+    assert posting.erp_number == "DOC-7"
+    assert len(erp.sends) == sends
+    assert Posting.objects.count() == 1
+
+
 def test_withdrawn_while_unclear_and_found_in_erp_is_reversed(now, person, erp: Books, queue: Queue) -> None:
     erp.then(scripted.cut_after)
     posting = queue()
