@@ -28,10 +28,10 @@ def test_senders_that_failed_together_do_not_make_the_first_pause_longer(main: E
 def test_a_failed_trial_waits_as_long_as_a_failed_probe_would_have(
     main: ErpConnection, erp: Books, queue: Queue
 ) -> None:
-    queue()
     main.failures, main.open_until, main.silent_since = circuit.THRESHOLD, NOW, NOW
     main.save()
     with clock.travel(NOW):
+        queue()  # a trial ends at once where nothing goes soon
         circuit.check_connection(connection=main)
         main.refresh_from_db()
         assert main.on_trial
