@@ -90,6 +90,44 @@ def test_a_receipt_in_another_unit_is_taken_back_whole(tryton: Tryton) -> None:
     assert tryton.on_hand("RM-RARE", "RHE-A01") == before
 
 
+@pytest.mark.parametrize("trouble", ["lost", "refused", "lost while taken back"])
+def test_a_receipt_begun_anew_leaves_its_line_open_for_the_rest_and_no_more(
+    tryton: Tryton, proxy: FaultProxy, behind: port.ErpAdapter, trouble: str
+) -> None:
+    """Cancelled as it is, a receipt takes its goods off what Tryton still expects."""
+    line = {"purchase_order": "45001", "po_line": "10", "item": "RM-ROD", "site": "RHE"}
+    receipt = command("movement.receipt", key(), **line, quantity="3", to_location="RHE-A02")
+    domain = [["origin.purchase.reference", "=", "45001", "purchase.line"], ["product.code", "=", "RM-ROD"]]
+
+    def expected() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for row in tryton.books.search("stock.move", domain, ["state", "quantity"]):
+            found[row["state"]] = found.get(row["state"], 0) + row["quantity"]
+        return found
+
+    before = expected()
+    if trouble == "refused":
+        no = b'{"id": 1, "error": ["UserError", ["Not today.", "", null]]}'
+        proxy.answer('"model.stock.shipment.in.receive"', 200, no)
+    else:
+        proxy.drop_reply('"model.stock.shipment.in.create"')
+    if trouble == "lost while taken back":
+        proxy.drop_reply('"model.stock.shipment.in.cancel"')
+    outcomes = [behind.send(receipt)]
+    after = expected()
+    if trouble == "lost while taken back":
+        outcomes.append(behind.send(receipt))
+    last = behind.send(edited(receipt, quantity="4"))
+
+    assert [one.status for one in outcomes] == ["rejected" if trouble == "refused" else "unknown"] * len(
+        outcomes
+    )
+    if trouble == "refused":
+        assert after == before
+    assert last.status == "confirmed", last.message
+    assert expected() == {"draft": before["draft"] - 4, "done": before.get("done", 0) + 4}
+
+
 def test_a_reversal_that_drifted_goes_on_once_its_own_drift_was_seen(tryton: Tryton) -> None:
     change = command("change.date", key(), target="work_order", number="100005", which="planned_end",
                      old="2026-01-01", new="2027-01-20", seen={"date": "2027-01-18"})  # fmt: skip

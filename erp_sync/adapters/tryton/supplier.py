@@ -6,6 +6,7 @@ open in Tryton as its own backorder move. Must not know: the outbox, production,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -56,15 +57,24 @@ class ReceiptHandler:
             raise ErpRejected(
                 "erp.wrong_item", f"purchase line holds {line['product.']['code']}, not {payload.item}"
             )
+        place = self._place(desk, payload)
         if found is not None and found.state == "draft":
-            desk.client.button(IN, "cancel", found.record, timestamp=found.stamp)
+            self._take_back(desk, found.record, line)
             found = None
         if found is None:
             found = self._create(desk, job, line)
         if found.state == "draft":
-            desk.client.button(IN, "receive", found.record)
-        self._put_away(desk, payload, found.record)
-        desk.client.button(IN, "do", found.record)
+            try:
+                desk.client.button(IN, "receive", found.record)
+            except ErpRejected:
+                self._take_back(desk, found.record, line)
+                raise
+        try:
+            self._put_away(desk, place, found.record)
+            desk.client.button(IN, "do", found.record)
+        except ErpRejected as error:
+            # The goods are in by now, only not put away.
+            raise stays("receipt", found.number, error.message) from error
         done = _by_key(desk, IN, job.key)
         if done is None or not done.final:
             raise ErpRejected(
@@ -82,6 +92,11 @@ class ReceiptHandler:
         ]
         fields = ["quantity", "unit.digits", "unit.factor"]
         move = desk.client.first("stock.move", domain, fields, order=[["id", "ASC"]])
+        if move is None and line["purchase."]["state"] == "processing":
+            # A receipt taken back may have ended before Tryton planned the line anew.
+            with suppress(ErpRejected):
+                desk.client.button("purchase.purchase", "process", line["purchase."]["id"])
+            move = desk.client.first("stock.move", domain, fields, order=[["id", "ASC"]])
         line_name = f"line {payload.purchase_order}/{payload.po_line}"
         if move is None:
             raise drifted(line_name, "open_quantity", plain(payload.quantity), "0")
@@ -123,14 +138,35 @@ class ReceiptHandler:
         return Found(IN, record, "draft", str(record), False)
 
     @staticmethod
-    def _put_away(desk: Desk, payload: Receipt, record: int) -> None:
-        """The storage leg goes where the payload says; Tryton's own choice otherwise."""
+    def _take_back(desk: Desk, record: int, line: Row) -> None:
+        """A receipt that has had no effect goes, and its line is open again in full.
+
+        Cancelled as it is, its move would stay with the line as goods that never come. Raises ErpUnavailable where the
+        receipt stays: anybody could finish it.
+        """
+        client = desk.client
+        try:
+            moves = client.search("stock.move", [["shipment", "=", f"{IN},{record}"]], ["_timestamp"])
+            if moves:
+                stamps = {f"stock.move,{move['id']}": move["_timestamp"] for move in moves}
+                client.call("stock.move", "delete", [move["id"] for move in moves], timestamps=stamps)
+            client.button(IN, "cancel", record)
+            client.button("purchase.purchase", "process", line["purchase."]["id"])
+        except (ErpRejected, ErpUnavailable) as error:
+            raise stays("receipt", str(record), error.message) from error
+
+    @staticmethod
+    def _place(desk: Desk, payload: Receipt) -> int | None:
+        """Where the storage leg goes by the payload; None leaves it to Tryton."""
         code = payload.to_location
         if not code and payload.to_status == "blocked":
             code = desk.catalogue.settings.get("blocked", {}).get(payload.site, "")
-        if not code:
+        return int(desk.catalogue.place(code)["id"]) if code else None
+
+    @staticmethod
+    def _put_away(desk: Desk, place: int | None, record: int) -> None:
+        if place is None:
             return
-        place = desk.catalogue.place(code)["id"]
         domain: list[Any] = [["shipment", "=", f"{IN},{record}"], ["state", "=", "draft"]]
         for row in desk.client.search("stock.move", domain, ["to_location"]):
             if row["to_location"] != place:
