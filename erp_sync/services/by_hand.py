@@ -7,6 +7,7 @@ only read.
 import logging
 from datetime import datetime
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from core import clock
@@ -18,11 +19,11 @@ from erp_sync.adapters.port import Outcome
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import AttemptAction, AttemptOutcome, Posting, PostingAttempt, PostingEdit
 from erp_sync.services.claiming import willing_connections
-from erp_sync.services.commands import command_of
-from erp_sync.services.connecting import adapter_for
 from erp_sync.services.judging import LOCAL_REASON_LIMIT
+from erp_sync.services.looking import look_up
 from erp_sync.services.moves import lock, move, note_edit
 from erp_sync.services.queueing import LOOK_EVERY
+from erp_sync.services.skew import corrected
 from erp_sync.services.withdrawing import complete_withdrawal
 from plant_app.models import User
 
@@ -67,13 +68,20 @@ def find_keyed(*, limit: int = 50) -> int:
     """Ask ERP whether postings of the list are there by now; returns how many were. Must not run inside a transaction.
 
     A person who writes the posting's reference into the document needs to note nothing. Each is asked for every five
-    minutes; ERP away leaves it for the next time.
+    minutes; ERP away leaves it for the next time. One a connector breaks on keeps no other. Raises
+    SoftTimeLimitExceeded; those not asked for by then are due at once.
     """
     found = 0
-    for posting in _take(limit):
-        outcome = _look(posting)
-        if outcome is not None and outcome.status == "confirmed":
-            found += _found(posting, outcome)
+    taken = _take(limit)
+    for place, posting in enumerate(taken):
+        try:
+            outcome = _look(posting)
+            if outcome is not None and outcome.status == "confirmed":
+                found += _found(posting, outcome)
+        except SoftTimeLimitExceeded:
+            left = [row.pk for row in taken[place + 1 :]]
+            Posting.objects.by_hand().filter(pk__in=left).update(due_at=clock.now())
+            raise
     return found
 
 
@@ -95,7 +103,7 @@ def _look(posting: Posting) -> Outcome | None:
     if posting.connection is None:
         return None
     try:
-        return adapter_for(posting.connection).look_up(command_of(posting))
+        return look_up(posting.connection, posting)
     except (ErpUnavailable, ErpRejected) as error:
         logger.info("could not look for %s: %s", posting.business_key, error.message)
         return None
@@ -115,7 +123,7 @@ def _found(looked_for: Posting, outcome: Outcome) -> bool:
     _settle(
         posting,
         outcome.erp_number,
-        outcome.confirmed_at or now,
+        corrected(posting, outcome.confirmed_at, now),
         "keyed by hand, found in ERP by its reference",
     )
     return True

@@ -4,32 +4,39 @@ Owns the comparison and its record; when it is due, and who looks after what it 
 changes no posting: what differs is for a person to judge. Connectors that can't list documents say so.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from core import clock
 from core.hints import hint
 from erp_sync import lifecycle
-from erp_sync.adapters.port import ErpAdapter, ErpDocument
+from erp_sync.adapters.port import ErpDocument
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationRun
 from erp_sync.services.caring import Found, note_found
-from erp_sync.services.commands import command_of
 from erp_sync.services.connecting import adapter_for
+from erp_sync.services.looking import look_up
+
+logger = logging.getLogger(__name__)
 
 WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
 STILL_MOVING = timedelta(minutes=10)
+#: Statuses in which the document of a posting is no surprise: it is ours, or the sender finds it by itself.
+_EXPECTED = {lifecycle.Status.CONFIRMED, lifecycle.Status.QUEUED, *lifecycle.IN_FLIGHT}
 
 
 def reconcile(*, connection: ErpConnection, since: datetime | None = None) -> ReconciliationRun:
     """Compare what was confirmed since `since` (two days) with the ERP's documents; the run carries the findings.
 
-    Must not run inside a transaction: it reads the ERP. When the ERP can't be asked, the run says so and finds nothing.
+    Must not run inside a transaction: it reads the ERP. Where it can't be asked to the end, whatever the reason, the
+    run says so and carries what was found until then. Raises SoftTimeLimitExceeded, with the run written just so.
     """
     return compare(
         ReconciliationRun.objects.create(connection=connection, since=since or clock.now() - WINDOW)
@@ -38,32 +45,24 @@ def reconcile(*, connection: ErpConnection, since: datetime | None = None) -> Re
 
 def compare(run: ReconciliationRun) -> ReconciliationRun:
     """Carry out a run that has been begun or asked for. As `reconcile`."""
-    connection, began = run.connection, clock.now()
-    run.started_at = began
+    run.started_at = clock.now()
     findings: list[Found] = []
     try:
-        adapter = adapter_for(connection)
-        if not adapter.reconciles:
-            run.error = "this connector does not list documents"
-        else:
-            documents: dict[str, list[ErpDocument]] = defaultdict(list)
-            for document in adapter.list_documents(run.since):
-                documents[document.business_key].append(document)
-                run.documents += 1
-            postings = list(
-                Posting.objects.filter(
-                    connection=connection,
-                    status=lifecycle.Status.CONFIRMED,
-                    settled_at__gte=run.since,
-                    settled_at__lte=began - STILL_MOVING,
-                )
-                .exclude(reversals__status=lifecycle.Status.CONFIRMED)  # taken back there, as it should be
-                .order_by("pk")
-            )
-            run.postings = len(postings)
-            findings = [*_from_here(adapter, postings, documents), *_from_there(run, began, documents)]
+        for one in _differences(run):
+            findings.append(one)  # noqa: PERF402 (what was found before something breaks is kept)
     except (ErpUnavailable, ErpRejected) as error:
         run.error = error.message
+    except SoftTimeLimitExceeded:
+        run.error = "the time for one comparison was over before its end"
+        _finish(run, findings)
+        raise
+    except Exception as error:  # outer edge: a run that breaks must say so instead of being tried for ever
+        logger.exception("comparison %s of %s failed", run.pk, run.connection.code)
+        run.error = f"{type(error).__name__}: {error}"
+    return _finish(run, findings)
+
+
+def _finish(run: ReconciliationRun, findings: list[Found]) -> ReconciliationRun:
     with transaction.atomic():
         run.finished_at = clock.now()
         run.save(update_fields=["started_at", "documents", "postings", "error", "finished_at"])
@@ -72,17 +71,50 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
     return run
 
 
+def _differences(run: ReconciliationRun) -> Iterator[Found]:
+    """Everything the two differ in. Nothing is concluded from a list of documents that broke off."""
+    adapter = adapter_for(run.connection)
+    if not adapter.reconciles:
+        run.error = "this connector does not list documents"
+        return
+    documents: dict[str, list[ErpDocument]] = defaultdict(list)
+    for document in adapter.list_documents(run.since):
+        documents[document.business_key].append(document)
+        run.documents += 1
+    postings = list(
+        Posting.objects.filter(
+            connection=run.connection,
+            status=lifecycle.Status.CONFIRMED,
+            settled_at__gte=run.since,
+            settled_at__lte=run.started_at - STILL_MOVING,
+        )
+        .exclude(reversals__status=lifecycle.Status.CONFIRMED)  # taken back there, as it should be
+        .order_by("pk")
+    )
+    run.postings = len(postings)
+    yield from _from_there(run, documents)
+    yield from _from_here(run, postings, documents)
+
+
 def _from_here(
-    adapter: ErpAdapter, postings: list[Posting], documents: dict[str, list[ErpDocument]]
+    run: ReconciliationRun, postings: list[Posting], documents: dict[str, list[ErpDocument]]
 ) -> Iterator[Found]:
     """What we hold confirmed and the ERP does not have, or has otherwise.
 
-    Not every posting leaves a document of its own (a changed date does not): one that is not listed is looked up.
+    Not every posting leaves a document of its own (a changed date does not): one that is not listed is looked up. One
+    that can't be is counted, with the reason of the first, and keeps no other.
     """
+    unseen, first = 0, ""
     for posting in postings:
         there = documents.get(posting.business_key, [])
         if not there:
-            found = adapter.look_up(command_of(posting))
+            try:
+                found = look_up(run.connection, posting)
+            except ErpRejected as error:
+                unseen += 1
+                first = first or f"{posting.business_key}: {error.message}"
+                run.error = f"not to be looked up: {unseen} of {len(postings)} postings, the first {first}"
+                continue
             if found is None or found.status == "rejected":
                 yield _finding(FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
             continue
@@ -113,21 +145,20 @@ def _from_here(
                 )
 
 
-def _from_there(
-    run: ReconciliationRun, began: datetime, documents: dict[str, list[ErpDocument]]
-) -> Iterator[Found]:
-    """Final documents under a key of ours that the outbox does not hold as confirmed."""
+def _from_there(run: ReconciliationRun, documents: dict[str, list[ErpDocument]]) -> Iterator[Found]:
+    """Final documents under a key of ours that the outbox neither holds as confirmed nor settled with their number."""
     known = {
         posting.business_key: posting
         for posting in Posting.objects.filter(connection=run.connection, business_key__in=list(documents))
     }
     for key, there in documents.items():
         posting = known.get(key)
-        if posting is not None and posting.status not in (lifecycle.Status.CANCELLED, lifecycle.Status.LOCAL):
-            continue  # confirmed, or still being found out
+        if posting is not None and posting.status in _EXPECTED:
+            continue
         for document in there:
-            young = document.written_at is not None and document.written_at > began - STILL_MOVING
-            if document.final and not young:
+            young = document.written_at is not None and document.written_at > run.started_at - STILL_MOVING
+            ours = posting is not None and document.erp_number[:80] == (posting.erp_number or None)
+            if document.final and not young and not ours:
                 yield Found(
                     kind=FindingKind.UNKNOWN_HERE,
                     posting=posting,

@@ -4,11 +4,13 @@ Owns due and asked comparisons, one worker at each. After an outage the comparis
 went through, so no stretch of time is left out. Must not know: what is compared.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 from django.db import transaction
 
@@ -19,6 +21,8 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, ReconciliationRun
 from erp_sync.services.connecting import adapter_for, address_of
 from erp_sync.services.reconciling import WINDOW, compare
+
+logger = logging.getLogger(__name__)
 
 #: The night's comparison begins at this hour of the site and covers a week; by day the last two days are looked at.
 NIGHT = time(2)
@@ -54,20 +58,35 @@ def ask_reconciliation(*, connection: ErpConnection, since: datetime | None = No
 def reconcile_due() -> list[ReconciliationRun]:
     """Do the comparisons that were asked for, and those that are due; returns them. Must not run inside a transaction.
 
-    A run a worker died over is done again. A connection that is silent or not ready waits for its turn after that.
+    A run a worker died over is done again. A connection that is silent or not ready waits for its turn after that; one
+    that breaks keeps no other from its comparison. Raises SoftTimeLimitExceeded.
     """
     done = []
     for connection in ErpConnection.objects.filter(enabled=True, is_ledger=False, open_until__isnull=True):
-        if not address_of(connection).ready:
+        try:
+            run = _reconcile(connection)
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:  # outer edge: one ERP's connector, address or words must not keep the others
+            logger.exception("%s could not be compared", connection.code)
             continue
-        asked = list(ReconciliationRun.objects.filter(connection=connection, finished_at=None).order_by("pk"))
-        run = asked[0] if asked else _begin(connection)
-        if run is None:
-            continue
-        with _mine(run) as mine:
-            if mine and not ReconciliationRun.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
-                done.append(compare(run))
+        if run is not None:
+            done.append(run)
     return done
+
+
+def _reconcile(connection: ErpConnection) -> ReconciliationRun | None:
+    """The comparison a connection waits for, done; None where there is none or another worker has it."""
+    if not address_of(connection).ready:
+        return None
+    asked = ReconciliationRun.objects.filter(connection=connection, finished_at=None).order_by("pk").first()
+    run = asked or _begin(connection)
+    if run is None:
+        return None
+    with _mine(run) as mine:
+        if mine and not ReconciliationRun.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
+            return compare(run)
+    return None
 
 
 def last_night(connection: ErpConnection, now: datetime) -> datetime:

@@ -1,17 +1,22 @@
 """Write-back adopted by steps: off, keyed by hand from a list, after approval, live; the lag is known at each."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
 from erp_sync import services
+from erp_sync.adapters.port import Outcome, PostingCommand
 from erp_sync.models import ErpConnection, Posting, PostingEdit
+from erp_sync.services.by_hand import _found
 from erp_sync.services.commands import command_of
 from plant_app.models import AccessRole, Capability, ExceptionType, Level, Site, User
 from plant_app.services import set_level
 from tests import factories as make
+from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books, take
 
@@ -153,6 +158,64 @@ def test_an_erp_that_is_away_loses_nothing(erp: Books, queue: Queue, site: Site)
     assert services.find_keyed() == 0
     posting.refresh_from_db()
     assert posting.status == "held"
+
+
+def broken_on(monkeypatch: pytest.MonkeyPatch, key: str, error: Exception) -> None:
+    real = scripted.ScriptedAdapter.look_up
+
+    def look_up(self: scripted.ScriptedAdapter, command: PostingCommand) -> Outcome | None:
+        if command.business_key == key:
+            raise error
+        return real(self, command)
+
+    monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", look_up)
+
+
+def test_a_connector_that_breaks_on_one_finds_the_others(
+    erp: Books, queue: Queue, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(site, Level.MANUAL)
+    broken, found = queue(), queue()
+    take(erp, command_of(found))
+    Posting.objects.by_hand().update(due_at=clock.now())
+    broken_on(monkeypatch, broken.business_key, KeyError("state"))
+    assert services.find_keyed() == 1
+    found.refresh_from_db()
+    broken.refresh_from_db()
+    assert (found.status, found.erp_number, broken.status) == ("local", "DOC-1", "held")
+
+
+def test_what_a_turn_had_no_time_for_is_asked_for_first_in_the_next(
+    erp: Books, queue: Queue, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch(site, Level.MANUAL)
+    slow, left = queue(), queue()
+    take(erp, command_of(left))
+    Posting.objects.by_hand().update(due_at=clock.now())
+    broken_on(monkeypatch, slow.business_key, SoftTimeLimitExceeded())
+    with pytest.raises(SoftTimeLimitExceeded):
+        services.find_keyed()
+    assert erp.look_ups == []
+    assert services.find_keyed() == 1
+    assert erp.look_ups == [left.business_key]
+
+
+def test_the_moment_erp_says_is_on_our_clock_and_never_in_the_future(
+    erp: Books, main: ErpConnection, queue: Queue, site: Site
+) -> None:
+    noon = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+    with time_machine.travel(noon - timedelta(minutes=30), tick=False):
+        switch(site, Level.MANUAL)
+        measured, unmeasured = queue(), queue()
+    # given an ERP an hour ahead
+    said = noon + timedelta(minutes=50)
+    with time_machine.travel(noon, tick=False):
+        for posting, skew in ((measured, 3_600_000), (unmeasured, 0)):
+            ErpConnection.objects.update(skew_ms=skew)
+            assert _found(posting, Outcome("confirmed", erp_number="DOC-1", confirmed_at=said))
+    measured.refresh_from_db()
+    unmeasured.refresh_from_db()
+    assert (measured.erp_confirmed_at, unmeasured.erp_confirmed_at) == (noon - timedelta(minutes=10), noon)
 
 
 def test_what_was_keyed_is_taken_back_by_hand(erp: Books, queue: Queue, site: Site, clerk: User) -> None:

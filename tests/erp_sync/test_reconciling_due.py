@@ -6,15 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 
+from core import clock
 from core.doctor import examine
 from core.errors import InvalidInput
-from erp_sync.adapters.port import ErpDocument
+from erp_sync.adapters.port import ErpDocument, Outcome, PostingCommand
 from erp_sync.findings import standing_findings
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun
-from erp_sync.services import ask_reconciliation, reconcile_due, send_due
+from erp_sync.services import ask_reconciliation, mark_local, reconcile_due, send_due
+from erp_sync.services.commands import command_of
 from erp_sync.services.reconciling_due import AGAIN, EVERY, MARGIN, NIGHT_WINDOW, last_night
+from plant_app.models import AccessRole, Site
+from tests import factories as make
 from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
@@ -176,3 +181,115 @@ def test_a_posting_taken_back_is_not_missed_in_erp(
     now.shift(timedelta(hours=1))
     (run,) = reconcile_due()
     assert (run.postings, run.findings.count()) == (1, 0)
+
+
+def break_on(monkeypatch: pytest.MonkeyPatch, key: str, error: Exception) -> None:
+    """The connector stumbles over one posting."""
+    real = scripted.ScriptedAdapter.look_up
+
+    def look_up(self: scripted.ScriptedAdapter, command: PostingCommand) -> Outcome | None:
+        if command.business_key == key:
+            raise error
+        return real(self, command)
+
+    monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", look_up)
+
+
+def test_a_connector_that_breaks_on_one_posting_keeps_no_other_posting_and_no_other_erp(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    zeta = ErpConnection.objects.create(code="zeta", name="Zeta", kind=scripted.KIND)
+    broken, gone = queue(), queue()
+    send_due()
+    erp.documents.clear()
+    now.shift(timedelta(hours=1))
+    break_on(monkeypatch, broken.business_key, KeyError("state"))
+
+    first, second = reconcile_due()
+
+    assert (first.connection, second.connection) == (main, zeta)
+    assert first.finished_at == NOON + timedelta(hours=1)
+    assert first.error == (
+        f"not to be looked up: 1 of 2 postings, the first {broken.business_key}: KeyError: 'state'"
+    )
+    assert [finding.posting for finding in first.findings.all()] == [gone]
+    assert (second.error, second.findings.count()) == ("", 0)
+    # it is not taken up again before its time
+    assert reconcile_due() == []
+
+
+def test_a_list_that_breaks_off_ends_its_run_with_the_reason_and_accuses_nobody(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    queue()
+    send_due()
+    erp.documents.clear()
+    now.shift(timedelta(hours=1))
+
+    class Broken(list[ErpDocument]):
+        def __iter__(self) -> Iterator[ErpDocument]:
+            raise KeyError("number")
+
+    erp.foreign = Broken()
+    (run,) = reconcile_due()
+    assert (run.error, run.finished_at, run.findings.count()) == ("KeyError: 'number'", clock.now(), 0)
+    assert erp.look_ups == []
+
+
+def test_a_connection_whose_connector_is_gone_keeps_no_other(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection
+) -> None:
+    ErpConnection.objects.create(code="alpha", name="Alpha", kind="of_another_release", pk=main.pk - 1)
+    (run,) = reconcile_due()
+    assert (run.connection, run.error) == (main, "")
+
+
+def test_a_comparison_its_time_ends_says_so_keeps_what_it_found_and_ends_the_turn(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    zeta = ErpConnection.objects.create(code="zeta", name="Zeta", kind=scripted.KIND)
+    gone, slow = queue(), queue()
+    send_due()
+    erp.documents.clear()
+    now.shift(timedelta(hours=1))
+    break_on(monkeypatch, slow.business_key, SoftTimeLimitExceeded())
+    with pytest.raises(SoftTimeLimitExceeded):
+        reconcile_due()
+    run = ReconciliationRun.objects.get(connection=main)
+    assert (run.error, run.finished_at) == (
+        "the time for one comparison was over before its end",
+        clock.now(),
+    )
+    assert [finding.posting for finding in run.findings.all()] == [gone]
+    assert not ReconciliationRun.objects.filter(connection=zeta).exists()
+
+
+def test_a_document_settled_here_with_its_number_is_known_and_one_of_a_refused_posting_is_not(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue, site: Site
+) -> None:
+    planner = make.UserFactory(username="planner")
+    make.AccessGrantFactory(user=planner, site=site, role=AccessRole.PLANNER)
+    noted, other, refused, waiting = (queue() for _ in range(4))
+    Posting.objects.filter(pk=waiting.pk).update(due_at=NOON + timedelta(days=9))
+    erp.then(scripted.cut_after, scripted.cut_after, scripted.refuse())
+    send_due()
+    mark_local(posting_id=noted.pk, reason="found there", actor=planner, erp_number="DOC-1")
+    mark_local(posting_id=other.pk, reason="found there", actor=planner, erp_number="4711")
+    for posting in (refused, waiting):
+        scripted.take(erp, command_of(posting))
+    now.shift(timedelta(hours=1))
+
+    (run,) = reconcile_due()
+
+    assert [(one.kind, one.posting, one.ours, one.erp_number) for one in run.findings.order_by("pk")] == [
+        ("unknown_here", other, "local", "DOC-2"),
+        ("unknown_here", refused, "rejected", "DOC-3"),
+    ]
