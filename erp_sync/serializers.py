@@ -8,10 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core import clock
+from core.errors import InvalidInput
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
 from erp_sync.reversals import REVERSALS
 from erp_sync.services import BulkVerb, differences_of, standing_reversal, why_not_reversible
+from erp_sync.services.withdrawing import REVERSAL
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -127,7 +129,7 @@ class PostingInFull(PostingOut):
 
 
 class IntentIn(serializers.Serializer[Any]):
-    """A posting that is only thought of."""
+    """A posting that is only thought of. No reversal: that is made by `/reverse/` of what it takes back."""
 
     kind = serializers.ChoiceField(choices=list(KIND_NAMES.items()))
     site = serializers.CharField(help_text="Site code.")
@@ -137,6 +139,15 @@ class IntentIn(serializers.Serializer[Any]):
     text = serializers.CharField(max_length=40, required=False, default="")
     needs_approval = serializers.BooleanField(required=False, default=False)
 
+    def validate_kind(self, kind: str) -> str:
+        if kind == REVERSAL:
+            raise InvalidInput(
+                "erp.use_reverse",
+                "A reversal is not posted: what it takes back makes it, once.",
+                "Ask for it at /api/v1/postings/<id>/reverse/.",
+            )
+        return kind
+
     def validate_occurred_at(self, moment: datetime) -> datetime:
         if not EARLIEST <= moment <= clock.now() + timedelta(days=1):
             raise serializers.ValidationError("It describes something that has happened, in this century.")
@@ -144,7 +155,7 @@ class IntentIn(serializers.Serializer[Any]):
 
 
 class PostingIn(IntentIn):
-    """A posting without a decision."""
+    """A posting without a decision. No reversal: that is made by `/reverse/` of what it takes back."""
 
     reason = serializers.CharField(max_length=200, help_text="Why it is posted without a decision.")
 

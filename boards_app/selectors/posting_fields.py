@@ -29,7 +29,7 @@ _FIRST: Final = (
     "end",
 )  # fmt: skip
 #: Members nobody types: they say which other posting this belongs to, or what was accepted of ERP.
-_KEPT: Final = (*FIXED_FIELDS, "reverses_kind", "reverses_number", "original", "seen", "opened_by")
+_KEPT: Final = (*FIXED_FIELDS, "opened_by")
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ def _act(verb: BulkVerb, posting: Posting, actor: User, reason: str, assignee: U
         case BulkVerb.APPROVE:
             return operating.approve(posting_id=posting.pk, actor=actor)
         case BulkVerb.RETRY:
+            _refuse_keyed(posting)
             return operating.retry(posting_id=posting.pk, actor=actor, reason=reason)
         case BulkVerb.RELEASE:
             waits = releasing.waits_for_slot(posting)
@@ -155,3 +156,14 @@ def _act(verb: BulkVerb, posting: Posting, actor: User, reason: str, assignee: U
             return operating.mark_local(posting_id=posting.pk, actor=actor, reason=reason)
         case BulkVerb.ASSIGN:
             return assign_one(posting_id=posting.pk, actor=actor, reason=reason, assignee=assignee)
+
+
+def _refuse_keyed(posting: Posting) -> None:
+    """What a person is to key may lie half keyed in ERP: sending it is a decision about just this one."""
+    if posting.held_reason == lifecycle.HeldReason.MANUAL:
+        raise TransitionRefused(
+            "erp.keyed_by_hand",
+            "This posting is to be keyed by hand and is not sent with others.",
+            "Send it from its own page, once you know that nobody has keyed it.",
+            status_now=posting.status,
+        )

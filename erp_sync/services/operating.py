@@ -36,7 +36,7 @@ from plant_app.models import User
 Status = lifecycle.Status
 Verb = PostingEdit.Verb
 #: Changing these would make it another posting: cancel it and post anew.
-FIXED_FIELDS = ("site", "work_order", "reverses")
+FIXED_FIELDS = ("site", "work_order", "reverses", "reverses_kind", "reverses_number", "original", "seen")
 _NOT_NOW: dict[str, str] = {
     "approved": "This posting does not wait for approval now.",
     "sent again": "This posting can't be sent again now.",
@@ -103,7 +103,7 @@ def edit_and_retry(
     Its limits are judged anew, and an approval holds only for what was approved: beyond a limit, or where everything
     of its kind is approved, it waits for one (again). One for somebody to key goes on waiting. Raises InvalidInput for
     a payload that can't be posted (everything wrong with it at once), a missing reason or a changed identity (site,
-    work order, what it reverses); TransitionRefused once it may have been sent.
+    work order, what it reverses, what drift was accepted); TransitionRefused once it may have been sent.
     """
     need_reason(reason)
     posting = lock(posting_id, version=version)

@@ -180,3 +180,32 @@ def test_what_is_collected_for_a_connection_is_let_go_over_http(
     services.send_due()
     assert erp.keys() == [posting.business_key]
     assert posting.edits.get().reason == "shift ends"
+
+
+def test_what_a_person_keys_is_not_sent_with_all_the_others(
+    erp: Books, main: ErpConnection, dead: list[Posting], queue: Queue, planner: User
+) -> None:
+    PostingPolicy.objects.create(connection=main, kind="cost", mode="manual")
+    cost = {"amount": "1", "currency": "EUR", "cost_class": "scrap", "basis": "real"}
+    keyed = queue(kind="cost", payload=cost)
+    client = Client()
+    client.force_login(planner)
+
+    answer = client.post(
+        BULK, {"verb": "retry", "filter": {"status": "open"}}, content_type="application/json"
+    ).json()
+
+    assert (answer["done"], answer["refused"]) == (3, 1)
+    [refused] = [one for one in answer["results"] if not one["done"]]
+    assert (refused["posting_id"], refused["code"], refused["status"]) == (
+        keyed.pk,
+        "erp.keyed_by_hand",
+        "held",
+    )
+    assert "keyed by hand" in refused["message"]
+    keyed.refresh_from_db()
+    assert (keyed.held_reason, keyed.edits.count()) == ("manual", 0)
+    while services.send_due():
+        pass
+    assert erp.keys() == [posting.business_key for posting in dead]
+    assert services.retry(posting_id=keyed.pk, actor=planner, reason="nobody keyed it").status == "queued"
