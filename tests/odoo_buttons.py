@@ -72,6 +72,9 @@ class Buttons:
         if self._free(row["product_id"], place, row["lot_id"]) < row["product_qty"]:
             return self.window("stock.warn.insufficient.qty.unbuild")
         self._put(row["product_id"], place, row["lot_id"], -row["product_qty"])
+        for move in self.rows("stock.move"):
+            if move["raw_material_production_id"] == order["id"]:
+                self._put(move["product_id"], order["location_src_id"], False, move["quantity"])
         row |= {"state": "done", "write_date": self.stamp()}
         return True
 

@@ -1,5 +1,6 @@
 """The suite finds what it is there to find: connectors spoiled on purpose fail at the case that says so."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -117,6 +118,27 @@ def skips_where_it_stopped(adapter: Any) -> None:
     adapter.pull = spoiled
 
 
+def lists_by_place(adapter: Any) -> None:
+    """Goes on in a list at the place it had come to, whatever was taken away meanwhile."""
+    identities = adapter.identities
+
+    def spoiled(entity: str) -> Iterator[str]:
+        for place in itertools.count():
+            left = list(identities(entity))[place:]
+            if not left:
+                return
+            yield left[0]
+
+    adapter.identities = spoiled
+
+
+def takes_nothing_back(adapter: Any) -> None:
+    """Takes back nothing and says it did."""
+    handler = type(adapter.reversals["movement.scrap"])()
+    handler.find = lambda desk, job: handling.Found("document", "1", "R-1", "posted")
+    adapter.reversals = {**adapter.reversals, "movement.scrap": handler}
+
+
 def doubles_its_reversals(adapter: Any) -> None:
     """Takes back again what was taken back."""
     handler = type(adapter.reversals["movement.scrap"])()
@@ -143,6 +165,10 @@ def doubles_its_reversals(adapter: Any) -> None:
         (rounds, "decimals_exact"),
         (skips_where_it_stopped, "pull_resumed"),
         (doubles_its_reversals, "reversal_twice"),
+        (doubles_its_reversals, "reversal_of_movement_scrap"),
+        (takes_nothing_back, "reversal_of_movement_scrap"),
+        (takes_nothing_back, "reversal_whole"),
+        (lists_by_place, "identities_while_deleted"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )

@@ -52,6 +52,7 @@ class Rules:
     ) -> None:
         self._codes = Codes(settings)
         self._taken = tuple(taken)
+        self._never = dict(lacking)
         refused = settings.get("not_taken")
         self._lacking = {**lacking, **(refused if isinstance(refused, dict) else {})}
 
@@ -62,6 +63,8 @@ class Rules:
     def capability(self, command: port.PostingCommand) -> port.Capability:
         if command.kind == "cost" and command.payload.get("basis") == "statistical":
             return STATISTICAL
+        if command.kind == "reversal" and (why := self._never.get(str(command.payload.get("reverses_kind")))):
+            return port.Capability(False, why)
         return self.capabilities().get(command.kind, port.Capability(False, f"unknown kind {command.kind}"))
 
     def list_documents(self, since: datetime) -> Iterator[port.ErpDocument]:

@@ -71,7 +71,7 @@ def identities(desk: Desk, entity: str) -> Iterator[str]:
         yield from sorted(rows.held(desk, []))
         return
     kind = rows.KINDS[entity]
-    for page in desk.client.pages(kind.model, kind.domain, ["id"]):
+    for page in desk.client.pages(kind.model, kind.domain, ["id"], size=SIZE):
         yield from (str(row["id"]) for row in page)
 
 

@@ -20,8 +20,8 @@ COST: Payload = {"amount": "120.5", "currency": "EUR", "cost_class": "scrap", "b
 LINE: Payload = {"target": "po_line", "number": "106001", "line": "10000"}
 GOOD: dict[str, Payload] = {
     "cost": COST,
-    "change.date": LINE | {"which": "promised", "new": "2099-12-08"},
-    "change.quantity": LINE | {"new": "15"},
+    "change.date": LINE | {"which": "promised", "old": "2026-12-01", "new": "2099-12-08"},
+    "change.quantity": LINE | {"old": "12", "new": "15"},
 }
 
 
@@ -83,6 +83,23 @@ class BusinessCentral(Bench):
         [line] = self.server.books.find("purchaseOrderLines", sequence=10000)
         told = (str(line["quantity"]), line["expectedReceiptDate"])
         return [Document("changed")] if command.payload["new"] in told else []
+
+    def state(self, kind: str) -> Any:
+        [line] = self.server.books.find("purchaseOrderLines", sequence=10000)
+        return self.level(), str(line["quantity"]), line["expectedReceiptDate"]
+
+    def changing(self) -> tuple[str, Payload]:
+        return "change.date", GOOD["change.date"]
+
+    def move_on(self, command: port.PostingCommand) -> None:
+        [line] = self.server.books.find("purchaseOrderLines", sequence=10000)
+        self.server.books.touch(line, expectedReceiptDate="2098-01-02")
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        [row] = self.server.books.find("items", id=external_id)
+        self.server.books.tables["items"].remove(row)
+        yield
 
     def level(self) -> Decimal:
         rows = self.server.books.find("generalLedgerEntries", accountNumber="8450")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -111,6 +111,26 @@ class Bench:
         """All that stands under the command's key in the ERP's books."""
         raise NotImplementedError
 
+    def earlier(self, kind: str) -> tuple[str, Payload] | None:
+        """A posting that must stand before one of this kind makes sense."""
+        return None
+
+    def state(self, kind: str) -> Any:
+        """What postings of a kind change, as it stands; None where that is not looked at."""
+        raise NotImplementedError
+
+    def awkward(self) -> list[tuple[str, Payload]]:
+        """Postings whose reversal is easily made for a part only: other units, several places or lots."""
+        return [(self.main, self.fine()[0])]
+
+    def changing(self) -> tuple[str, Payload]:
+        """A change with the old value named, that can be taken back."""
+        raise NotImplementedError
+
+    def move_on(self, command: port.PostingCommand) -> None:
+        """Somebody changes in the ERP what the command changed, to a third value."""
+        raise NotImplementedError
+
     def level(self) -> Decimal:
         """A figure in the ERP the main kind moves and its reversal moves back."""
         raise NotImplementedError
@@ -186,6 +206,14 @@ class Bench:
         """Take one row of the entity away in the ERP; its code before."""
         raise NotImplementedError
 
+    def paged(self) -> AbstractContextManager[object]:
+        """While it lasts, the connector reads in the smallest pages it can be made to."""
+        return nullcontext()
+
+    def gone(self, external_id: str) -> AbstractContextManager[object]:
+        """While it lasts, the row with this identity is taken away in the ERP."""
+        raise NotImplementedError
+
     def rename(self) -> tuple[str, str]:
         """Give one row of the entity another code in the ERP; old and new."""
         raise NotImplementedError
@@ -223,6 +251,12 @@ class Stage:
         return port.PostingCommand(
             kind, _key(), payload | changed, now, now.date(), text="EX-2026-004217"
         )  # fmt: skip
+
+    def prepare(self, adapter: port.ErpAdapter, kind: str) -> None:
+        """Post what must stand before a posting of this kind."""
+        earlier = self.bench.earlier(kind)
+        if earlier is not None:
+            self.post(adapter, self.command(*earlier))
 
     def back(self, command: port.PostingCommand, number: str) -> port.PostingCommand:
         """The posting that takes another one back."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tests.erp_sync.conformance import (
     bc_bench,
     cases,
+    cases_back,
     cases_seeing,
     erpnext_bench,
     exchange_benches,
@@ -19,7 +20,7 @@ from tests.erp_sync.conformance import (
 from tests.erp_sync.conformance.bench import Bench
 from tests.erp_sync.conformance.registry import CASES
 
-__all__ = ["ALL", "LIVE", "SIMULATED", "cases", "cases_seeing", "named", "played"]
+__all__ = ["ALL", "LIVE", "SIMULATED", "cases", "cases_back", "cases_seeing", "named", "played"]
 
 SIMULATED: dict[str, type[Bench]] = {
     "sap": sap_bench.Sap,

@@ -20,8 +20,9 @@ from tests.erp_sync.conformance.bench import Stage
 from tests.erp_sync.conformance.registry import case, case_of_kind
 
 KINDS = (
-    "confirmation", "movement.issue", "movement.receipt", "movement.scrap", "movement.block", "movement.transfer",
-    "quality_event", "inspection_result", "maintenance_notification", "cost", "change.date", "change.quantity",
+    "confirmation", "movement.issue", "movement.receipt", "movement.scrap", "movement.block", "movement.unblock",
+    "movement.transfer", "movement.return", "quality_event", "inspection_result", "maintenance_notification", "cost",
+    "change.date", "change.quantity", "change.cancel", "operation.move", "customer_answer",
 )  # fmt: skip
 for _kind in KINDS:
     case_of_kind(_kind)

@@ -117,6 +117,34 @@ def pull_resumed(stage: Stage) -> None:
     assert {record.external_id for record in (*first.records, *rest)} >= everything
 
 
+@case("A row taken away between two pages hides no other")
+def pull_while_deleted(stage: Stage) -> None:
+    adapter = stage.adapter()
+    everything = {record.external_id for record in rows(adapter, stage.bench.entity)[0]}
+    with stage.bench.paged():
+        pages = adapter.pull(stage.bench.entity, "")
+        first = next(pages)
+        watermark = first.watermark
+        with stage.bench.gone(first.records[0].external_id):
+            rest, _ = rows(stage.adapter(), stage.bench.entity, watermark)
+            same = [record for page in pages for record in page.records]
+    begun = {record.external_id for record in first.records}
+    assert begun | {record.external_id for record in rest} >= everything
+    assert begun | {record.external_id for record in same} >= everything
+
+
+@case("A row taken away while the identities are listed hides no other", needs=port.Listing)
+def identities_while_deleted(stage: Stage) -> None:
+    adapter = stage.adapter()
+    assert isinstance(adapter, port.Listing)
+    everything = set(adapter.identities(stage.bench.entity))
+    with stage.bench.paged():
+        told = iter(adapter.identities(stage.bench.entity))
+        first = next(told)
+        with stage.bench.gone(first):
+            assert {first, *told} >= everything
+
+
 @case("A row taken away in the ERP is no longer among its identities, or is read as deleted")
 def pull_deletion(stage: Stage) -> None:
     adapter = stage.adapter()

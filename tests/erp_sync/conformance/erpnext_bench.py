@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
+from unittest import mock
 
 from erp_sync.adapters import port
+from erp_sync.adapters.erpnext import pull
 from tests.erp_sync.conformance.bench import Bench, Document, Payload
 from tests.erpnext_plant import FIELDS, seed
 from tests.erpnext_server import KEY, SECRET, ErpNextServer
@@ -22,6 +24,8 @@ GOOD: dict[str, Payload] = {
     },
     "movement.scrap": FLANGE | {"reason_code": "burr"},
     "movement.block": FLANGE,
+    "movement.unblock": FLANGE,
+    "movement.return": FLANGE | {"work_order": "MFG-WO-2026-00001", "to": "stock"},
     "movement.transfer": FLANGE | {"from_location": "STO", "to_location": "Shelf - RF"},
     "quality_event": FLANGE | {"action": "open", "defect_code": "burr", "severity": "major"},
     "cost": {
@@ -112,6 +116,28 @@ class ErpNext(Bench):
         day = date.fromisoformat(str(row["posting_date"]))
         return Document(row["name"], Decimal(str(line["qty"])), unit, row["remarks"], day)
 
+    def state(self, kind: str) -> Any:
+        tables = self.server.tables
+        stock = {
+            (row["item_code"], row["warehouse"]): row["actual_qty"]
+            for row in tables["Bin"].values()
+            if row["actual_qty"]
+        }
+        books = [row["name"] for row in tables["Journal Entry"].values() if row["docstatus"] == 1]
+        found = [row["name"] for row in tables["Non Conformance"].values() if row["status"] == "Open"]
+        order = self.server.only("Purchase Order")
+        lines = [(f"{line['qty']:g}", line["schedule_date"]) for line in order["items"]]
+        made = [row["produced_qty"] for row in tables["Work Order"].values()]
+        return stock, books, found, lines, made
+
+    def changing(self) -> tuple[str, Payload]:
+        return "change.date", GOOD["change.date"]
+
+    def move_on(self, command: port.PostingCommand) -> None:
+        order = self.server.only("Purchase Order")
+        lines = [line | {"schedule_date": "2098-01-02"} for line in order["items"][1:]]
+        self.server.change("Purchase Order", order["name"], items=[order["items"][0], *lines])
+
     def level(self) -> Decimal:
         return Decimal(str(self.server.stock("FG-100", "Quarantine - RF")))
 
@@ -140,6 +166,14 @@ class ErpNext(Bench):
         self.server.advance(seconds=5)
         self.server.change("Item", "RM-1", disabled=1)
         return "RM-1"
+
+    def paged(self) -> AbstractContextManager[object]:
+        return mock.patch.object(pull, "SIZE", 1)
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        del self.server.tables["Item"][external_id]
+        yield
 
     def sent(self, requests: list[bytes]) -> list[tuple[str, str, Any]]:
         found = []

@@ -28,6 +28,8 @@ GOOD: dict[str, Payload] = {
     "movement.receipt": ITEM | {"purchase_order": "PO-1", "po_line": "10"},
     "movement.scrap": ITEM | {"reason_code": "BROKEN"},
     "movement.block": ITEM | {"from_location": "A-01"},
+    "movement.unblock": ITEM | {"to_location": "A-01"},
+    "movement.return": ITEM | {"work_order": "WO-1", "to": "stock"},
     "movement.transfer": ITEM | {"from_location": "A-01", "to_location": "B-02"},
     "quality_event": {"action": "open", "quantity": "3", "item": "FG-100", "defect_code": "CRACK"},
     "inspection_result": {
@@ -37,6 +39,8 @@ GOOD: dict[str, Payload] = {
     "cost": {"amount": "10.50", "currency": "EUR", "cost_class": "scrap", "basis": "real"},
     "change.date": {"target": "po_line", "number": "PO-1", "line": "10", "which": "promised", "new": "2035-01-02"},
     "change.quantity": {"target": "work_order", "number": "WO-1", "old": "10", "new": "12"},
+    "change.cancel": {"target": "so_line", "number": "SO-1", "line": "10", "scope": "line"},
+    "operation.move": {"work_order": "WO-1", "operation": "10", "from_unit": "MILL-1", "to_unit": "MILL-2"},
 }  # fmt: skip
 NOT_ASKED = "its state can't be asked for; it refuses by its own rules when it is told"
 NO_SESSION = "each message proves itself; there is no session that could end"
@@ -47,8 +51,9 @@ ONE_CALL = "a posting is one call; nothing is begun and left"
 NO_ANSWERS = "a folder gives no answers of its own; acknowledgements come as files, whenever they come"
 READS = (
     "pull_from_start", "pull_from_watermark", "pull_resumed", "pull_deletion", "pull_rename", "pull_broken_page",
+    "pull_while_deleted",
 )  # fmt: skip
-LISTED = ("identities_complete", "identities_broken")
+LISTED = ("identities_complete", "identities_broken", "identities_while_deleted")
 
 
 class _Told(Bench):
@@ -76,6 +81,9 @@ class _Told(Bench):
 
     def documents(self, command: port.PostingCommand) -> list[Document]:
         return list(self.books.documents.get(command.business_key, ()))
+
+    def state(self, kind: str) -> Any:
+        return self.books.standing()
 
     def level(self) -> Decimal:
         return self.books.level
@@ -121,6 +129,7 @@ class Webhook(_Called):
     absent = {
         "expired_login": NO_SESSION,
         "drifted": NOT_ASKED,
+        "reversal_drift_accepted": NOT_ASKED,
         "look_up_half_done": ONE_CALL,
         "listed_for_reconciliation": NO_LISTING,
         "check_code": NO_CODES,
@@ -157,6 +166,7 @@ class B2mmlHttp(_Called):
     absent = {
         "expired_login": NO_SESSION,
         "drifted": NOT_ASKED,
+        "reversal_drift_accepted": NOT_ASKED,
         "look_up_absent": NO_QUESTION,
         "look_up_half_done": ONE_CALL,
         "look_up_confirmed": NO_QUESTION,
@@ -166,8 +176,17 @@ class B2mmlHttp(_Called):
         "listed_for_reconciliation": NO_LISTING,
     }
 
+    def state(self, kind: str) -> Any:
+        # A change is taken back by the opposite change, which stands beside it.
+        return None if kind.startswith(("change.", "operation.")) else super().state(kind)
+
     def settings(self) -> dict[str, Any]:
         return super().settings() | {"idempotent": True, "asks": True}
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        del self.books.items[external_id]
+        yield
 
     def touch(self) -> str:
         self.books.items["RM-1"] = "Casting, new"
@@ -196,6 +215,7 @@ class _Folder(_Told):
         "late_effect": NO_ANSWERS,
         "locked": "the other side answers when it can; nothing waits for a lock",
         "drifted": NOT_ASKED,
+        "reversal_drift_accepted": NOT_ASKED,
         "expired_login": "a folder has no login",
         "wrong_login": "a folder has no login",
         "look_up_cancelled": "an acknowledgement is said once; nobody tells of a later cancellation",
@@ -270,6 +290,11 @@ class _Folder(_Told):
         path.write_bytes(content)
         return path
 
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        self.delete()
+        yield
+
     def sent(self, requests: list[bytes]) -> list[tuple[str, str, Any]]:
         # The clerk has taken the file; its name is known, its content was booked.
         (key,) = self.books.documents
@@ -307,6 +332,10 @@ class B2mmlFolder(_Folder):
         **_Folder.absent,
         "pull_rename": "the schema knows a definition by its ID alone; another ID is another row",
     }
+
+    def state(self, kind: str) -> Any:
+        # A change is taken back by the opposite change, which stands beside it.
+        return None if kind.startswith(("change.", "operation.")) else super().state(kind)
 
     def first(self) -> bytes:
         return house.show_items(house.Books())

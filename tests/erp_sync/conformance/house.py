@@ -51,12 +51,17 @@ class Books:
     documents: dict[str, list[Document]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     reversed: set[str] = field(default_factory=set)
+    backs: set[str] = field(default_factory=set)
     items: dict[str, str] = field(
         default_factory=lambda: {"FG-100": "Flange", "RM-1": "Casting", "RM-2": "Seal"}
     )
     level: Decimal = Decimal(0)
     locked: bool = False
     guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def standing(self) -> set[str]:
+        """Keys of what was told and not taken back."""
+        return self.documents.keys() - self.reversed - self.backs
 
     def take(self, asked: Asked, *, once: bool = True) -> tuple[str, str]:
         """(number, "") or ("", why not). `once`: a known key is answered with what became of it."""
@@ -70,6 +75,7 @@ class Books:
                 if asked.reverses not in self.documents or asked.reverses in self.reversed:
                     return "", f"Nothing is posted under {asked.reverses}"
                 self.reversed.add(asked.reverses)
+                self.backs.add(asked.key)
                 quantity = self.documents[asked.reverses][0].quantity
                 self.level -= quantity or 0
             elif asked.kind == "movement.scrap":

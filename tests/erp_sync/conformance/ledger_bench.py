@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from erp_sync.adapters import port
 from tests.erp_sync.conformance.bench import Bench, Document, Payload
+from tests.erp_sync.conformance.cases import KINDS
 from tests.erp_sync.conformance.exchange_benches import GOOD, LISTED, NO_CODES, READS
 
 
@@ -37,6 +38,14 @@ class Ledger(Bench):
             ),
             NO,
         ),
+        **dict.fromkeys(
+            (
+                *(f"reversal_of_{kind.replace('.', '_')}" for kind in KINDS),
+                "reversal_whole",
+                "reversal_drift_accepted",
+            ),
+            NO,
+        ),
         **dict.fromkeys((*READS, *LISTED), "the ledger has no master data"),
         "check_code": NO_CODES,
     }  # fmt: skip
@@ -45,7 +54,7 @@ class Ledger(Bench):
         return {}
 
     def payload(self, kind: str) -> Payload | None:
-        return GOOD[kind]
+        return GOOD.get(kind, {})
 
     def documents(self, command: port.PostingCommand) -> list[Document]:
         return [Document(f"L-{command.business_key}")]

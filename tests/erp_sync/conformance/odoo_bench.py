@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import xmlrpc.client
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
+from unittest import mock
 
 from erp_sync.adapters import port
+from erp_sync.adapters.odoo import pull
 from tests.erp_sync.conformance.bench import Bench, Document, Payload
 from tests.odoo_plant import MODELS, seed
 from tests.odoo_server import KEY, READS, OdooServer
@@ -20,6 +22,7 @@ GOOD: dict[str, Payload] = {
     "confirmation": {"site": "RHF", "work_order": "WH/MO/00001", "yield_qty": "9", "final": True},
     "movement.scrap": FLANGE | {"reason_code": "burr"},
     "movement.block": FLANGE,
+    "movement.unblock": FLANGE,
     "movement.transfer": FLANGE | {"from_location": "STO", "to_location": "WH/Shelf"},
     "maintenance_notification": {"site": "RHF", "action": "open", "work_unit": "PRESS-1"},
 }
@@ -99,6 +102,34 @@ class Odoo(Bench):
             str(row["note"] or ""), date.fromisoformat(str(row["scheduled_date"])[:10]),
         )  # fmt: skip
 
+    def state(self, kind: str) -> Any:
+        server = self.server
+        stock: dict[tuple[str, str, Any], float] = {}
+        for row in server.rows("stock.quant"):
+            place = (server.code(row["product_id"]), server.place(row["location_id"]), row["lot_id"])
+            stock[place] = stock.get(place, 0) + row["quantity"]
+        dates = [str(row["date_planned"])[:10] for row in server.rows("purchase.order.line")]
+        requests = [row["name"] for row in server.rows("maintenance.request") if not row["archive"]]
+        return {place: held for place, held in stock.items() if held}, dates, requests
+
+    def awkward(self) -> list[tuple[str, Payload]]:
+        server = self.server
+        stock = server.find("stock.location", complete_name="WH/Stock")["id"]
+        house = server.rows("stock.warehouse")[0]["id"]
+        bin_ = server.add("stock.location", name="A", complete_name="WH/Stock/A", usage="internal",
+                          parent_id=stock, warehouse_id=house)  # fmt: skip
+        flange = server.find("product.product", default_code="FG-100")["id"]
+        server.add("stock.quant", product_id=flange, location_id=bin_, quantity=25.0, reserved_quantity=0.0)
+        return [*super().awkward(), (self.main, FLANGE | {"from_location": "STO", "quantity": "60"})]
+
+    def changing(self) -> tuple[str, Payload]:
+        line = str(self.server.rows("purchase.order.line")[0]["date_planned"])[:10]
+        return "change.date", (self.payload("change.date") or {}) | {"old": line}
+
+    def move_on(self, command: port.PostingCommand) -> None:
+        line = self.server.rows("purchase.order.line")[0]["id"]
+        self.server.change("purchase.order.line", line, date_planned="2098-01-02 11:00:00")
+
     def level(self) -> Decimal:
         return Decimal(str(self.server.stock("FG-100", "WH/Blocked")))
 
@@ -126,6 +157,14 @@ class Odoo(Bench):
         self._later()
         self.server.change("product.product", row["id"], active=False)
         return "RM-1"
+
+    def paged(self) -> AbstractContextManager[object]:
+        return mock.patch.object(pull, "SIZE", 1)
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        self.server.change("product.product", int(external_id), active=False)
+        yield
 
     def rename(self) -> tuple[str, str]:
         row = self.server.find("product.product", default_code="RM-1")

@@ -58,6 +58,7 @@ def taken_or_refused(stage: Stage, kind: str) -> None:
         assert (outcome.status, outcome.message) == ("local", offered.reason)
         assert stage.proxy is None or stage.proxy.seen == []
         return
+    stage.prepare(adapter, kind)
     command = stage.command(kind)
     assert offered.supported
     assert adapter.capability(command).supported

@@ -35,6 +35,7 @@ class AbacusBench(Bench):
     reading = b"GET /items"
     absent = {
         "expired_login": "a key stands for itself; there is no session that could end",
+        "reversal_drift_accepted": "Abacus takes movements only; they are taken back whatever moved since",
         "mapping_missing": "a code without a mapping goes as it is; Abacus refuses what it does not know",
     }
 
@@ -83,6 +84,14 @@ class AbacusBench(Bench):
             for row in rows
             if row["state"] == "posted"
         ]
+
+    def state(self, kind: str) -> Any:
+        return {row["code"]: row["stock"] for row in self.books.items}
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        self.books.items.remove(next(row for row in self.books.items if str(row["id"]) == external_id))
+        yield
 
     def level(self) -> Decimal:
         return Decimal(self.books.items[0]["stock"])

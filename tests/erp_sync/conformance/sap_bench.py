@@ -29,13 +29,16 @@ GOOD: dict[str, Payload] = {
     },
     "movement.scrap": {"item": "RM-1", "quantity": "5", "reason_code": "burr"},
     "movement.block": {"item": "RM-3", "quantity": "5", "lot": "B0001"},
+    "movement.unblock": {"item": "RM-3", "quantity": "5", "lot": "B0001"},
+    "movement.return": {
+        "to": "stock", "work_order": "1000123", "item": "RM-1", "quantity": "2", "to_location": "101A",
+    },
     "movement.transfer": {"item": "RM-1", "quantity": "5", "from_location": "101A", "to_location": "101B"},
     "quality_event": {"action": "open", "quantity": "3", "item": "FG-100", "defect_code": "burr"},
     "inspection_result": {
         "work_order": "1000123", "characteristic": "bore", "verdict": "rejected", "value": "25.3", "uom": "mm",
     },
     "maintenance_notification": {"action": "open", "work_unit": "PRESS-1"},
-    "change.quantity": {"target": "po_line", "number": "4500000001", "line": "10", "new": "250"},
 }  # fmt: skip
 
 
@@ -74,15 +77,13 @@ class Sap(Bench):
         }  # fmt: skip
 
     def payload(self, kind: str) -> Payload | None:
-        if kind == "change.date":
-            day = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
-            return {
-                "target": "po_line",
-                "number": "4500000001",
-                "line": "10",
-                "which": "promised",
-                "new": day,
-            }
+        if kind in ("change.date", "change.quantity"):
+            line = {"target": "po_line", "number": "4500000001", "line": "10"}
+            quantity, day = self._line()
+            if kind == "change.quantity":
+                return line | {"old": quantity, "new": "250"}
+            new = (datetime.now(UTC) + timedelta(days=40)).date().isoformat()
+            return line | {"which": "promised", "old": day, "new": new}
         return SITE | GOOD[kind] if kind in GOOD else None
 
     def refused(self) -> Payload:
@@ -121,9 +122,12 @@ class Sap(Bench):
             case "maintenance_notification":
                 found = books.find("MaintenanceNotification", MaintNotifExtReferenceNumber=key)
                 return [Document(row["MaintenanceNotification"]) for row in found]
-        (line,) = books.find("A_PurchaseOrderScheduleLine", PurchasingDocumentItem="10")
-        told = (str(line["ScheduleLineOrderQuantity"]), str(line["ScheduleLineDeliveryDate"])[:10])
-        return [Document("changed")] if command.payload["new"] in told else []
+        return [Document("changed")] if command.payload["new"] in self._line() else []
+
+    def _line(self) -> tuple[str, str]:
+        """Quantity and day of the purchase order's first line."""
+        (line,) = self.sim.books.find("A_PurchaseOrderScheduleLine", PurchasingDocumentItem="10")
+        return str(line["ScheduleLineOrderQuantity"]), str(line["ScheduleLineDeliveryDate"])[:10]
 
     def _movement(self, head: dict[str, Any]) -> Document:
         number, year = head["MaterialDocument"], head["MaterialDocumentYear"]
@@ -134,6 +138,37 @@ class Sap(Bench):
             f"{number}/{year}", Decimal(item["QuantityInEntryUnit"]), item["EntryUnit"],
             head.get("MaterialDocumentHeaderText"), head["PostingDate"].date(),
         )  # fmt: skip
+
+    def earlier(self, kind: str) -> tuple[str, Payload] | None:
+        before = {"movement.unblock": "movement.block", "movement.return": "movement.issue"}.get(kind)
+        return (before, SITE | GOOD[before]) if before else None
+
+    def state(self, kind: str) -> Any:
+        books = self.sim.books
+        match kind:
+            case "confirmation":
+                rows = books.tables["A_ProductionOrderOperation_2"].values()
+                return sum(row.get("OpTotalConfirmedYieldQty") or 0 for row in rows)
+            case "quality_event":
+                return sum(not row.get("IsDeleted") for row in books.tables["A_Defect"].values())
+            case "inspection_result":
+                return len(books.tables["A_InspectionResult"])
+            case "maintenance_notification":
+                return None
+        return dict(books.stock), self._line()
+
+    def changing(self) -> tuple[str, Payload]:
+        return "change.date", self.payload("change.date") or {}
+
+    def move_on(self, command: port.PostingCommand) -> None:
+        (line,) = self.sim.books.find("A_PurchaseOrderScheduleLine", PurchasingDocumentItem="10")
+        later = line["ScheduleLineDeliveryDate"] + timedelta(days=400)
+        self.sim.books.change("A_PurchaseOrderScheduleLine", line, {"ScheduleLineDeliveryDate": later})
+
+    @contextmanager
+    def gone(self, external_id: str) -> Iterator[None]:
+        self.sim.books.drop("A_Product", self.sim.books.tables["A_Product"][external_id,])
+        yield
 
     def level(self) -> Decimal:
         free = next(key for key in self.sim.books.stock if key[:4] == STOCK[:4])
