@@ -11,9 +11,18 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from core import clock
-from erp_sync.models import ErpConnection, FindingCare, FindingKind, ReconciliationRun
+from erp_sync import lifecycle
+from erp_sync.models import (
+    ErpConnection,
+    FindingCare,
+    FindingKind,
+    FindingStep,
+    Posting,
+    ReconciliationRun,
+)
 from plant_app.models import Site
 from plant_app.selectors import Reader, can, visible_site_ids
 
@@ -100,9 +109,27 @@ def unsettled_findings(sites: Iterable[Site]) -> int:
 
 def in_words(rows: QuerySet[FindingCare]) -> QuerySet[FindingCare]:
     """With what a list shows of each."""
-    return rows.select_related(
-        "connection", "posting", "posting__site", "owner", "settled_by", "last_run"
-    ).order_by("first_found_at", "pk")
+    return (
+        rows.select_related(
+            "connection", "posting", "posting__site", "posting__connection", "owner", "settled_by", "last_run"
+        )
+        .prefetch_related("posting__reversals", "steps")
+        .order_by("first_found_at", "pk")
+    )
+
+
+def sent_anew(posting: Posting) -> Posting | None:
+    """The posting that was sent anew for one ERP lost, and was not called off since; it stands for that one there."""
+    keys = FindingStep.objects.filter(care__posting=posting, verb=FindingStep.Verb.ANEW)
+    return (
+        Posting.objects.filter(
+            connection=posting.connection_id,
+            business_key__in=keys.values(key=KeyTextTransform("anew", "after")),
+        )
+        .exclude(status=lifecycle.Status.CANCELLED)
+        .order_by("pk")
+        .first()
+    )
 
 
 def _list_of(standing: Standing, care: FindingCare) -> list[FindingCare]:

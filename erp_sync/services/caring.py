@@ -15,6 +15,8 @@ from core import clock
 from core.errors import InvalidInput, NotFound, StaleVersion, TransitionRefused
 from core.hints import hint
 from erp_sync import lifecycle
+from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.findings import sent_anew
 from erp_sync.models import (
     FindingCare,
     FindingKind,
@@ -23,6 +25,8 @@ from erp_sync.models import (
     ReconciliationFinding,
     ReconciliationRun,
 )
+from erp_sync.services.looking import look_up
+from erp_sync.services.moves import lock
 from erp_sync.services.queueing import queue_posting
 from plant_app.models import User
 from plant_app.permissions import require
@@ -169,46 +173,44 @@ def reopen_finding(*, care_id: int, actor: User, remark: str = "", version: int 
     return _keep(care, Verb.REOPEN, actor, remark, before=before)
 
 
-@transaction.atomic
 def send_anew(
     *, care_id: int, remark: str, actor: User, version: int | None = None
 ) -> tuple[FindingCare, Posting]:
     """Post once more what ERP lost, as a posting of its own key, and settle the finding with that; returns both.
 
-    Somebody has looked: ERP has no document. The new posting carries the old one's payload and moment, goes behind its
-    order's others and is judged by policies and limits like any. Locks the finding. Raises as `settle_finding`, and
-    TransitionRefused `erp.not_anew` for another kind of finding, a reversal, one taken back or a connection not in use.
+    Must not run inside a transaction: ERP is asked first whether it has the document by now. The new posting carries
+    the old one's payload and moment, goes behind its order's others and is judged by policies and limits like any.
+    Locks the finding, then the lost posting. Raises as `settle_finding`, and TransitionRefused `erp.not_anew` for
+    another kind of finding, a reversal, one taken back, one sent anew before that was not called off, one ERP has again
+    or a connection not in use; `erp.not_asked` where ERP does not say whether it has it.
     """
     _need_remark(remark)
-    care = _lock(care_id, actor, version)
-    _refuse_settled(care)
-    why = why_not_anew(care)
-    if why or care.posting is None:
-        raise TransitionRefused(
-            "erp.not_anew", f"This can't be sent anew: {why}.", "Settle it with a remark."
+    with transaction.atomic():
+        _care, lost = _lock_lost(care_id, actor, version)
+    _refuse_there(lost)
+    with transaction.atomic():
+        care, lost = _lock_lost(care_id, actor, version)
+        new = queue_posting(
+            kind=lost.kind,
+            site=lost.site,
+            payload=lost.payload,
+            occurred_at=lost.occurred_at,
+            origin_ref="",
+            key_parts=("anew", lost.pk, care.steps.filter(verb=Verb.ANEW).count()),
+            chain=lost.chain,
+            actor=actor,
+            text=lost.text,
+            reason_code=lost.reason_code,
+            connection=lost.connection,
+            justification=f"anew for {lost.business_key}: {remark}"[:200],
+            instead_of=lost,
         )
-    lost = care.posting
-    times = care.steps.filter(verb=Verb.ANEW).count()
-    new = queue_posting(
-        kind=lost.kind,
-        site=lost.site,
-        payload=lost.payload,
-        occurred_at=lost.occurred_at,
-        origin_ref="",
-        key_parts=("anew", lost.pk, times),
-        chain=lost.chain,
-        actor=actor,
-        text=lost.text,
-        reason_code=lost.reason_code,
-        connection=lost.connection,
-        justification=f"anew for {lost.business_key}: {remark}"[:200],
-        instead_of=lost,
-    )
-    return _settle(care, Verb.ANEW, f"Sent anew as {new.business_key}. {remark}", actor), new
+        words = f"Sent anew as {new.business_key}. {remark}"
+        return _settle(care, Verb.ANEW, words, actor, anew=new.business_key), new
 
 
 def why_not_anew(care: FindingCare) -> str:
-    """Why what a finding is about can't be sent anew, in words; empty where it can."""
+    """Why what a finding is about can't be sent anew, in words; empty where it can. ERP is not asked."""
     posting = care.posting
     if care.kind != FindingKind.MISSING_THERE or posting is None:
         return "ERP does not miss it"
@@ -216,9 +218,50 @@ def why_not_anew(care: FindingCare) -> str:
         return "it is a reversal; take the original back once more"
     if posting.connection is None or posting.connection.is_ledger or not posting.connection.enabled:
         return "its ERP is not in use"
-    if posting.reversals.exclude(status=lifecycle.Status.CANCELLED).exists():
+    if any(one.status != lifecycle.Status.CANCELLED for one in posting.reversals.all()):
         return "it has been taken back"
+    # The steps say whether a look is worth it, so that a list of many costs no query for each.
+    if any(step.verb == Verb.ANEW for step in care.steps.all()):
+        before = sent_anew(posting)
+        if before is not None:
+            return f"it was sent anew as {before.business_key}, which has not been called off"
     return ""
+
+
+def _lock_lost(care_id: int, actor: User, version: int | None) -> tuple[FindingCare, Posting]:
+    """A finding and its posting, both locked, that may be sent anew as far as is known here."""
+    care = _lock(care_id, actor, version)
+    _refuse_settled(care)
+    if care.posting is not None:
+        care.posting = lock(care.posting.pk)  # nobody takes it back meanwhile
+    _refuse_anew(why_not_anew(care))
+    if care.posting is None:
+        raise ValueError(f"{care} is about no posting")
+    return care, care.posting
+
+
+def _refuse_there(lost: Posting) -> None:
+    """Ask ERP, and refuse where it has, or may have, the document by now."""
+    if lost.connection is None:
+        raise ValueError(f"{lost} has no connection")
+    try:
+        found = look_up(lost.connection, lost)
+    except (ErpUnavailable, ErpRejected) as error:
+        raise TransitionRefused(
+            "erp.not_asked",
+            f"{lost.connection.name} does not say whether it has the document by now: {error.message}",
+            "Try again once it answers.",
+        ) from error
+    if found is not None and found.status != "rejected":
+        number = f" as {found.erp_number}" if found.erp_number else ""
+        _refuse_anew(f"{lost.connection.name} has the document{number} by now")
+
+
+def _refuse_anew(why: str) -> None:
+    if why:
+        raise TransitionRefused(
+            "erp.not_anew", f"This can't be sent anew: {why}.", "Settle it with a remark."
+        )
 
 
 def _lock(care_id: int, actor: User, version: int | None) -> FindingCare:
@@ -255,11 +298,11 @@ def _sites(care: FindingCare) -> list[int]:
     return list(care.connection.site_links.order_by("pk").values_list("site_id", flat=True))
 
 
-def _settle(care: FindingCare, verb: FindingStep.Verb, remark: str, actor: User) -> FindingCare:
+def _settle(care: FindingCare, verb: FindingStep.Verb, remark: str, actor: User, **said: str) -> FindingCare:
     before = {"owner": str(care.owner or "")}
     care.settled_at, care.settled_by, care.remark = clock.now(), actor, remark.strip()[:REMARK_LIMIT]
     care.owner = care.owner or actor
-    after = {"owner": str(care.owner), "ours": care.ours, "theirs": care.theirs}
+    after = {"owner": str(care.owner), "ours": care.ours, "theirs": care.theirs, **said}
     return _keep(care, verb, actor, remark, before=before, after=after)
 
 

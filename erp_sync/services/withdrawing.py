@@ -9,6 +9,7 @@ from django.db import transaction
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
 from erp_sync import lifecycle, reversals
+from erp_sync.findings import sent_anew
 from erp_sync.models import Posting, PostingEdit
 from erp_sync.services.moves import lock, move, note_edit
 from erp_sync.services.queueing import announce, queue_posting
@@ -53,7 +54,8 @@ def reverse(
     policy says so, and for a person where the original was keyed by hand.
 
     Raises NotAllowed `access.not_allowed`; InvalidInput `erp.reason_missing`; TransitionRefused
-    `erp.reversal_of_reversal`, `erp.no_reversal` (the kind has none, and why), `erp.not_posted` (ERP never had it).
+    `erp.reversal_of_reversal`, `erp.no_reversal` (the kind has none, and why), `erp.not_posted` (ERP never had it),
+    `erp.sent_anew` (ERP lost it, and another stands for it there).
     """
     if not reason.strip():
         raise InvalidInput(
@@ -95,6 +97,9 @@ def why_not_reversible(posting: Posting) -> tuple[str, str]:
         return "erp.not_posted", "ERP does not have it: cancel it"
     if posting.status == Status.CANCELLED:
         return "erp.not_posted", "it was cancelled, ERP never had it"
+    anew = sent_anew(posting)
+    if anew is not None:
+        return "erp.sent_anew", f"ERP lost it, {anew.business_key} was sent in its place: take that one back"
     return "", ""
 
 
@@ -128,6 +133,14 @@ def _reverse(posting: Posting) -> Posting:
         return standing
     edit = posting.edits.filter(verb=PostingEdit.Verb.WITHDRAW).select_related("actor").order_by("pk").last()
     reason_code = posting.withdrawn_code or posting.reason_code or DEFAULT_REASON_CODE
+    anew = sent_anew(posting)
+    if anew is not None:  # ERP lost this one: what has its effect there is the one sent in its place
+        return withdraw(
+            posting_id=anew.pk,
+            reason=edit.reason if edit is not None else "",
+            actor=edit.actor if edit is not None else None,
+            reason_code=reason_code,
+        )
     keyed = posting.status == Status.LOCAL and posting.erp_confirmed_at is not None
     kept_here = posting.status == Status.LOCAL and not keyed
     return queue_posting(

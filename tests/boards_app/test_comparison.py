@@ -128,6 +128,7 @@ def test_a_finding_is_taken_on_given_settled_folded_away_and_opened_again(
 
 
 def test_what_erp_lost_is_sent_anew_from_its_dialog(plant: KolbeMini, posting: Posting, as_: As) -> None:
+    scripted.books_of("main").documents.clear()
     care = compared(posting, "missing_there")["missing_there"]
     browser = as_("ingrid.vogel")
     assert "Send anew" in browser.get(f"{PAGE}findings/{care.pk}/").content.decode()
@@ -164,7 +165,11 @@ def test_who_may_not_reads_and_a_stale_page_is_refused(plant: KolbeMini, posting
 def test_the_page_costs_the_same_however_many(plant: KolbeMini, posting: Posting, as_: As) -> None:
     main, now = ErpConnection.objects.get(code="main"), clock.now()
     run = ReconciliationRun.objects.create(connection=main, since=now, started_at=now, finished_at=now)
-    rows = [Found(FindingKind.DIFFERING, posting, f"KEY{n}", "", about_at=now) for n in range(40)]
+    rows = [
+        Found(kind, posting, f"KEY{n}", "", about_at=now)
+        for kind in (FindingKind.DIFFERING, FindingKind.MISSING_THERE)
+        for n in range(20)
+    ]
     note_found(run=run, found=rows)
     browser = as_("ingrid.vogel")
     browser.get(f"{PAGE}live/")

@@ -14,20 +14,25 @@ from django.urls import reverse
 
 from core.doctor import examine
 from core.errors import DomainError, InvalidInput, NotAllowed, NotFound, StaleVersion, TransitionRefused
-from erp_sync.adapters.port import ErpDocument
+from erp_sync import services
+from erp_sync.adapters.port import ErpDocument, Outcome, PostingCommand
 from erp_sync.findings import standing_findings, unsettled_findings
 from erp_sync.models import ErpConnection, FindingCare, FindingStep, Posting, ReconciliationFinding
 from erp_sync.services import (
     ask_reconciliation,
     assign_finding,
+    cancel,
     reconcile_due,
     reopen_finding,
     send_anew,
     send_due,
     settle_finding,
+    why_not_anew,
+    withdraw,
 )
 from plant_app.models import AccessRole, Site, User
 from tests import factories as make
+from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
 from tests.erp_sync.test_outbox_api import login, post
@@ -220,10 +225,87 @@ def test_what_erp_lost_is_sent_anew_once_and_settles_the_finding(
     assert erp.keys() == [new.business_key]
     # the comparison still misses the old one, which is explained, and finds the new one
     assert found_now(now, main).settled
-    # lost once more: opened again it can be sent again, under yet another key
-    reopen_finding(care_id=lost.pk, actor=planner)
-    _care, third = send_anew(care_id=lost.pk, remark="and again", actor=planner)
+
+
+def test_while_one_sent_anew_stands_no_other_is_and_one_called_off_makes_room(
+    now: time_machine.Traveller, erp: Books, lost: FindingCare, planner: User
+) -> None:
+    old = lost.posting
+    assert old is not None
+    _care, new = send_anew(care_id=lost.pk, remark="deleted by mistake", actor=planner)
+    reopened = reopen_finding(care_id=lost.pk, actor=planner)
+    assert why_not_anew(reopened) == f"it was sent anew as {new.business_key}, which has not been called off"
+    assert refused(TransitionRefused, send_anew, care_id=lost.pk, remark="y", actor=planner) == "erp.not_anew"
+    cancel(posting_id=new.pk, reason="not so", actor=planner)
+    _care, third = send_anew(care_id=lost.pk, remark="after all", actor=planner)
     assert len({old.business_key, new.business_key, third.business_key}) == 3
+    send_due()
+    assert erp.keys() == [third.business_key]
+    reopen_finding(care_id=lost.pk, actor=planner)
+    assert refused(TransitionRefused, send_anew, care_id=lost.pk, remark="y", actor=planner) == "erp.not_anew"
+
+
+def test_a_document_that_is_there_by_now_is_not_sent_anew_nor_one_nobody_can_ask_for(
+    now: time_machine.Traveller,
+    erp: Books,
+    lost: FindingCare,
+    planner: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = lost.posting
+    assert old is not None
+    erp.up = False
+    anew = {"act": send_anew, "care_id": lost.pk, "remark": "x", "actor": planner}
+    assert refused(TransitionRefused, **anew) == "erp.not_asked"
+    erp.up = True
+    erp.documents.append((old.business_key, old.payload))
+    assert refused(TransitionRefused, **anew) == "erp.not_anew"
+    half = Outcome("unknown", raw={"half_done": True})
+    monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", lambda self, command: half)
+    assert refused(TransitionRefused, **anew) == "erp.not_anew"
+    assert erp.sends == [old.business_key]
+    # one cancelled there is as good as none
+    cancelled = Outcome("rejected", error_code="erp.cancelled_there")
+    monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", lambda self, command: cancelled)
+    send_anew(care_id=lost.pk, remark="x", actor=planner)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_erp_is_asked_outside_any_transaction_before_it_is_sent_anew(
+    erp: Books, main: ErpConnection, queue: Queue, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planner = login(site, AccessRole.PLANNER, username="ingrid.vogel")[1]
+    with time_machine.travel(NOON, tick=False) as moved:
+        queue()
+        send_due()
+        erp.documents.clear()
+        care = found_now(moved, main)
+        inside: list[bool] = []
+
+        def look_up(self: scripted.ScriptedAdapter, command: PostingCommand) -> None:
+            inside.append(connection.in_atomic_block)
+
+        monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", look_up)
+        send_anew(care_id=care.pk, remark="gone", actor=planner)
+    assert inside == [False]
+
+
+def test_what_stands_for_a_lost_one_is_taken_back_in_its_place(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, lost: FindingCare, planner: User
+) -> None:
+    old = lost.posting
+    assert old is not None
+    _care, new = send_anew(care_id=lost.pk, remark="deleted by mistake", actor=planner)
+    send_due()
+    with pytest.raises(TransitionRefused) as caught:
+        services.reverse(posting_id=old.pk, reason="wrong lot", actor=planner)
+    assert caught.value.code == "erp.sent_anew"
+    assert new.business_key in caught.value.message
+    # a decision that is taken back takes back what has its effect
+    back = withdraw(posting_id=old.pk, reason="decided otherwise", actor=planner)
+    assert (back.kind, back.reversal_of) == ("reversal", new)
+    assert withdraw(posting_id=old.pk, reason="decided otherwise", actor=planner) == back
+    assert not old.reversals.exists()
 
 
 def test_a_final_confirmation_erp_lost_can_be_sent_anew(
