@@ -21,6 +21,8 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ConnectionSite, ErpConnection
 from erp_sync.services import edit_and_retry, send_due
 from erp_sync.services.circuit import THRESHOLD
+from erp_sync.services.claiming import claim_next, willing_connections
+from erp_sync.services.outcomes import record_send
 from plant_app.models import Site
 from tests import factories as make
 from tests.erp_sync.conftest import Queue
@@ -455,3 +457,31 @@ def test_an_edited_posting_is_handed_over_as_its_second_try(
     assert seen(folders) == [f"{posting.business_key}-2.csv", f"{posting.business_key}.csv"]
     posting.refresh_from_db()
     assert posting.status == "unknown"
+
+
+def test_a_try_that_was_never_handed_over_is_not_refused_by_the_refusal_of_the_one_before(
+    now: time_machine.Traveller, connection: ErpConnection, folders: dict[str, Any], queue: Queue
+) -> None:
+    posting = queue()
+    send_due()
+    answer(folders, f"key,status,code,message\n{posting.business_key},error,E1,no such place\n", "n.csv")
+    now.shift(timedelta(seconds=1))
+    send_due()
+    edit_and_retry(
+        posting_id=posting.pk, actor=make.UserFactory(), payload=posting.payload | {"to_location": "C"},
+        reason="place",
+    )  # fmt: skip
+    claim = claim_next(willing_connections())
+    assert claim is not None
+    record_send(
+        posting_id=posting.pk, attempt_id=claim.attempt_id, token=claim.token,
+        outcome=port.Outcome("unknown", error_code="filedrop.write"),
+    )  # fmt: skip
+
+    for _ in range(3):
+        now.shift(timedelta(seconds=10))
+        send_due()
+
+    posting.refresh_from_db()
+    assert (posting.status, posting.error_code) == ("unknown", "filedrop.waiting")
+    assert seen(folders) == [f"{posting.business_key}-2.csv", f"{posting.business_key}.csv"]
