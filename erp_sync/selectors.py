@@ -24,7 +24,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from core import clock
 from erp_sync import lifecycle
-from erp_sync.models import ErpConnection, Posting, PostingAttempt, PostingEdit
+from erp_sync.models import ConnectionSite, ErpConnection, Posting, PostingAttempt, PostingEdit
 from erp_sync.models.postings import PostingQuerySet
 from plant_app.models import Site
 from plant_app.selectors import Reader, can, visible_site_ids
@@ -134,8 +134,9 @@ class ConnectionState:
         return clock.now() - self.connection.last_ok_at
 
 
-def connection_states() -> list[ConnectionState]:
-    """Every enabled living connection with its backlog. What is collected for its slot does not wait yet. One query."""
+def connection_states(sites: Collection[int] | None = None) -> list[ConnectionState]:
+    """Every enabled living connection with its backlog; with `sites` those that serve one of them, and their postings
+    only. What is collected for its slot does not wait yet. One query."""
     status = lifecycle.Status
     circuit = Q(status=status.HELD, held_reason=lifecycle.HeldReason.CIRCUIT_OPEN)
     no_fault = Q(held_reason__in=[reason.value for reason in lifecycle.NO_FAULT])
@@ -143,18 +144,18 @@ def connection_states() -> list[ConnectionState]:
     waiting = (Q(status__in=[status.QUEUED, status.SENDING]) | circuit) & its_time
     since = Greatest("created_at", Coalesce("buffered_until", "created_at"))
     dead = Q(status=status.REJECTED) | (Q(status=status.HELD) & ~no_fault)
-    confirmed = Posting.objects.filter(connection=OuterRef("pk"), status=status.CONFIRMED)
-    rows = (
-        ErpConnection.objects.filter(enabled=True, is_ledger=False)
-        .annotate(
-            waiting=Coalesce(_of_open(Count("pk"), waiting), 0),
-            unclear=Coalesce(_of_open(Count("pk"), Q(status=status.UNKNOWN)), 0),
-            dead=Coalesce(_of_open(Count("pk"), dead), 0),
-            oldest_waiting=_of_open(Min(since), waiting),
-            last_confirmed=Subquery(confirmed.order_by("-settled_at").values("erp_confirmed_at")[:1]),
-        )
-        .order_by("code")
-    )
+    here = Q() if sites is None else Q(site__in=sites)
+    confirmed = Posting.objects.filter(here, connection=OuterRef("pk"), status=status.CONFIRMED)
+    served = ErpConnection.objects.filter(enabled=True, is_ledger=False)
+    if sites is not None:
+        served = served.filter(pk__in=ConnectionSite.objects.filter(site__in=sites).values("connection"))
+    rows = served.annotate(
+        waiting=Coalesce(_of_open(Count("pk"), here & waiting), 0),
+        unclear=Coalesce(_of_open(Count("pk"), here & Q(status=status.UNKNOWN)), 0),
+        dead=Coalesce(_of_open(Count("pk"), here & dead), 0),
+        oldest_waiting=_of_open(Min(since), here & waiting),
+        last_confirmed=Subquery(confirmed.order_by("-settled_at").values("erp_confirmed_at")[:1]),
+    ).order_by("code")
     return [
         ConnectionState(row, row.waiting, row.unclear, row.dead, row.oldest_waiting, row.last_confirmed)
         for row in rows

@@ -186,7 +186,7 @@ def health(user: User, sites: list[Site], day_start: datetime) -> Health:
         oldest_words=wording.coarse((clock.now() - oldest.occurred_at) / timedelta(minutes=1))
         if oldest
         else "",
-        connections=connection_states(),
+        connections=connection_states([site.pk for site in sites]),
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from erp_sync.admin.base import ReadForAdministrators
@@ -20,6 +21,9 @@ class ReconciliationRunAdmin(ReadForAdministrators):
     list_filter = ("connection",)
     list_select_related = ("connection",)
     change_form_outer_before_template = "admin/erp_sync/comparison_head.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReconciliationRun]:
+        return super().get_queryset(request).annotate(found=Count("findings"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return ()  # the head says it all
@@ -53,6 +57,6 @@ class ReconciliationRunAdmin(ReadForAdministrators):
             return "waits for a worker"
         return "trouble" if run.error else "done"
 
-    @admin.display(description="Findings")
-    def found(self, run: ReconciliationRun) -> int:
-        return run.findings.count()
+    @admin.display(description="Findings", ordering="found")
+    def found(self, run: Any) -> int:
+        return int(run.found)

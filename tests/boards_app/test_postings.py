@@ -12,8 +12,10 @@ from boards_app.selectors.posting_fields import edited
 from core import clock
 from core.errors import InvalidInput
 from decisions_app.models import PostingLink
-from erp_sync.models import Posting
+from erp_sync.models import ConnectionSite, ErpConnection, Posting
+from erp_sync.selectors import connection_states
 from erp_sync.services import queue_posting, send_due
+from tests import factories as make
 from tests.boards_app.conftest import As
 from tests.decisions_app.conftest import Report
 from tests.erp_sync import scripted
@@ -71,6 +73,29 @@ def test_the_list_says_what_needs_somebody_in_erps_words(
     kind = as_("ingrid.vogel").get("/postings/live/?kind=maintenance_notification").content.decode()
     assert f'id="posting-{notification.pk}"' in kind
     assert f'id="posting-{dead.pk}"' not in kind
+
+
+def test_the_figures_tell_only_of_the_erps_of_these_sites_and_what_waits_there(
+    plant: KolbeMini, erp: scripted.Books, as_: As
+) -> None:
+    main = ErpConnection.objects.get(code="main")
+    elsewhere = make.SiteFactory(code="LYO")
+    ConnectionSite.objects.create(connection=main, site=elsewhere, is_default=False)
+    foreign = ErpConnection.objects.create(code="group", name="Group ERP", kind=scripted.KIND)
+    ConnectionSite.objects.create(connection=foreign, site=elsewhere)
+    put(plant, "here")
+    for number in range(2):
+        put(plant, f"there{number}", site=elsewhere, connection=main)
+        put(plant, f"away{number}", site=elsewhere)
+    browser = as_("ingrid.vogel")
+    shown = browser.get("/postings/").context["health"].connections
+    assert [(state.connection, state.waiting) for state in shown] == [(main, 1)]
+    assert "Group ERP" not in browser.get("/postings/").content.decode()
+    # the doctor, who looks after all of them, still sees everything
+    assert [(state.connection.code, state.waiting) for state in connection_states()] == [
+        ("group", 2),
+        ("main", 3),
+    ]
 
 
 def test_the_list_costs_the_same_however_many(plant: KolbeMini, erp: scripted.Books, as_: As) -> None:

@@ -8,7 +8,9 @@ import pytest
 import time_machine
 from django.contrib import admin
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp_sync import models
@@ -19,6 +21,7 @@ from erp_sync.models import (
     CodeMapping,
     ErpConnection,
     FindingCare,
+    FindingKind,
     OutboxAlarm,
     PostingPolicy,
     PullRun,
@@ -28,6 +31,7 @@ from erp_sync.models import (
 )
 from erp_sync.secrets import VARIABLE
 from erp_sync.services import send_due, work_pull_runs
+from erp_sync.services.caring import Found, note_found
 from execlayer.launcher.store import sealing_key
 from plant_app.models import Customer, Site, User
 from tests.erp_sync import scripted
@@ -160,6 +164,25 @@ def test_every_page_opens_for_administrators_and_for_nobody_else(
         added = boss.get(page(f"{name}_add")).status_code
         may_add = name in ("erpconnection", "codemapping", "pullrun", "postingpolicy", "storedsecret")
         assert added == (200 if may_add else 403), name
+
+
+def test_the_list_of_comparisons_counts_all_findings_at_once(boss: Client, main: ErpConnection) -> None:
+    def spent() -> int:
+        with CaptureQueriesContext(database) as queries:
+            html = boss.get(page("reconciliationrun_changelist")).content.decode()
+        assert html.count('<td class="field-found') == ReconciliationRun.objects.count()
+        return len(queries)
+
+    for found in range(3):
+        run = ReconciliationRun.objects.create(connection=main, since=NOON, finished_at=NOON)
+        kind = FindingKind.UNKNOWN_HERE
+        note_found(run=run, found=[Found(kind, None, f"KEY{n}", "", about_at=NOON) for n in range(found)])
+        if not found:
+            spent()
+            few = spent()
+    assert spent() == few
+    counts = boss.get(page("reconciliationrun_changelist")).context["cl"].result_list
+    assert [row.found for row in counts] == [2, 1, 0]
 
 
 def test_a_new_connection_starts_switched_off_with_its_connectors_defaults(boss: Client) -> None:
