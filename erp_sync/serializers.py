@@ -11,8 +11,7 @@ from core import clock
 from core.errors import InvalidInput
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import Posting, PostingAttempt, PostingEdit
-from erp_sync.reversals import REVERSALS
-from erp_sync.services import BulkVerb, differences_of, standing_reversal, why_not_reversible
+from erp_sync.services import BulkVerb, differences_of, standing_reversal, way_back, why_not_reversible
 from erp_sync.services.withdrawing import REVERSAL
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -97,7 +96,7 @@ class PostingInFull(PostingOut):
         help_text="what ERP has otherwise, of a posting that stopped for it"
     )
     reversal = serializers.SerializerMethodField(help_text="id of the posting that takes this one back")
-    way_back = serializers.SerializerMethodField(help_text="what taking it back means")
+    way_back = serializers.SerializerMethodField(help_text="what taking it back means, as its connector says")
     no_way_back = serializers.SerializerMethodField(help_text="why it can't be taken back now; empty: it can")
 
     class Meta(PostingOut.Meta):
@@ -122,7 +121,7 @@ class PostingInFull(PostingOut):
         return standing.pk if standing is not None else None
 
     def get_way_back(self, posting: Posting) -> str:
-        return REVERSALS[posting.kind].words
+        return way_back(posting).words
 
     def get_no_way_back(self, posting: Posting) -> str:
         return why_not_reversible(posting)[1]

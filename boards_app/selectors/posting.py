@@ -17,13 +17,13 @@ from core import clock
 from erp_sync import lifecycle
 from erp_sync.codes import Cause
 from erp_sync.models import AttemptAction, AttemptOutcome, Posting, PostingAttempt
-from erp_sync.reversals import REVERSALS, why_never
+from erp_sync.reversals import why_never
 from erp_sync.selectors import posting_in_full
 from erp_sync.services.checking import check
 from erp_sync.services.drifting import differences_of
 from erp_sync.services.previewing import Preview, preview
 from erp_sync.services.releasing import waits_for_slot
-from erp_sync.services.withdrawing import standing_reversal, why_not_reversible
+from erp_sync.services.withdrawing import WayBack, standing_reversal, way_back, why_not_reversible
 from plant_app.models import AccessRole, User
 from plant_app.selectors import can, roles_of
 
@@ -111,6 +111,7 @@ class InFull:
     cause: Cause
     preview: Shown | None
     reversal: Posting | None
+    back: WayBack | None
     approver: str
     why_not_approve: str
     buffered: bool
@@ -129,8 +130,8 @@ class InFull:
 
     @property
     def reverses(self) -> str:
-        """What taking it back does in ERP."""
-        return _sentence(REVERSALS[self.posting.kind].words)
+        """What taking it back means, of one that can be taken back."""
+        return _sentence(self.back.words) if self.back is not None else ""
 
     @property
     def never(self) -> str:
@@ -161,6 +162,7 @@ def in_full(user: User, posting_id: int) -> InFull | None:
         cause=cause_words(posting),
         preview=None if posting.settled else _shown(preview(posting)),
         reversal=reversal,
+        back=way_back(posting) if "reverse" in verbs and reversal is None else None,
         approver=approver,
         why_not_approve=_why_not_approve(user, posting, approver),
         buffered=waits_for_slot(posting),

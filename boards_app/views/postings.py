@@ -18,7 +18,9 @@ from core import clock
 from core.errors import InvalidInput, NotFound
 from erp_sync import services
 from erp_sync.filters import PostingFilter
+from erp_sync.lifecycle import HeldReason, Status
 from erp_sync.models import Posting
+from erp_sync.services.releasing import waits_for_slot
 from metrics_app.periods import midnight
 from plant_app.models import Site, User
 from plant_app.permissions import require
@@ -151,23 +153,23 @@ def _version(request: HttpRequest) -> int:
 
 
 def _approve(posting: Posting, user: User, request: HttpRequest) -> str:
-    services.approve(posting_id=posting.pk, actor=user, version=_version(request))
-    return _("Approved, it goes to ERP now")
+    left = services.approve(posting_id=posting.pk, actor=user, version=_version(request))
+    return _went(left, _("Approved, it goes to ERP now"))
 
 
 def _retry(posting: Posting, user: User, request: HttpRequest) -> str:
-    services.retry(
+    left = services.retry(
         posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
     )
-    return _("ERP is asked first") if posting.status == "unknown" else _("It is sent again now")
+    return _went(left, _("ERP is asked first") if left.status == "unknown" else _("It is sent again now"))
 
 
 def _edit(posting: Posting, user: User, request: HttpRequest) -> str:
-    services.edit_and_retry(
+    left = services.edit_and_retry(
         posting_id=posting.pk, payload=posting_fields.edited(posting, request.POST.dict()), actor=user,
         reason=request.POST.get("reason", ""), version=_version(request),
     )  # fmt: skip
-    return _("Changed, it is sent again now")
+    return _went(left, _("Changed, it is sent again now"))
 
 
 def _cancel(posting: Posting, user: User, request: HttpRequest) -> str:
@@ -204,15 +206,26 @@ def _take(posting: Posting, user: User, request: HttpRequest) -> str:
 
 
 def _accept_drift(posting: Posting, user: User, request: HttpRequest) -> str:
-    services.accept_drift(
+    left = services.accept_drift(
         posting_id=posting.pk, actor=user, reason=request.POST.get("reason", ""), version=_version(request)
     )
-    return _("ERP's value is taken, it is sent again now")
+    return _went(left, _("ERP's value is taken, it is sent again now"))
 
 
 def _reverse(posting: Posting, user: User, request: HttpRequest) -> str:
-    services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
-    return _("Taken back: the reversal is on its way")
+    left = services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
+    return _went(left, _("Taken back: the reversal is on its way"))
+
+
+def _went(left: Posting, now: str) -> str:
+    """What became of a posting, in words; `now` says it of one that goes at once."""
+    if left.status == Status.APPROVAL:
+        return _("Waits for approval")
+    if left.status == Status.HELD and left.held_reason == HeldReason.MANUAL:
+        return _("To be keyed by hand")
+    if left.status == Status.LOCAL:
+        return _("It is only noted here, ERP does not get it")
+    return _("It is sent later, together with others") if waits_for_slot(left) else now
 
 
 #: What a verb needs besides seeing the posting; `posting.edit` where none is named.

@@ -21,6 +21,7 @@ from boards_app.views.frame import is_htmx, page, show
 from boards_app.views.postings import sites_of
 from core.errors import InvalidInput, NotFound
 from erp_sync import services
+from erp_sync.lifecycle import Status
 from erp_sync.models import Posting
 from plant_app.models import User
 
@@ -191,6 +192,8 @@ def _said(verb: str, done: services.Done, assignee: User | None) -> str:
     """One answer in words."""
     if not done.done:
         return done.message
+    if verb == "retry" and done.status == Status.APPROVAL:
+        return "waits for approval"
     return _DONE[verb].format(who=assignee) if done.changed else "nothing to do, it was there already"
 
 

@@ -50,7 +50,7 @@ from erp_sync.services.sending import send_due
 from erp_sync.services.settling import handle_settled, mark_handled, settled_unhandled
 from erp_sync.services.sweeping import sweep
 from erp_sync.services.trying import Trial, forget_trial, try_connection, try_mappings
-from erp_sync.services.withdrawing import reverse, standing_reversal, why_not_reversible, withdraw
+from erp_sync.services.withdrawing import reverse, standing_reversal, way_back, why_not_reversible, withdraw
 
 __all__ = [
     "BulkVerb",
@@ -120,6 +120,7 @@ __all__ = [
     "try_connection",
     "try_mappings",
     "wait_for_lanes",
+    "way_back",
     "why_not_anew",
     "why_not_reversible",
     "why_not_sealed",

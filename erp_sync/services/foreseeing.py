@@ -16,6 +16,7 @@ from erp_sync.services.connecting import connection_for
 from erp_sync.services.judging import Verdict, judge
 from erp_sync.services.previewing import Preview, preview
 from erp_sync.services.queueing import TEXT_LIMIT
+from erp_sync.services.withdrawing import way_back
 from plant_app.models import Site, User
 
 
@@ -48,7 +49,7 @@ def foresee(
     checked = check(
         kind, payload, site=site, reason_code=reason_code, connection=connection, occurred_at=occurred_at
     )
-    goes = shown = None
+    goes = shown = intended = None
     if checked.payload is not None:
         intended = Posting(
             connection=connection,
@@ -63,13 +64,18 @@ def foresee(
         )
         goes = judge(intended, exception_type=exception_type, needs_approval=needs_approval)
         shown = preview(intended)
+        intended.status, intended.held_reason = goes.status.value, goes.held_reason
+        intended.local_reason = goes.reason
     never = reversals.why_never(kind, checked.payload or payload)
     known = reversals.REVERSALS.get(kind)
+    back = "" if never or known is None else known.words
+    if back and intended is not None:
+        back = way_back(intended).words
     return Foreseen(
         checked=checked,
         connection=connection,
         goes=goes,
         preview=shown,
-        way_back="" if never or known is None else known.words,
+        way_back=back,
         no_way_back=never,
     )

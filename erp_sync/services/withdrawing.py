@@ -4,22 +4,37 @@ Owns the withdrawal, the one call that takes back what ERP has, and the reversal
 for an original and which is sent like any other. Must not know: why somebody wants it back.
 """
 
+import logging
+from dataclasses import dataclass
+from typing import Any
+
 from django.db import transaction
 
 from core import clock
 from core.errors import InvalidInput, TransitionRefused
 from erp_sync import lifecycle, reversals
+from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.findings import sent_anew
 from erp_sync.models import Posting, PostingEdit
+from erp_sync.services.judging import why_local
 from erp_sync.services.moves import lock, move, note_edit
 from erp_sync.services.queueing import announce, queue_posting
-from plant_app.models import User
+from plant_app.models import Level, User
 from plant_app.permissions import require
 
+logger = logging.getLogger(__name__)
 Status = lifecycle.Status
 REVERSAL = "reversal"
 DEFAULT_REASON_CODE = "withdrawn"
 _CANCELLABLE = {Status.APPROVAL.value, Status.QUEUED.value, Status.REJECTED.value, Status.HELD.value}
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What taking a posting back means, in `words`; `here`: ERP gets nothing of it, and the words say why."""
+
+    words: str
+    here: bool = False
 
 
 @transaction.atomic
@@ -103,6 +118,26 @@ def why_not_reversible(posting: Posting) -> tuple[str, str]:
     return "", ""
 
 
+def way_back(posting: Posting) -> WayBack:
+    """What taking back a posting (a saved one, or one only intended) means in its ERP, as the connector says.
+
+    Asks no ERP; a connector that can't say leaves the words of the kind.
+    """
+    known = WayBack(reversals.REVERSALS[posting.kind].words)
+    keyed = posting.held_reason == lifecycle.HeldReason.MANUAL or _keyed(posting)
+    if keyed or reversals.why_never(posting.kind, posting.payload):
+        return known
+    if posting.status == Status.LOCAL:
+        why = posting.local_reason
+    else:
+        try:
+            why = why_local(_intended_reversal(posting), Level.LIVE)
+        except (ErpRejected, ErpUnavailable, KeyError) as error:
+            logger.info("could not ask how %s is taken back: %s", posting.business_key, error)
+            return known
+    return WayBack(f"nothing in ERP, it is only noted here: {why}", here=True) if why else known
+
+
 def _refuse_reversal(posting: Posting) -> None:
     code, words = why_not_reversible(posting)
     if code:
@@ -141,19 +176,12 @@ def _reverse(posting: Posting) -> Posting:
             actor=edit.actor if edit is not None else None,
             reason_code=reason_code,
         )
-    keyed = posting.status == Status.LOCAL and posting.erp_confirmed_at is not None
+    keyed = _keyed(posting)
     kept_here = posting.status == Status.LOCAL and not keyed
     return queue_posting(
         kind=REVERSAL,
         site=posting.site,
-        payload={
-            "reverses": posting.business_key,
-            "reverses_kind": posting.kind,
-            "reverses_number": posting.erp_number,
-            "original": posting.payload,
-            "reason_code": reason_code,
-            "work_order": posting.payload.get("work_order"),
-        },
+        payload=_turned_back(posting, reason_code),
         occurred_at=posting.withdrawn_at or clock.now(),
         origin_ref=posting.origin_ref,
         key_parts=(posting.pk, posting.business_key, *((len(before),) if before else ())),
@@ -166,3 +194,33 @@ def _reverse(posting: Posting) -> Posting:
         local_reason=f"as what it reverses: {posting.local_reason}" if kept_here else "",
         by_hand=keyed,
     )
+
+
+def _turned_back(posting: Posting, reason_code: str) -> dict[str, Any]:
+    """The payload of its reversal."""
+    return {
+        "reverses": posting.business_key,
+        "reverses_kind": posting.kind,
+        "reverses_number": posting.erp_number,
+        "original": posting.payload,
+        "reason_code": reason_code,
+        "work_order": posting.payload.get("work_order"),
+    }
+
+
+def _intended_reversal(posting: Posting) -> Posting:
+    """The reversal there is not yet, as far as a connector judges it."""
+    return Posting(
+        connection=posting.connection,
+        site=posting.site,
+        business_key=posting.business_key,
+        kind=REVERSAL,
+        payload=_turned_back(posting, posting.reason_code or DEFAULT_REASON_CODE),
+        occurred_at=posting.occurred_at,
+        posting_date=posting.posting_date,
+    )
+
+
+def _keyed(posting: Posting) -> bool:
+    """Whether a person keyed it into ERP, who then takes it back there too."""
+    return posting.status == Status.LOCAL and posting.erp_confirmed_at is not None

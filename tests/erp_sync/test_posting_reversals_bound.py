@@ -9,7 +9,8 @@ from django.test import Client
 from core.errors import InvalidInput
 from erp_sync import services
 from erp_sync.models import Posting
-from plant_app.models import AccessRole, Site, User
+from plant_app.models import AccessRole, Capability, Level, Site, User
+from plant_app.services import set_level
 from tests import factories as make
 from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
@@ -17,7 +18,7 @@ from tests.erp_sync.scripted import Books
 
 
 def person_at(site: Site, role: AccessRole) -> User:
-    user = make.UserFactory()
+    user: User = make.UserFactory()
     make.AccessGrantFactory(user=user, site=site, role=role)
     return user
 
@@ -86,11 +87,59 @@ def test_a_refused_reversal_can_not_be_pointed_at_another_document(
     }[name]
 
     payload = {**back.payload, name: elsewhere}
-    given = {"posting_id": back.pk, "payload": payload, "actor": planner, "reason": "why"}
-
     with pytest.raises(InvalidInput) as caught:
-        services.edit_and_retry(**given)
+        services.edit_and_retry(posting_id=back.pk, payload=payload, actor=planner, reason="why")
     assert caught.value.code == "erp.identity_fixed"
     back.refresh_from_db()
     assert (back.status, back.payload.get(name) != elsewhere) == ("rejected", True)
     assert not back.edits.exists()
+
+
+# --- what is promised ---------------------------------------------------------------------------------------
+NO = "this ERP takes back no transfer; book it back there"
+
+
+def test_what_the_connector_does_not_take_back_is_not_promised(
+    erp: Books, confirmed: Callable[..., Posting], planner: User, site: Site
+) -> None:
+    posting = confirmed()
+    client = Client()
+    client.force_login(planner)
+
+    def promised() -> list[str]:
+        body = {
+            "kind": posting.kind,
+            "site": site.code,
+            "payload": posting.payload,
+            "occurred_at": posting.occurred_at.isoformat(),
+        }
+        ahead = client.post("/api/v1/postings/check/", body, content_type="application/json").json()
+        assert ahead["no_way_back"] == ""
+        return [client.get(f"/api/v1/postings/{posting.pk}/").json()["way_back"], ahead["way_back"]]
+
+    assert promised() == ["the goods move back"] * 2
+    erp.unsupported["reversal"] = NO
+    erp.up = False
+    assert promised() == [f"nothing in ERP, it is only noted here: {NO}"] * 2
+    back = services.reverse(posting_id=posting.pk, reason="wrong", actor=planner)
+    assert (back.status, back.local_reason) == ("local", NO)
+    assert erp.look_ups == []
+
+
+def test_what_a_person_keyed_is_promised_as_the_person_takes_it_back(
+    erp: Books, queue: Queue, planner: User, site: Site
+) -> None:
+    erp.unsupported["reversal"] = NO
+    set_level(site=site, capability=Capability.WRITE_BACK, level=Level.MANUAL, type_=None, actor=None)
+    keyed = queue()
+    assert services.way_back(keyed).words == "the goods move back"
+    services.note_keyed(posting_id=keyed.pk, erp_number="MB-1", actor=planner)
+    keyed.refresh_from_db()
+    assert services.way_back(keyed).words == "the goods move back"
+
+
+def test_what_was_kept_here_is_taken_back_here(erp: Books, queue: Queue) -> None:
+    local = queue(local_reason="this ERP has no such thing")
+    found = services.way_back(local)
+    assert found.here
+    assert found.words == "nothing in ERP, it is only noted here: this ERP has no such thing"
