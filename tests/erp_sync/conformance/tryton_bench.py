@@ -98,14 +98,9 @@ class TrytonBench(Bench):
             said = {"target": "work_order", "number": "100007", "old": f"{quantity:g}"}
             return said | {"new": f"{quantity + 1:g}"}
         if kind == "change.cancel":
-            domain = [["sale.reference", "=", "30002"], ["quantity", ">", 0]]
-            lines = self.tryton.books.search("sale.line", domain, ["sequence"]) or [{"sequence": 10}]
-            return {
-                "target": "so_line",
-                "number": "30002",
-                "line": str(lines[0]["sequence"]),
-                "scope": "rest",
-            }
+            if self.tryton.order("100008")["state"] != "cancelled":
+                return {"target": "work_order", "number": "100008"}
+            return {"target": "so_line", "number": "30002", "line": "10", "scope": "rest"}
         return GOOD.get(kind)
 
     def earlier(self, kind: str) -> tuple[str, Payload] | None:
@@ -175,6 +170,9 @@ class TrytonBench(Bench):
 
     def documents(self, command: port.PostingCommand) -> list[Document]:
         books, key = self.tryton.books, command.business_key
+        if command.kind == "change.cancel" and command.payload["target"] == "work_order":
+            state = self.tryton.order(command.payload["number"])["state"]
+            return [Document(state)] if state == "cancelled" else []
         if command.kind in KEPT:
             model, field = KEPT[command.kind]
             rows = books.search(model, [[field, "like", f"{key}%"]], [field])
