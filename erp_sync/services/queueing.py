@@ -74,8 +74,10 @@ def queue_posting(
     knows, codes without a counterpart. With `keep_invalid` (what the floor did must not be refused because ERP would
     not take it) only its own rules and this layer's are asked, and a payload that breaks them is kept as it is and
     ends `rejected`, the problems in words, for somebody to edit; without an ERP it is local and says so. `instead_of`:
-    a posting ERP lost, which this one repeats; it is judged as if the lost one had not been made. Takes no lock a
-    caller could wait on.
+    a posting ERP lost, which this one repeats; it is judged as if the lost one had not been made.
+
+    Takes no lock a caller could wait on; so of two transactions queueing for one chain at once, the order is that of
+    their commits where the later intended one has been sent before the other commits.
     """
     key = business_key(kind, *key_parts)
     existing = find_posting(key, connection)
