@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Q
 
@@ -72,7 +73,8 @@ def ask_pull(
 def work_pull_runs(*, limit: int = 3) -> int:
     """Do what was asked for, oldest first; returns how many runs were finished. Must not run inside a transaction.
 
-    A run a worker died over is done again: reading twice changes nothing.
+    A run a worker died over is done again: reading twice changes nothing. Raises SoftTimeLimitExceeded where the
+    worker's time is up; the run then says so.
     """
     done = 0
     while done < limit:
@@ -107,12 +109,21 @@ def _work(run: PullRun) -> None:
         else:
             done = pull_master_data(connection=run.connection, entities=entities, from_start=run.from_start)
             run.result = {one.entity: _told(one) for one in done}
+    except SoftTimeLimitExceeded:
+        kept = "" if run.dry else "; what came is kept, and reading goes on there"
+        run.error = f"the time for one read was over before its end{kept}"
+        _end(run)
+        raise
     except Exception as error:  # outer edge: a run that breaks must say so instead of being tried for ever
         logger.exception("run %s of %s failed", run.pk, run.connection.code)
         run.error = f"{type(error).__name__}: {error}"
     run.error = run.error or "; ".join(
         f"{entity}: {row['error']}" for entity, row in run.result.items() if row["error"]
     )
+    _end(run)
+
+
+def _end(run: PullRun) -> None:
     with transaction.atomic():
         run.finished_at = clock.now()
         run.save(update_fields=["result", "error", "finished_at"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
 from core import clock
@@ -70,7 +71,8 @@ def pull_due(*, limit: int = len(PULL_ENTITIES)) -> int:
     """Read what is due of every willing connection; returns how many entities were read to their end.
 
     Must not run inside a transaction. A connection that is silent, unbuilt or a ledger is left alone; nothing is read
-    while another reader is at work. Posting never waits for it.
+    while another reader is at work. Posting never waits for it. Raises SoftTimeLimitExceeded where the worker's time is
+    up: what came is kept, and the next turn goes on there.
     """
     _know_entities()
     read = 0
@@ -96,7 +98,7 @@ def pull_master_data(
 
     Must not run inside a transaction. `from_start` reads everything, not only what changed. Raises InvalidInput for an
     entity no connector reads. Trouble of the ERP is kept on the entity's watermark and in the result, and does not stop
-    the others. A reader that is already at it wins; the loser says so.
+    the others. A reader that is already at it wins; the loser says so. Raises SoftTimeLimitExceeded as `pull_due`.
     """
     wanted = check_entities(entities)
     _know_entities()
@@ -166,6 +168,12 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         note_failure(connection, error.message)
     except ErpRejected as error:
         done.error = error.message
+    except SoftTimeLimitExceeded:
+        # Whoever reads for the worker ends here. What came is kept; where none did, it is not begun again at once.
+        done.unfinished = reached != mark.value
+        done.error = "" if done.unfinished else "the time for one read was over before its first page"
+        _end(mark, done)
+        raise
     except Exception as error:  # outer edge: one entity's fault must not stop the others
         logger.exception("reading %s of %s failed", mark.entity, connection.code)
         done.error = f"{type(error).__name__}: {error}"
@@ -173,11 +181,15 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         # A connector with nothing to read has not asked the ERP anything either.
         if heard:
             note_success(connection)
+    _end(mark, done)
+    return done
+
+
+def _end(mark: Watermark, done: Pulled) -> None:
     _finish(mark, done)
     if done.changed:
         wake("resequence")
         hint("postings", kind="master_data", entity=mark.entity)
-    return done
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from celery.exceptions import SoftTimeLimitExceeded
 from django.apps import apps
 from django.db import transaction
 
@@ -385,6 +386,45 @@ def test_a_long_read_makes_way_and_goes_on_in_its_next_turn(
     assert (mark("customers").value, mark("customers").at, Customer.objects.count()) == ("3", NOON, 3)
     (whole,) = pull_master_data(connection=main, entities=["customers"], from_start=True)
     assert (whole.rows, whole.unfinished) == (3, False)
+
+
+def test_when_the_workers_time_is_up_the_read_ends_where_it_stands_and_goes_on_there(
+    now: Any, erp: Books, main: ErpConnection
+) -> None:
+    first = Page((customer("C1", "erp-1"),), "1")
+    erp.pages["customers"] = [first, SoftTimeLimitExceeded()]
+    erp.pages["suppliers"] = [SoftTimeLimitExceeded()]
+    with pytest.raises(SoftTimeLimitExceeded):
+        pull_due()
+    # nothing else was begun, and what came is kept
+    assert erp.pull_calls[-1] == ("customers", "")
+    seen = mark("customers")
+    assert (seen.value, seen.error, seen.at, seen.next_at, seen.began_at) == ("1", "", None, NOON, None)
+    erp.pages["customers"] = [first, Page((customer("C2", "erp-2"),), "2")]
+    # where nothing came, it is no endless loop: the next turn comes after a pause
+    with pytest.raises(SoftTimeLimitExceeded):
+        pull_due()
+    assert (mark("customers").value, mark("customers").at, Customer.objects.count()) == ("2", NOON, 2)
+    stuck = mark("suppliers")
+    assert (stuck.error, stuck.next_at) == (
+        "the time for one read was over before its first page",
+        NOON + PULL_AGAIN_AFTER_ERROR,
+    )
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_read_asked_for_that_outlasts_its_worker_says_so_and_is_not_begun_again(
+    now: Any, erp: Books, main: ErpConnection, dry: bool
+) -> None:
+    erp.pages["customers"] = [Page((customer("C1", "erp-1"),), "1"), SoftTimeLimitExceeded()]
+    run = ask_pull(connection=main, actor=None, entities=["customers"], dry=dry)
+    with pytest.raises(SoftTimeLimitExceeded):
+        work_pull_runs()
+    run.refresh_from_db()
+    assert run.finished_at == NOON
+    assert run.error.startswith("the time for one read was over before its end")
+    assert Customer.objects.count() == (0 if dry else 1)
+    assert work_pull_runs() == 0
 
 
 def test_posting_goes_on_while_a_reader_is_in_the_middle_of_a_page(
