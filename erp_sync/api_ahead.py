@@ -128,7 +128,8 @@ class PostingsReleaseView(APIView):
         tags=TAG,
         request=ReleaseIn,
         responses={200: ReleaseOut},
-        description="Let everything go now that is collected for a connection at the sites you may edit postings of.",
+        description="Let go now what is collected for a connection at the sites you may edit postings of, oldest "
+        "first: 500 at most, `left` says how many still wait for another call.",
     )
     def post(self, request: Request) -> Response:
         asked = ReleaseIn(data=request.data)
@@ -140,10 +141,10 @@ class PostingsReleaseView(APIView):
         ).first()
         if connection is None:
             raise NotFound("erp.no_connection", "There is no such connection.")
-        released = services.release_all(
+        released, left = services.release_all(
             connection=connection, actor=person, sites=sites, reason=asked.validated_data["reason"]
         )
-        return Response(ReleaseOut({"released": released}).data)
+        return Response(ReleaseOut({"released": released, "left": left}).data)
 
 
 def _found(request: Request, wanted: dict[str, Any]) -> list[int]:

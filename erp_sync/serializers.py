@@ -293,3 +293,4 @@ class ReleaseIn(serializers.Serializer[Any]):
 
 class ReleaseOut(serializers.Serializer[Any]):
     released = serializers.IntegerField()
+    left = serializers.IntegerField(help_text="how many still wait: at most 500 go at once")

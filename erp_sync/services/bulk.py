@@ -22,8 +22,7 @@ from plant_app.permissions import require
 from plant_app.selectors import can
 
 Status = lifecycle.Status
-#: More at once would hold a request longer than anybody waits.
-MOST = 500
+MOST = releasing.MOST
 
 
 class BulkVerb(StrEnum):

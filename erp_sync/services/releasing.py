@@ -18,6 +18,8 @@ from erp_sync.services.queueing import announce
 from plant_app.models import User
 
 Status = lifecycle.Status
+#: More at once would hold a request longer than anybody waits.
+MOST = 500
 
 
 @transaction.atomic
@@ -41,18 +43,20 @@ def release(*, posting_id: int, actor: User, reason: str = "", version: int | No
     return posting
 
 
-def release_all(*, connection: ErpConnection, actor: User, sites: Collection[int], reason: str = "") -> int:
-    """Let everything collected for a connection at `sites` (their ids) go now; returns how many went.
+def release_all(
+    *, connection: ErpConnection, actor: User, sites: Collection[int], reason: str = ""
+) -> tuple[int, int]:
+    """Let what is collected for a connection at `sites` (their ids) go now, oldest first, 500 at most.
 
-    Each in a transaction of its own, its row locked.
+    Returns how many went and how many are left for another call. Each in a transaction of its own, its row locked.
     """
     waiting = collected().filter(connection=connection, site__in=sites).order_by("pk")
     done = 0
-    for pk in list(waiting.values_list("pk", flat=True)):
+    for pk in list(waiting.values_list("pk", flat=True)[:MOST]):
         with transaction.atomic():
             done += _let_go(lock(pk), actor, reason)
     wake("postings")
-    return done
+    return done, waiting.count()
 
 
 def collected() -> PostingQuerySet:

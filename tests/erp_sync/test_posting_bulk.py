@@ -176,7 +176,7 @@ def test_what_is_collected_for_a_connection_is_let_go_over_http(
         )
 
     assert let_go("elsewhere").status_code == 404
-    assert let_go("main").json() == {"released": 1}
+    assert let_go("main").json() == {"released": 1, "left": 0}
     services.send_due()
     assert erp.keys() == [posting.business_key]
     assert posting.edits.get().reason == "shift ends"

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
 
 from core.errors import InvalidInput, NotAllowed, TransitionRefused
 from erp_sync import services
 from erp_sync.models import ErpConnection, Posting, PostingPolicy
 from erp_sync.selectors import connection_states
+from erp_sync.services import releasing
 from plant_app.models import AccessRole, Capability, Level, Site, User
 from plant_app.services import set_level
 from tests import factories as make
@@ -140,12 +142,31 @@ def test_release_all_takes_only_the_connections_sites_named(
     make.AccessGrantFactory(user=planner, site=make.SiteFactory(code="GVL"), role=AccessRole.PLANNER)
     elsewhere = Posting.objects.exclude(site=site)
 
-    assert services.release_all(connection=main, actor=planner, sites=[]) == 0
-    assert services.release_all(connection=main, actor=planner, sites=[site.pk]) == 3
-    assert services.release_all(connection=main, actor=planner, sites=[site.pk]) == 0
+    assert services.release_all(connection=main, actor=planner, sites=[]) == (0, 0)
+    assert services.release_all(connection=main, actor=planner, sites=[site.pk]) == (3, 0)
+    assert services.release_all(connection=main, actor=planner, sites=[site.pk]) == (0, 0)
     assert not elsewhere.exists()
     services.send_due()
     assert sorted(erp.keys()) == sorted(posting.business_key for posting in here)
+
+
+def test_release_all_stops_at_what_one_request_waits_for_and_says_what_is_left(
+    erp: Books, main: ErpConnection, queue: Queue, planner: User, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert releasing.MOST == 500
+    monkeypatch.setattr(releasing, "MOST", 2)
+    policy(main, mode="buffered")
+    first, second, third = (queue() for _ in range(3))
+    client = Client()
+    client.force_login(planner)
+    answers = [
+        client.post("/api/v1/postings/release/", {"connection": "main"}, content_type="application/json")
+        for _ in range(2)
+    ]
+    assert [answer.json() for answer in answers] == [{"released": 2, "left": 1}, {"released": 1, "left": 0}]
+    assert [list(one.edits.values_list("verb", flat=True)) for one in (first, second, third)] == [
+        ["release"]
+    ] * 3
 
 
 def test_what_is_collected_or_keyed_by_hand_is_no_backlog_and_no_fault(
