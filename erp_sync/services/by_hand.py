@@ -105,7 +105,7 @@ def _look(posting: Posting) -> Outcome | None:
     try:
         return look_up(posting.connection, posting)
     except (ErpUnavailable, ErpRejected) as error:
-        logger.info("could not look for %s: %s", posting.business_key, error.message)
+        logger.info("could not look for %s: %s", posting.business_key, error.code)
         return None
 
 

@@ -25,7 +25,8 @@ from erp_sync.models import (
     ReconciliationFinding,
     ReconciliationRun,
 )
-from erp_sync.services.looking import look_up
+from erp_sync.said import storable
+from erp_sync.services.looking import fit_words, look_up
 from erp_sync.services.moves import lock
 from erp_sync.services.queueing import queue_posting
 from plant_app.models import User
@@ -51,11 +52,11 @@ class Found:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        return self.kind.value, self.business_key[:40], self.erp_number[:80]
+        return self.kind.value, storable(self.business_key)[:40], storable(self.erp_number)[:80]
 
     @property
     def values(self) -> tuple[str, str]:
-        return self.ours[:_VALUE], self.theirs[:_VALUE]
+        return storable(self.ours)[:_VALUE], storable(self.theirs)[:_VALUE]
 
 
 @transaction.atomic
@@ -249,7 +250,8 @@ def _refuse_there(lost: Posting) -> None:
     except (ErpUnavailable, ErpRejected) as error:
         raise TransitionRefused(
             "erp.not_asked",
-            f"{lost.connection.name} does not say whether it has the document by now: {error.message}",
+            f"{lost.connection.name} does not say whether it has the document by now: "
+            f"{fit_words(lost.connection, error.message)}",
             "Try again once it answers.",
         ) from error
     if found is not None and found.status != "rejected":

@@ -1,22 +1,23 @@
 """Asking ERP whether it has a posting, for those who do not send it.
 
 Owns the outer edge of that question: a connector that breaks on one posting refuses that one, so that whoever asks for
-many goes on with the next. Must not know: what follows from an answer.
+many goes on with the next; and its words come fit to be kept. Must not know: what follows from an answer.
 """
 
 import logging
+import traceback
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from erp_sync import said
 from erp_sync.adapters.port import Outcome
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.commands import command_of
-from erp_sync.services.connecting import adapter_for
+from erp_sync.services.connecting import adapter_for, secret_in_use
+from erp_sync.services.sending import FAULT, fit
 
 logger = logging.getLogger(__name__)
-
-FAULT = "erp.connector_fault"
 
 
 def look_up(connection: ErpConnection, posting: Posting) -> Outcome | None:
@@ -26,9 +27,25 @@ def look_up(connection: ErpConnection, posting: Posting) -> Outcome | None:
     `erp.connector_fault` where it is the connector that broke.
     """
     try:
-        return adapter_for(connection).look_up(command_of(posting))
+        found = adapter_for(connection).look_up(command_of(posting))
+        return fit(connection, found) if found is not None else None
     except (ErpUnavailable, ErpRejected, SoftTimeLimitExceeded):
         raise
-    except Exception as error:  # outer edge: what a connector stumbles over must not keep the other postings
-        logger.exception("connector failed on %s", posting.business_key)
-        raise ErpRejected(FAULT, f"{type(error).__name__}: {error}") from error
+    except Exception as error:  # noqa: BLE001 - outer edge: what a connector stumbles over must not keep the other postings
+        raise ErpRejected(FAULT, broken(connection, error)) from None
+
+
+def broken(connection: ErpConnection, error: Exception) -> str:
+    """What a connector broke on, fit to be kept; the log gets where. Its words may quote the login."""
+    logger.error(
+        "connector of %s failed: %s\n%s",
+        connection.code,
+        type(error).__name__,
+        "".join(traceback.format_tb(error.__traceback__)),
+    )
+    return fit_words(connection, f"{type(error).__name__}: {error}")
+
+
+def fit_words(connection: ErpConnection, words: str) -> str:
+    """Words of an ERP or its connector as they may be kept and shown: without the login, and storable."""
+    return str(said.storable(said.without(secret_in_use(connection), words)))

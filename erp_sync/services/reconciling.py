@@ -4,7 +4,6 @@ Owns the comparison and its record; when it is due, and who looks after what it 
 changes no posting: what differs is for a person to judge. Connectors that can't list documents say so.
 """
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,9 +20,7 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationRun
 from erp_sync.services.caring import Found, note_found
 from erp_sync.services.connecting import adapter_for
-from erp_sync.services.looking import look_up
-
-logger = logging.getLogger(__name__)
+from erp_sync.services.looking import broken, fit_words, look_up
 
 WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
@@ -56,15 +53,14 @@ def compare(run: ReconciliationRun) -> ReconciliationRun:
         run.error = "the time for one comparison was over before its end"
         _finish(run, findings)
         raise
-    except Exception as error:  # outer edge: a run that breaks must say so instead of being tried for ever
-        logger.exception("comparison %s of %s failed", run.pk, run.connection.code)
-        run.error = f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - outer edge: a run that breaks must say so instead of being tried for ever
+        run.error = broken(run.connection, error)
     return _finish(run, findings)
 
 
 def _finish(run: ReconciliationRun, findings: list[Found]) -> ReconciliationRun:
     with transaction.atomic():
-        run.finished_at = clock.now()
+        run.finished_at, run.error = clock.now(), fit_words(run.connection, run.error)
         run.save(update_fields=["started_at", "documents", "postings", "error", "finished_at"])
         note_found(run=run, found=findings)
         hint("postings", kind="reconciliation", run=run.pk)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -15,9 +16,10 @@ from core.errors import InvalidInput
 from erp_sync.adapters.port import ErpDocument, Outcome, PostingCommand
 from erp_sync.findings import standing_findings
 from erp_sync.models import ErpConnection, Posting, ReconciliationRun
-from erp_sync.services import ask_reconciliation, mark_local, reconcile_due, send_due
+from erp_sync.services import ask_reconciliation, mark_local, reconcile_due, send_due, store_secret
 from erp_sync.services.commands import command_of
 from erp_sync.services.reconciling_due import AGAIN, EVERY, MARGIN, NIGHT_WINDOW, last_night
+from execlayer.launcher.store import sealing_key
 from plant_app.models import AccessRole, Site
 from tests import factories as make
 from tests.erp_sync import scripted
@@ -293,3 +295,29 @@ def test_a_document_settled_here_with_its_number_is_known_and_one_of_a_refused_p
         ("unknown_here", other, "local", "DOC-2"),
         ("unknown_here", refused, "rejected", "DOC-3"),
     ]
+
+
+def test_words_our_database_can_not_store_and_the_login_are_in_no_finding_and_no_error(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    settings: Any,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.ERP_KEY_FILE = tmp_path / "secret.keys"
+    sealing_key(settings.ERP_KEY_FILE)
+    store_secret(connection=main, secret="S3cret-pw-991", actor=None)
+    posting = queue()
+    send_due()
+    erp.documents.clear()
+    erp.foreign = [ErpDocument("AAAAAAAAAAAAAAAA", "D\x006", "scripted.document", "do\x00ne", True)]
+    now.shift(timedelta(hours=1))
+    break_on(monkeypatch, posting.business_key, RuntimeError("Basic S3cret-pw-991\x00"))
+    (run,) = reconcile_due()
+    (finding,) = run.findings.all()
+    assert (finding.erp_number, finding.theirs) == ("D\ufffd6", "do\ufffdne")
+    assert run.error.endswith("RuntimeError: Basic (hidden)\ufffd")
+    assert "S3cret" not in caplog.text
