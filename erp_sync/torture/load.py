@@ -237,7 +237,8 @@ def _result(dice: Random, order: _Order) -> dict[str, Any]:
     base["verdict"] = "accepted" if passes else "rejected"
     if dice.random() < 0.3:
         return base | {"characteristic": "LOOKS"}
-    value = low + (high - low) * dice.randint(0, 40) // 40 if passes else high + dice.randint(1, 40)
+    # Never the very limit: Tryton compares its binary float with the decimal, and whether that passes is chance.
+    value = low + (high - low) * dice.randint(1, 39) // 40 if passes else high + dice.randint(1, 40)
     return base | {"characteristic": plant.BORE, "value": f"{value / 1000:.3f}", "uom": "mm"}
 
 

@@ -175,6 +175,26 @@ def test_a_verdict_against_trytons_limits_asks_before_it_writes(tryton: Tryton, 
     assert verdict.status == "confirmed"
 
 
+@pytest.mark.parametrize(
+    ("value", "state"), [("11.980", "failed"), ("11.981", "passed"), ("12.020", "failed")]
+)
+def test_a_value_at_the_very_limit_is_judged_as_tryton_will(
+    tryton: Tryton, bore: str, value: str, state: str
+) -> None:
+    """Tryton compares the decimal with a binary float; 12.02 as one lies below 12.020, 11.98 above 11.980."""
+    adapter = tryton.server.adapter(characteristic={"BORE": bore})
+    theirs = {"passed": "accepted", "failed": "rejected"}[state]
+
+    asked = adapter.send(posting := measured(value, "accepted"))
+    accepted = adapter.send(again := measured(value, "accepted", seen={"verdict": theirs}))
+    adapter.close()
+
+    assert asked.status == ("confirmed" if state == "passed" else "rejected")
+    assert len(tryton.documents("quality.inspection", posting.business_key)) == (state == "passed")
+    assert accepted.status == "confirmed"
+    assert tryton.documents("quality.inspection", again.business_key)[0]["state"] == state
+
+
 def test_a_receipt_is_taken_back_by_a_return_and_a_defect_by_resolving_its_alert(tryton: Tryton) -> None:
     line = tryton.books.search(
         "stock.move", [["origin", "like", "purchase.line,%"], ["state", "=", "draft"]],

@@ -8,7 +8,6 @@ know: the outbox, HTTP.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from erp_sync.adapters.tryton.client import Row
@@ -143,8 +142,14 @@ def _value(payload: InspectionResult, point: Row) -> Any:
 
 
 def _passes(point: Row, value: Any) -> bool:
-    """Tryton's own judgement: a yes, or a number within the limits that are set."""
+    """Tryton's own judgement: a yes, or a number within the limits that are set.
+
+    Its limits are binary floats, compared exactly: a decimal 11.980 lies below a limit of 11.98, and fails there.
+    """
     if point["type_"] == "boolean":
         return bool(value)
-    low, high, number = point["tolerance_lower"], point["tolerance_upper"], Decimal(str(value))
-    return (low is None or Decimal(str(low)) <= number) and (high is None or number <= Decimal(str(high)))
+    low, high = (
+        None if limit is None else float(limit)
+        for limit in (point["tolerance_lower"], point["tolerance_upper"])
+    )
+    return not (low is not None and low > value) and not (high is not None and high < value)
