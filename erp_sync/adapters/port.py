@@ -121,7 +121,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ErpDocument:
-    """One ERP document that carries a business key, as reconciliation sees it."""
+    """One ERP document that carries a business key, as reconciliation sees it.
+
+    `quantity` is what a movement moved, `amount` what a cost entry is over, in the currency that was posted; None
+    where the ERP's list does not say.
+    """
 
     business_key: str
     erp_number: str
@@ -130,6 +134,7 @@ class ErpDocument:
     final: bool
     written_at: datetime | None = None
     quantity: Decimal | None = None
+    amount: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from erp_sync.services.looking import broken, fit_words, look_up
 WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
 STILL_MOVING = timedelta(minutes=10)
+CENT = Decimal("0.01")
 #: Statuses in which the document of a posting is no surprise: it is ours, or the sender finds it by itself.
 _EXPECTED = {lifecycle.Status.CONFIRMED, lifecycle.Status.QUEUED, *lifecycle.IN_FLIGHT}
 
@@ -129,14 +130,14 @@ def _from_here(
                 theirs=f"{len(final)} x {doubled[0]}",
                 document=final[1],
             )
-        ours = _quantity(posting)
         for document in final:
-            if ours is not None and document.quantity is not None and document.quantity != ours:
+            values = _differing(posting, document)
+            if values is not None:
                 yield _finding(
                     FindingKind.DIFFERING,
                     posting,
-                    ours=f"{ours:f}",
-                    theirs=f"{document.quantity:f}",
+                    ours=f"{values[0]:f}",
+                    theirs=f"{values[1]:f}",
                     document=document,
                 )
 
@@ -185,11 +186,18 @@ def _finding(
     )
 
 
-def _quantity(posting: Posting) -> Decimal | None:
-    """The one quantity a movement carries; other kinds have none to compare."""
-    if not posting.kind.startswith("movement."):
+def _differing(posting: Posting, document: ErpDocument) -> tuple[Decimal, Decimal] | None:
+    """Our figure and ERP's where they differ: a movement's quantity, a cost's amount; other kinds have none.
+
+    Less than a cent between two amounts is ERP's rounding.
+    """
+    moved = posting.kind.startswith("movement.")
+    theirs = document.quantity if moved else document.amount if posting.kind == "cost" else None
+    if theirs is None:
         return None
     try:
-        return Decimal(str(posting.payload.get("quantity")))
+        ours = Decimal(str(posting.payload.get("quantity" if moved else "amount")))
     except InvalidOperation:
         return None
+    apart = theirs != ours if moved else abs(theirs - ours) >= CENT
+    return (ours, theirs) if apart else None

@@ -171,6 +171,25 @@ def test_reconciliation_finds_what_is_missing_unknown_differing_and_doubled(
     assert good.business_key not in {key for _kind, key in found}
 
 
+def test_reconciliation_compares_the_amount_of_a_cost_as_far_as_erp_says_it(
+    now, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    payload = {"amount": "12.345", "currency": "EUR", "cost_class": "scrap", "basis": "real"}
+    rounded, differs, unsaid = (queue(kind="cost", payload=payload) for _ in range(3))
+    send_due()
+    erp.documents.clear()
+    amounts = {rounded: Decimal("12.35"), differs: Decimal("123.45"), unsaid: None}
+    erp.foreign = [
+        ErpDocument(posting.business_key, f"E-{posting.pk}", "entry", "posted", True, amount=amount)
+        for posting, amount in amounts.items()
+    ]
+    now.shift(timedelta(minutes=30))
+    run = reconcile(connection=main)
+    assert (run.postings, run.error) == (3, "")
+    (found,) = run.findings.all()
+    assert (found.kind, found.posting, found.ours, found.theirs) == ("differing", differs, "12.345", "123.45")
+
+
 def test_reconciliation_of_a_silent_erp_says_so_and_accuses_nobody(
     now, erp: Books, main, queue: Queue
 ) -> None:

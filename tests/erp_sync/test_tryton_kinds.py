@@ -522,7 +522,8 @@ def test_reconciliation_lists_what_carries_our_keys(tryton: Tryton) -> None:
         "movement.block", key(), site="RHE", item="RM-TUBE", quantity="3", from_location="RHE-A01"
     )
     cost = command("cost", key(), amount="7.00", currency="EUR", cost_class="downtime", basis="real")
-    sent = {one.business_key: tryton.adapter.send(one).erp_number for one in (block, cost)}
+    abroad = command("cost", key(), amount="54.00", currency="USD", cost_class="downtime", basis="real")
+    sent = {one.business_key: tryton.adapter.send(one).erp_number for one in (block, cost, abroad)}
 
     listed = {
         found.business_key: found for found in tryton.adapter.list_documents(since - timedelta(seconds=2))
@@ -530,4 +531,9 @@ def test_reconciliation_lists_what_carries_our_keys(tryton: Tryton) -> None:
 
     assert {name: listed[name].erp_number for name in sent} == sent
     assert listed[block.business_key].quantity == Decimal(3)
+    assert [listed[one.business_key].amount for one in (block, cost, abroad)] == [
+        None,
+        Decimal("7.00"),
+        Decimal("54.00"),
+    ]
     assert all(listed[name].final for name in sent)

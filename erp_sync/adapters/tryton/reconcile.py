@@ -7,12 +7,14 @@ their own and are compared by value in the mirror instead. Must not know: the ou
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from erp_sync.adapters.port import ErpDocument
+from erp_sync.adapters.tryton.books import ENTRY
 from erp_sync.adapters.tryton.client import Client, Row
 from erp_sync.adapters.tryton.documents import NOTE_MARK, moment
 
@@ -23,7 +25,7 @@ CARRIERS = (
     ("stock.shipment.in", "reference", ("done",), True),
     ("stock.shipment.in.return", "reference", ("done",), True),
     ("quality.inspection", "reference", ("failed", "passed"), False),
-    ("account.move", "description", ("posted",), False),
+    (ENTRY, "description", ("posted",), False),
     ("sale.amendment", "description", ("validated",), False),
     ("purchase.amendment", "description", ("validated",), False),
 )
@@ -38,6 +40,7 @@ def documents(client: Client, since: datetime) -> Iterator[ErpDocument]:
         for page in client.pages(model, [[name, "!=", None], changed], fields):
             keyed = [row for row in page if KEY.match(row[name] or "")]
             moves = _moves(client, model, keyed) if moved and keyed else {}
+            amounts = _amounts(client, keyed) if model == ENTRY and keyed else {}
             for row in keyed:
                 yield ErpDocument(
                     business_key=row[name][:16],
@@ -47,6 +50,7 @@ def documents(client: Client, since: datetime) -> Iterator[ErpDocument]:
                     final=row["state"] in final,
                     written_at=moment(row),
                     quantity=moves.get(row["id"]),
+                    amount=amounts.get(row["id"]),
                 )
     yield from _notes(client, changed)
 
@@ -64,6 +68,17 @@ def _notes(client: Client, changed: list[Any]) -> Iterator[ErpDocument]:
                     final=True,
                     written_at=moment(row),
                 )
+
+
+def _amounts(client: Client, rows: list[Row]) -> dict[int, Decimal]:
+    """What each journal entry debits, in the currency it was posted in."""
+    amounts: dict[int, Decimal] = defaultdict(Decimal)
+    fields = ["move", "debit", "second_currency", "amount_second_currency"]
+    domain = [["move", "in", [row["id"] for row in rows]], ["debit", ">", Decimal(0)]]
+    for line in client.search("account.move.line", domain, fields):
+        foreign = line["amount_second_currency"] if line["second_currency"] else None
+        amounts[line["move"]] += abs(line["debit"] if foreign is None else foreign)
+    return amounts
 
 
 def _moves(client: Client, model: str, rows: list[Row]) -> dict[int, Decimal]:
