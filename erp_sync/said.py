@@ -29,7 +29,9 @@ def storable(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return {storable(str(key)): storable(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple):
+        return tuple(storable(inner) for inner in value)
+    if isinstance(value, list):
         return [storable(inner) for inner in value]
     return value
 

@@ -1,4 +1,4 @@
-"""Asking ERP whether it has a posting, for those who do not send it.
+"""Asking ERP whether it has a posting, and for its master data, for those who do not send.
 
 Owns the outer edge of that question: a connector that breaks on one posting refuses that one, so that whoever asks for
 many goes on with the next; and its words come fit to be kept. Must not know: what follows from an answer.
@@ -6,11 +6,13 @@ many goes on with the next; and its words come fit to be kept. Must not know: wh
 
 import logging
 import traceback
+from collections.abc import Iterator
+from dataclasses import replace
 
 from celery.exceptions import SoftTimeLimitExceeded
 
 from erp_sync import said
-from erp_sync.adapters.port import Outcome
+from erp_sync.adapters.port import Outcome, Page
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.commands import command_of
@@ -33,6 +35,21 @@ def look_up(connection: ErpConnection, posting: Posting) -> Outcome | None:
         raise
     except Exception as error:  # noqa: BLE001 - outer edge: what a connector stumbles over must not keep the other postings
         raise ErpRejected(FAULT, broken(connection, error)) from None
+
+
+def pages(connection: ErpConnection, entity: str, watermark: str) -> Iterator[Page]:
+    """Pages of the connector's `pull`, as our database can store them. Network. Raises what the connector raises."""
+    for page in adapter_for(connection).pull(entity, watermark):
+        records = tuple(
+            replace(
+                row,
+                code=said.storable(row.code),
+                external_id=said.storable(row.external_id),
+                data=said.storable(row.data),
+            )
+            for row in page.records
+        )
+        yield replace(page, records=records)
 
 
 def broken(connection: ErpConnection, error: Exception) -> str:

@@ -4,7 +4,6 @@ A dry run reads like any other and changes nothing: each page is applied in a tr
 asking, the claiming and the form of the result. Must not know: how a page is applied.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,14 +19,12 @@ from core.wake import wake
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.gaps import Gaps, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, PullRun, Watermark
-from erp_sync.services.connecting import adapter_for
+from erp_sync.services.looking import broken, pages
 from erp_sync.services.pulling import Pulled, check_entities, pull_master_data
 from erp_sync.services.reader import RUN_LEASE, nobody_reads
 from erp_sync.services.sweeping import rehearse_sweep, scope_of
 from plant_app.models import User
 from plant_app.services import Lent, PullResult, RowChange, rehearse_pull
-
-logger = logging.getLogger(__name__)
 
 #: Rows of a dry run kept per entity with their before and after; all are counted.
 KEPT_ROWS = 200
@@ -114,9 +111,8 @@ def _work(run: PullRun) -> None:
         run.error = f"the time for one read was over before its end{kept}"
         _end(run)
         raise
-    except Exception as error:  # outer edge: a run that breaks must say so instead of being tried for ever
-        logger.exception("run %s of %s failed", run.pk, run.connection.code)
-        run.error = f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - outer edge: a run that breaks must say so instead of being tried for ever
+        run.error = broken(run.connection, error)
     run.error = run.error or "; ".join(
         f"{entity}: {row['error']}" for entity, row in run.result.items() if row["error"]
     )
@@ -158,7 +154,7 @@ def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
         rows, disbelieved, error = 0, 0, ""
         try:
             since = "" if run.from_start else marks.get(entity, "")
-            for page in adapter_for(run.connection).pull(entity, since):
+            for page in pages(run.connection, entity, since):
                 done: PullResult = rehearse_pull(
                     entity=entity, records=page.records, lent=lent, read_at=began, scope=scope
                 )

@@ -5,7 +5,6 @@ transaction, so a read can end anywhere and goes on there. One reader works at a
 the workers postings need. Must not know: what a row means; that is the plant's.
 """
 
-import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,12 +22,11 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.gaps import Gaps, gaps_of, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.circuit import note_failure, note_success
-from erp_sync.services.connecting import adapter_for, address_of
+from erp_sync.services.connecting import address_of
+from erp_sync.services.looking import broken, pages
 from erp_sync.services.reader import nobody_reads
 from erp_sync.services.sweeping import scope_of, sweep_due
 from plant_app.services import PullResult, apply_pull
-
-logger = logging.getLogger(__name__)
 
 PULL_EVERY = timedelta(seconds=60)
 PULL_AGAIN_AFTER_ERROR = timedelta(minutes=3)
@@ -153,7 +151,7 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         began_at=began, rows_now=0, total_now=None, next_at=began + PULL_LEASE
     )
     try:
-        for page in adapter_for(connection).pull(mark.entity, mark.value):
+        for page in pages(connection, mark.entity, mark.value):
             if not _apply(mark, reached, page, done, began):
                 done.error = "another reader went on meanwhile"
                 return done
@@ -174,9 +172,8 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         done.error = "" if done.unfinished else "the time for one read was over before its first page"
         _end(mark, done)
         raise
-    except Exception as error:  # outer edge: one entity's fault must not stop the others
-        logger.exception("reading %s of %s failed", mark.entity, connection.code)
-        done.error = f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - outer edge: one entity's fault must not stop the others
+        done.error = broken(connection, error)
     else:
         # A connector with nothing to read has not asked the ERP anything either.
         if heard:

@@ -134,6 +134,13 @@ def test_an_item_renamed_in_erp_keeps_its_row_and_history(now: Any, erp: Books, 
     assert MasterChange.objects.count() > noted
 
 
+def test_words_no_text_can_hold_come_in_as_far_as_they_can(now: Any, erp: Books, main: ErpConnection) -> None:
+    done = read(erp, main, "items", item("SP-12", "7", name="Spin\x00dle \ud800"), item("SP-13", "8"))
+
+    assert (done.created, done.error) == (2, "")
+    assert Item.objects.get(code="SP-12").name == "Spin\N{REPLACEMENT CHARACTER}dle ?"
+
+
 def test_a_rename_to_a_taken_code_is_a_gap_and_changes_nothing(
     now: Any, erp: Books, main: ErpConnection
 ) -> None:
