@@ -36,9 +36,14 @@ class DriftRowOut(serializers.Serializer[Any]):
     ours = serializers.CharField(allow_blank=True, help_text="what is in force here")
     uom = serializers.CharField(allow_blank=True)
     read_at = serializers.DateTimeField(allow_null=True)
-    explained = serializers.BooleanField(help_text="postings on their way account for all of it")
+    explained = serializers.BooleanField(
+        help_text="postings on their way, or work under way, account for all of it"
+    )
     stuck = serializers.BooleanField(help_text="one of them waits for a person")
     unsent = serializers.CharField(allow_blank=True, help_text="what no posting accounts for")
+    next_report = serializers.BooleanField(
+        help_text="that goes with the next report of the operation under way"
+    )
     postings = DriftPostingOut(many=True)
 
 

@@ -42,6 +42,10 @@ MOST_POSTINGS = 6000
 RECENT = timedelta(days=30)
 
 
+#: A count, stop or finish of these sends all that was counted since the last one.
+_UNDER_WAY = frozenset({OperationStatus.SETUP, OperationStatus.RUNNING, OperationStatus.STOPPED})
+
+
 class DriftKind(TextChoices):
     """What differs."""
 
@@ -59,6 +63,7 @@ class DriftRow:
     """One value ERP and this layer have differently. `field` is the column, `read_at` when ERP's value was read.
 
     `unsent` is what no posting accounts for: a quantity in text form, or "all" for a value that is no quantity.
+    `next_report`: all of that was counted on an operation under way, and goes with the next report of it.
     """
 
     kind: DriftKind
@@ -72,11 +77,12 @@ class DriftRow:
     read_at: datetime | None
     postings: tuple[Posting, ...]
     unsent: str = ""
+    next_report: bool = False
 
     @property
     def explained(self) -> bool:
-        """Whether the postings on their way account for all of it."""
-        return bool(self.postings) and not self.unsent
+        """Whether the postings on their way, or work under way, account for all of it."""
+        return self.next_report or (bool(self.postings) and not self.unsent)
 
     @property
     def stuck(self) -> bool:
@@ -274,6 +280,7 @@ def _progress(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> 
                 DriftKind.PROGRESS, "work_order", order.pk, str(operation), "good" if name == "yield_qty" else "scrap",
                 _text(there), _text(counted), order.item.uom, when,
                 tuple(one for one in postings if _amount(one.payload.get(name))), _text(unsent) if unsent else "",
+                next_report=operation.status in _UNDER_WAY and 0 < unsent == counted - sent,
             )  # fmt: skip
         final = [one for one in about if one.payload.get("final")]
         if final and order.status == WorkOrderStatus.FINISHED:

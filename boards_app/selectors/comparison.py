@@ -124,6 +124,7 @@ class Difference:
     postings: list[Posting]
     unsent: str
     explained: bool
+    next_report: bool
     stuck: bool
 
 
@@ -265,6 +266,7 @@ def _site(site: Site, seen: Drift) -> SiteDrift:
             postings=list(one.postings),
             unsent="" if one.unsent in ("", "all") else one.unsent,
             explained=one.explained,
+            next_report=one.next_report,
             stuck=one.stuck,
         )
         for one in seen.rows

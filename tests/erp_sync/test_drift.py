@@ -133,6 +133,23 @@ def test_pieces_made_and_not_in_erp_are_counted_against_the_postings_that_carry_
     assert (row.ours, row.unsent) == ("65", "25")
 
 
+@pytest.mark.parametrize(
+    ("status", "explained"), [("running", True), ("stopped", True), ("finished", False), ("ready", False)]
+)
+def test_what_is_counted_on_running_work_goes_with_its_next_report(
+    kolbe_mini: KolbeMini, connection: ErpConnection, reader: User, status: str, explained: bool
+) -> None:
+    operation = next(row for row in kolbe_mini.operations.values() if row.work_order.site == kolbe_mini.rhf)
+    Operation.objects.filter(pk=operation.pk).update(good=65, confirmed_good=60, status=status)
+
+    found = drift(kolbe_mini.rhf, reader)
+
+    (row,) = (row for row in found.rows if row.kind == DriftKind.PROGRESS)
+    assert (row.erp, row.ours, row.unsent, row.postings) == ("60", "65", "5", ())
+    assert (row.explained, row.next_report) == (explained, explained)
+    assert found.unexplained == (0 if explained else 1)
+
+
 def test_orders_finished_here_and_open_there_or_the_other_way_round(
     kolbe_mini: KolbeMini, connection: ErpConnection, put: Put, reader: User
 ) -> None:
