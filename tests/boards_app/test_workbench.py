@@ -534,7 +534,7 @@ def test_drift_names_the_postings_that_explain_it_and_puts_the_rest_first(
     )  # fmt: skip
     other = Operation.objects.exclude(pk=mine.pk).filter(work_order__site=plant.rhf).first()
     assert other is not None
-    Operation.objects.filter(pk=other.pk).update(good=other.good + 3)
+    Operation.objects.filter(pk=other.pk).update(good=other.good + 3, status="finished")
     browser = as_("ingrid.vogel")
     with CaptureQueriesContext(connection) as spent:
         found = browser.get("/postings/comparison/live/").context["drifts"][0]
