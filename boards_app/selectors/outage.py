@@ -35,8 +35,8 @@ class Outage:
 
     @property
     def minutes(self) -> float:
-        """How long it has been silent."""
-        return (clock.now() - self.since) / timedelta(minutes=1) if self.since else 0.0
+        """How long it has been silent, at least one: "silent for 0 min" would read as not silent."""
+        return max(1.0, (clock.now() - self.since) / timedelta(minutes=1)) if self.since else 1.0
 
     @property
     def whole(self) -> int:

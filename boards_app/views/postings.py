@@ -214,6 +214,10 @@ def _accept_drift(posting: Posting, user: User, request: HttpRequest) -> str:
 
 def _reverse(posting: Posting, user: User, request: HttpRequest) -> str:
     left = services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
+    if left.status == Status.CONFIRMED:
+        return _("It is taken back already")
+    if left.status == Status.REJECTED or left.held_reason in (HeldReason.DRIFTED, HeldReason.MAPPING_MISSING):
+        return _("Its reversal waits for a person: edit it or send it again")
     return _went(left, _("Taken back: the reversal is on its way"))
 
 

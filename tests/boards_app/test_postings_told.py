@@ -62,6 +62,32 @@ def test_a_reversal_erp_does_not_take_is_shown_and_told_as_one_kept_here(
     assert "It is only noted here, ERP does not get it" in told
 
 
+@pytest.mark.parametrize(
+    ("answers", "stands", "words"),
+    [
+        ([scripted.refuse()], "rejected", "Its reversal waits for a person: edit it or send it again"),
+        ([], "confirmed", "It is taken back already"),
+    ],
+)
+def test_asked_again_a_reversal_is_told_as_it_stands(
+    plant: KolbeMini, erp: scripted.Books, as_: As, answers: list[Any], stands: str, words: str
+) -> None:
+    posting = put(plant, "fine")
+    send_due()
+    browser = as_("ingrid.vogel")
+    for _ in range(2):  # nothing was sent between
+        assert "Taken back: the reversal is on its way" in said(
+            act(browser, posting, "reverse", reason="wrong")
+        )
+    erp.then(*answers)
+    send_due()
+    assert [one.status for one in posting.reversals.all()] == [stands]
+
+    assert words in said(act(browser, posting, "reverse", reason="still wrong"))
+
+    assert [one.status for one in posting.reversals.all()] == [stands]
+
+
 def test_sent_again_with_others_it_may_wait_for_approval_and_the_answer_says_so(
     plant: KolbeMini, dead: Posting, as_: As
 ) -> None:

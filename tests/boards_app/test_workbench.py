@@ -432,6 +432,9 @@ def test_the_banner_says_since_when_what_waits_who_knows_and_how_it_drains(
     assert "Ingrid Vogel" in html
     for page in ("/", "/inbox/", "/postings/", "/boards/"):
         assert re.search(SILENT, browser.get(page).content.decode()), page
+    main.update(silent_since=clock.now())  # just now: no word of zero minutes
+    assert "Main ERP has been silent for 1 min." in browser.get("/outage/").content.decode()
+    main.update(silent_since=begun)
     floor = as_("piotr.nowak").get("/outage/RHF/").content.decode()
     assert "Go on as usual" in floor
     assert "postings wait" not in floor
