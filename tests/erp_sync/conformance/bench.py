@@ -181,8 +181,12 @@ class Bench:
         raise ValueError(fault)
 
     def lock(self) -> AbstractContextManager[None]:
-        """Somebody else works on what the main kind needs."""
+        """Somebody else works on what `contended` needs."""
         raise NotImplementedError
+
+    def contended(self) -> tuple[str, Payload | None]:
+        """A posting that needs in its first step what `lock` holds; of the main kind unless said."""
+        return self.main, None
 
     def expire(self, adapter: port.ErpAdapter) -> None:
         """The login ends on the ERP's side."""

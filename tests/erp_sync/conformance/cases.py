@@ -213,7 +213,7 @@ def mapping_missing(stage: Stage) -> None:
 
 @case("Locked by another user is sent again later, and says so")
 def locked(stage: Stage) -> None:
-    adapter, command = stage.adapter(), stage.command()
+    adapter, command = stage.adapter(), stage.command(*stage.bench.contended())
     with stage.bench.lock():
         first = stage.send(adapter, command)
         assert first.status == "retry", first

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+import psycopg
 
 from erp_sync.adapters import port
 from tests.erp_sync.conformance.bench import Bench, Document, Payload
@@ -57,7 +61,6 @@ class TrytonBench(Bench):
     known_code = ("blocked", "RHE", "RHE-BLK")
     reading = b'"model.product.product.search_read"'
     absent = {
-        "locked": "Tryton locks stock in a shipment's third step: the posting is unclear by then, and finished later",
         **dict.fromkeys(
             ("pull_while_deleted", "identities_while_deleted"),
             "Tryton deletes no item that was ever moved; one put out of use stays listed",
@@ -146,6 +149,19 @@ class TrytonBench(Bench):
             ("movement.block", TUBE | {"from_location": "RHE-STO", "quantity": many}),
             ("movement.receipt", dozen),
         ]
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Its own database, held as another hand's posting holds it: Tryton waits for no lock on stock."""
+        address = f"{self.server.home.database_url.rstrip('/')}/{self.server.database}"
+        with psycopg.connect(address) as other:
+            other.execute("SELECT 1 FROM stock_move FOR UPDATE")
+            yield
+            other.rollback()
+
+    def contended(self) -> tuple[str, Payload]:
+        # A block has its shipment by the time it reserves; an order nobody has begun reserves first of all.
+        return "confirmation", {"work_order": "100009", "operation": "10", "machine_minutes": "5"}
 
     def changing(self) -> tuple[str, Payload]:
         return "change.date", self.payload("change.date") or {}
