@@ -70,6 +70,22 @@ def merge_gaps(into: Gaps, found: "Iterable[Gap] | Gaps") -> Gaps:
     return into
 
 
+def later_gaps(before: Gaps, found: Gaps) -> Gaps:
+    """`before`, with what a later read found. Both may speak of the same rows: beyond those kept by name the larger
+    count stands, so that rows read again and again are not counted each time."""
+    for key, more in found.items():
+        known = before.setdefault(key, Missing(more.what, more.code, more.field, more.said))
+        fresh = [row for row in more.rows if row not in known.rows]
+        known.rows += fresh[: KEPT_ROWS - len(known.rows)]
+        known.times = max(known.times, more.times, len(known.rows))
+    return before
+
+
+def absent(gaps: Gaps) -> frozenset[tuple[str, str]]:
+    """(what, code) of things that are not here. A code that is another row's, or a value that does not fit, is none."""
+    return frozenset((one.what, one.code) for one in gaps.values() if one.code and one.said.startswith("no "))
+
+
 def stored_gaps(gaps: Gaps) -> list[dict[str, Any]]:
     """The form kept in the database, most frequent first."""
     ordered = sorted(gaps.values(), key=lambda one: (-one.times, one.what, one.code))

@@ -26,7 +26,8 @@ from erp_sync.models import (
     ReconciliationRun,
 )
 from erp_sync.said import storable
-from erp_sync.services.looking import fit_words, look_up
+from erp_sync.services.connecting import fit_words
+from erp_sync.services.looking import look_up
 from erp_sync.services.moves import lock
 from erp_sync.services.queueing import queue_posting
 from plant_app.models import User

@@ -8,6 +8,7 @@ failures, and stays until what waited has gone: the outage is over only then.
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -22,7 +23,7 @@ from erp_sync.adapters.port import Health
 from erp_sync.draining import waiting_of
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ErpConnection, Posting
-from erp_sync.services.connecting import adapter_for
+from erp_sync.services.connecting import adapter_for, fit_words
 from plant_app.models import Site
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def note_failure(connection: ErpConnection, message: str) -> None:
     longer, or senders side by side would be away for minutes after a moment's outage.
     """
     row = ErpConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-    now = clock.now()
+    now, message = clock.now(), fit_words(connection, message)
     if row.open_until is None and not row.on_trial:
         row.failures += 1
     row.last_error = message[:2000]
@@ -127,6 +128,7 @@ def check_connection(*, connection: ErpConnection) -> Health:
     except ErpUnavailable as error:
         health = Health(False, detail=error.message)
     if not health.ok:
+        health = replace(health, detail=fit_words(connection, health.detail))
         ErpConnection.objects.filter(pk=connection.pk).update(
             last_error=health.detail[:2000], last_error_at=clock.now()
         )

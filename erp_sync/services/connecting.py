@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from core import clock
-from erp_sync import access
+from erp_sync import access, said
 from erp_sync.adapters import port
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import CodeMapping, ConnectionSite, ErpConnection
@@ -67,6 +67,11 @@ def secret_in_use(connection: ErpConnection) -> str:
     """The secret this thread last spoke to the ERP with; empty before it did."""
     kept = _kept.__dict__.get("adapters", {}).get(connection.pk)
     return str(kept[0][1].get("password", "")) if kept else ""
+
+
+def fit_words(connection: ErpConnection, words: str) -> str:
+    """Words of an ERP or its connector as they may be kept and shown: without the login, and storable."""
+    return str(said.storable(said.without(secret_in_use(connection), words)))
 
 
 def capability_of(connection: ErpConnection, command: port.PostingCommand) -> port.Capability:

@@ -16,7 +16,7 @@ from erp_sync.adapters.port import Outcome, Page
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, Posting
 from erp_sync.services.commands import command_of
-from erp_sync.services.connecting import adapter_for, secret_in_use
+from erp_sync.services.connecting import adapter_for, fit_words
 from erp_sync.services.sending import FAULT, fit
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,3 @@ def broken(connection: ErpConnection, error: Exception) -> str:
         "".join(traceback.format_tb(error.__traceback__)),
     )
     return fit_words(connection, f"{type(error).__name__}: {error}")
-
-
-def fit_words(connection: ErpConnection, words: str) -> str:
-    """Words of an ERP or its connector as they may be kept and shown: without the login, and storable."""
-    return str(said.storable(said.without(secret_in_use(connection), words)))

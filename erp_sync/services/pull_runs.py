@@ -19,6 +19,7 @@ from core.wake import wake
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.gaps import Gaps, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, PullRun, Watermark
+from erp_sync.services.connecting import fit_words
 from erp_sync.services.looking import broken, pages
 from erp_sync.services.pulling import Pulled, check_entities, pull_master_data
 from erp_sync.services.reader import RUN_LEASE, nobody_reads
@@ -171,7 +172,7 @@ def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
                 told += [_gone(code) for code in gone[: KEPT_ROWS - len(told)]]
                 disbelieved = swept.refused
         except (ErpUnavailable, ErpRejected) as trouble:
-            error = trouble.message
+            error = fit_words(run.connection, trouble.message)
         result[entity] = {
             **counts, "rows": rows, "gaps": stored_gaps(gaps), "changes": told, "disbelieved": disbelieved,
             "error": error,

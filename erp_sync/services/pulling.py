@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
+from django.db.models import Q
 
 from core import clock
 from core.errors import InvalidInput
@@ -19,14 +21,14 @@ from core.hints import hint
 from core.wake import wake
 from erp_sync.adapters.port import PULL_ENTITIES, Page
 from erp_sync.errors import ErpRejected, ErpUnavailable
-from erp_sync.gaps import Gaps, gaps_of, merge_gaps, stored_gaps
+from erp_sync.gaps import Gaps, absent, gaps_of, later_gaps, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.circuit import note_failure, note_success
-from erp_sync.services.connecting import address_of
+from erp_sync.services.connecting import address_of, fit_words
 from erp_sync.services.looking import broken, pages
 from erp_sync.services.reader import nobody_reads
 from erp_sync.services.sweeping import scope_of, sweep_due
-from plant_app.services import PullResult, apply_pull
+from plant_app.services import PullResult, apply_pull, here_now
 
 PULL_EVERY = timedelta(seconds=60)
 PULL_AGAIN_AFTER_ERROR = timedelta(minutes=3)
@@ -78,6 +80,7 @@ def pull_due(*, limit: int = len(PULL_ENTITIES)) -> int:
         if not address_of(connection).ready:
             continue
         done = []
+        _reread_come(connection)
         due = Watermark.objects.filter(connection=connection, next_at__lte=clock.now())
         for mark in sorted(due, key=lambda one: ORDER.index(one.entity))[:limit]:
             claimed = _claim(mark)
@@ -162,10 +165,10 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         if not done.unfinished:
             sweep_due(connection, mark.pk)
     except ErpUnavailable as error:
-        done.error = error.message
+        done.error = fit_words(connection, error.message)
         note_failure(connection, error.message)
     except ErpRejected as error:
-        done.error = error.message
+        done.error = fit_words(connection, error.message)
     except SoftTimeLimitExceeded:
         # Whoever reads for the worker ends here. What came is kept; where none did, it is not begun again at once.
         done.unfinished = reached != mark.value
@@ -191,7 +194,7 @@ def _end(mark: Watermark, done: Pulled) -> None:
 
 @transaction.atomic
 def _apply(mark: Watermark, reached: str, page: Page, done: Pulled, began: datetime) -> bool:
-    """Write one page and how far it reaches, together; False when somebody else moved the watermark."""
+    """Write one page, how far it reaches and what it lacks, together; False when somebody else moved the watermark."""
     row = Watermark.objects.select_for_update().get(pk=mark.pk)
     if row.value != reached:
         return False
@@ -201,13 +204,14 @@ def _apply(mark: Watermark, reached: str, page: Page, done: Pulled, began: datet
     done.rows += len(page.records)
     row.value, row.rows_now, row.next_at = page.watermark, done.rows, clock.now() + PULL_LEASE
     row.total_now = page.total if page.total is not None else row.total_now
-    row.save(update_fields=["value", "rows_now", "total_now", "next_at"])
+    merge_gaps(done.gaps, result.gaps)
+    row.missing = _missing(mark, done)
+    row.save(update_fields=["value", "rows_now", "total_now", "next_at", "missing"])
     done.created += result.created + result.renamed
     done.changed += result.changed
     done.renamed += result.renamed
     done.deleted += result.deleted
     done.unknown += result.unknown
-    merge_gaps(done.gaps, result.gaps)
     done.drifted += len(result.drift)
     if page.records:
         hint("postings", kind="reading", connection=row.connection_id, entity=mark.entity, rows=done.rows)
@@ -221,14 +225,17 @@ def _finish(mark: Watermark, done: Pulled) -> None:
     if done.error:
         rows.update(error=done.error, error_at=now, next_at=now + PULL_AGAIN_AFTER_ERROR)
         return
-    # Only a read from the start proves that what was missing no longer is.
-    before: Gaps = {} if done.from_start else gaps_of(mark.missing)
-    kept = {"missing": stored_gaps(merge_gaps(before, done.gaps)), "error": "", "error_at": None}
+    kept = {"missing": _missing(mark, done), "error": "", "error_at": None}
     if done.unfinished:
         rows.update(**kept, next_at=now)
         wake("pull")
     else:
         rows.update(**kept, at=now, rows=done.rows, next_at=now + PULL_EVERY)
+
+
+def _missing(mark: Watermark, done: Pulled) -> list[dict[str, Any]]:
+    """What rows name that is not here, as far as this read is. Only one from the start proves that any no longer is."""
+    return stored_gaps(done.gaps if done.from_start else later_gaps(gaps_of(mark.missing), done.gaps))
 
 
 def _together(first: Pulled, more: Pulled) -> Pulled:
@@ -250,3 +257,17 @@ def _reread_missing(connection: ErpConnection, done: list[Pulled]) -> None:
             Watermark.objects.filter(connection=connection, entity__in=later).exclude(missing=[]).update(
                 value="", next_at=clock.now()
             )
+
+
+def _reread_come(connection: ErpConnection) -> None:
+    """Rows that named something which is here by now are read again from the start, whoever made it and whenever.
+
+    Not those of a read under way. A handful of queries where anything is missing, one where nothing is.
+    """
+    idle = Q(began_at__isnull=True) | Q(next_at__lte=clock.now())
+    marks = Watermark.objects.filter(idle, connection=connection).exclude(missing=[]).exclude(value="")
+    named = {mark.pk: absent(gaps_of(mark.missing)) for mark in marks}
+    come = here_now(frozenset().union(*named.values()))
+    again = [pk for pk, things in named.items() if things & come]
+    if again:
+        Watermark.objects.filter(idle, pk__in=again).update(value="", next_at=clock.now())

@@ -19,8 +19,8 @@ from erp_sync.adapters.port import ErpDocument
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationRun
 from erp_sync.services.caring import Found, note_found
-from erp_sync.services.connecting import adapter_for
-from erp_sync.services.looking import broken, fit_words, look_up
+from erp_sync.services.connecting import adapter_for, fit_words
+from erp_sync.services.looking import broken, look_up
 
 WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.

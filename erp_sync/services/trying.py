@@ -15,7 +15,7 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.kinds import KIND_NAMES
 from erp_sync.models import CodeMapping, ErpConnection
 from erp_sync.services.circuit import check_connection
-from erp_sync.services.connecting import adapter_for, address_of
+from erp_sync.services.connecting import adapter_for, address_of, fit_words
 
 SAID = 200
 
@@ -83,7 +83,7 @@ def try_mappings(*, mappings: QuerySet[CodeMapping]) -> list[CodeMapping]:
             except ErpUnavailable as trouble:
                 said = away[mapping.connection_id] = f"not asked: {trouble.message}"
         if said is not None:
-            mapping.test_said = said[:SAID]
+            mapping.test_said = fit_words(mapping.connection, said)[:SAID]
             mapping.save(update_fields=["test_said"])
         done.append(mapping)
     return done
@@ -105,5 +105,6 @@ def _check(mapping: CodeMapping) -> port.CodeCheck:
 
 
 def _judge(mapping: CodeMapping, found: port.CodeCheck) -> None:
-    mapping.tested_at, mapping.test_ok, mapping.test_said = clock.now(), found.ok, found.said[:SAID]
+    words = fit_words(mapping.connection, found.said)[:SAID]
+    mapping.tested_at, mapping.test_ok, mapping.test_said = clock.now(), found.ok, words
     mapping.save(update_fields=["tested_at", "test_ok", "test_said"])

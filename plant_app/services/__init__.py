@@ -31,7 +31,16 @@ from plant_app.services.live import (
     restate_constraint,
     set_unit_state,
 )
-from plant_app.services.mirror import Drift, Gap, Lent, PullResult, RowChange, apply_pull, rehearse_pull
+from plant_app.services.mirror import (
+    Drift,
+    Gap,
+    Lent,
+    PullResult,
+    RowChange,
+    apply_pull,
+    here_now,
+    rehearse_pull,
+)
 from plant_app.services.mirror_book import Scope
 from plant_app.services.mirror_gone import SWEPT, Swept, sweep_gone
 from plant_app.services.mirror_stock import StockKey, key_of, sweep_stock
@@ -81,6 +90,7 @@ __all__ = [
     "codes_for",
     "device_for",
     "forget_answers",
+    "here_now",
     "impose_constraint",
     "issue_badge",
     "issue_token",

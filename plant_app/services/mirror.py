@@ -5,22 +5,37 @@ else than both it did and we decided, that is reported as drift; what a record n
 gap. How records are fetched is not known here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import Model
+from psycopg import errors
 
 from core import clock
 from core.errors import InvalidInput
 from plant_app import overlays
-from plant_app.models import MasterChange, Overlay, StockLayer, StockRow
+from plant_app.models import (
+    Customer,
+    Item,
+    MasterChange,
+    Overlay,
+    Site,
+    StockLayer,
+    StockLocation,
+    StockRow,
+    Supplier,
+    WorkCentre,
+)
 from plant_app.selectors.effective import Target, target_name
 from plant_app.services.mirror_book import Book, Collision, Fields, Pulled, Scope, Unknown, Written, open_book
 from plant_app.services.mirror_gone import mark_deleted
 from plant_app.services.mirror_rows import WRITERS
 
 KEPT_CHANGES = 1000
+#: What records refer to by its code.
+_REFERRED: tuple[type[Model], ...] = (Site, Item, StockLocation, WorkCentre, Customer, Supplier)
 _PLURALS = {name + "s": name for name in WRITERS}
 
 
@@ -138,6 +153,18 @@ def rehearse_pull(
     return result
 
 
+def here_now(things: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Which of these (what, code), as gaps name them, are here by now. One query for each kind of thing named."""
+    found: set[tuple[str, str]] = set()
+    for model in _REFERRED:
+        what = str(model._meta.verbose_name).replace(" ", "_")
+        codes = {code for kind, code in things if kind == what}
+        if codes:
+            rows = model._default_manager.filter(code__in=codes).values_list("code", flat=True)
+            found.update((what, code) for code in rows)
+    return frozenset(found)
+
+
 def _name(entity: str) -> str:
     name = _PLURALS.get(entity, entity)
     if name not in WRITERS:
@@ -181,6 +208,12 @@ def _write(name: str, record: Pulled, book: Book, lent: Lent) -> Written:
                 if getattr(record, "deleted", False) and name != "stock":
                     return mark_deleted(name, record, book)
                 return WRITERS[name](record, book)
+        except DataError as error:
+            raise Unknown(f"it can't be stored: {str(error).splitlines()[0]}") from error
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, errors.CheckViolation):
+                raise
+            raise Unknown(f"it breaks a rule of the plant: {error.__cause__.diag.constraint_name}") from error
         except Unknown as missing:
             lender = lent.pop((missing.what, missing.code), None)
             if lender is None:

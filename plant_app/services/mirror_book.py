@@ -2,17 +2,18 @@
 
 A row is known by ERP's own identity as well as by its code: a known identity under another code is a rename, and the
 row keeps its history. Only columns that differ are written. A date without a time keeps the time of day the plant
-planned with, since ERPs often know days only.
+planned with, since ERPs often know days only. A value its column can't hold is a gap of that row, as is one that is no
+number or date; what is only read by people is cut.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from django.db.models import Model
+from django.db.models import CharField, DecimalField, Model, PositiveSmallIntegerField
 
 from plant_app.models import PurchaseOrderLine, SalesOrderLine, Site, WorkOrder
 from plant_app.selectors.effective import Target
@@ -21,6 +22,9 @@ Change = Literal["created", "updated", "renamed", "deleted", "unchanged"]
 #: Before and after of a column, in text form.
 Fields = dict[str, tuple[str, str]]
 END_OF_DAY = time(16)
+#: A column people read and nothing is found by.
+_CUT = "name"
+_LARGEST_SMALL = 32767
 #: How a mirrored row leads to its site, for those that have one.
 SITE_OF: dict[type[Model], str] = {
     WorkOrder: "site", SalesOrderLine: "order__site", PurchaseOrderLine: "order__site",
@@ -145,6 +149,35 @@ def differing(row: Model, values: Mapping[str, Any]) -> Fields:
     }
 
 
+def fit(model: type[Model], values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` as the columns of `model` keep them: decimals as they are rounded there, a long name cut.
+
+    Raises Unknown, which names the column, for any other text too long and for a number too large.
+    """
+    return {name: _fitting(model._meta.get_field(name), name, value) for name, value in values.items()}
+
+
+def _fitting(column: Any, name: str, value: Any) -> Any:
+    said = "external_id" if name == "erp_id" else name
+    if (
+        isinstance(column, CharField)
+        and isinstance(value, str)
+        and len(value) > (column.max_length or len(value))
+    ):
+        if name == _CUT:
+            return value[: column.max_length]
+        raise Unknown(f"{said} is longer than {column.max_length} characters", field=said)
+    if isinstance(column, DecimalField) and isinstance(value, Decimal):
+        largest = Decimal(10) ** (column.max_digits - column.decimal_places)
+        if abs(value) < largest:
+            value = value.quantize(Decimal(1).scaleb(-column.decimal_places))
+        if abs(value) >= largest:
+            raise Unknown(f"{said} {value} is too large", field=said)
+    if isinstance(column, PositiveSmallIntegerField) and not 0 <= int(value) <= _LARGEST_SMALL:
+        raise Unknown(f"{said} {value} is not between 0 and {_LARGEST_SMALL}", field=said)
+    return value
+
+
 def by_identity(model: type[Model], record: Pulled, book: Book) -> Any:
     """The locked row that ERP's own identity names, None where that is not certain.
 
@@ -187,14 +220,18 @@ def meant(model: type[Model], identity: Mapping[str, Any], record: Pulled, book:
 def save(model: type[Model], identity: dict[str, Any], values: dict[str, Any], record: Pulled, book: Book,
          defaults: Callable[[], dict[str, Any]] | None = None) -> tuple[Any, Change, Fields]:  # fmt: skip
     """Create, rename or update the row a record speaks of; (row, what was done, which columns). Raises Unknown."""
-    mirror = {
-        "erp_id": record.external_id,
-        "erp_version": record.written_at.isoformat() if record.written_at else "",
-        "erp_synced_at": book.read_at,
-    }
+    mirror = fit(
+        model,
+        {
+            "erp_id": record.external_id,
+            "erp_version": record.written_at.isoformat() if record.written_at else "",
+            "erp_synced_at": book.read_at,
+        },
+    )
+    identity, values = fit(model, identity), fit(model, values)
     row, renamed = meant(model, identity, record, book)
     if row is None:
-        given = identity | (defaults() if defaults else {}) | values
+        given = fit(model, identity | (defaults() if defaults else {}) | values)
         row = model._default_manager.create(**(given | mirror))
         return row, "created", {name: ("", shown(value)) for name, value in given.items()}
     wanted = values | (identity if renamed else {})
@@ -210,7 +247,18 @@ def texts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def amounts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: Decimal(str(data[name])) for name in names if data.get(name) is not None}
+    return {name: amount(data[name], name) for name in names if data.get(name) is not None}
+
+
+def amount(value: Any, name: str) -> Decimal:
+    """A record's number in its field `name`. Raises Unknown for what is none."""
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise Unknown(f"{name} {str(value)!r} is no number", field=name)
+    return found
 
 
 def _moment(value: Any, current: datetime | None, zone: str) -> datetime:
@@ -235,7 +283,11 @@ def moments(
 ) -> dict[str, datetime]:
     found: dict[str, datetime] = {}
     for column, keys in names.items():
-        value = next((data[key] for key in keys if data.get(key) not in (None, "")), None)
-        if value is not None:
-            found[column] = _moment(value, getattr(row, column, None), zone)
+        key = next((key for key in keys if data.get(key) not in (None, "")), None)
+        if key is None:
+            continue
+        try:
+            found[column] = _moment(data[key], getattr(row, column, None), zone)
+        except (ValueError, OverflowError, TypeError):
+            raise Unknown(f"{key} {str(data[key])!r} is no date", field=key) from None
     return found

@@ -4,9 +4,9 @@ ERP ends orders, but never takes back what the floor began. Overlays are compare
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
+from plant_app.mirrored import is_gone
 from plant_app.models import (
     Customer,
     Item,
@@ -25,8 +25,10 @@ from plant_app.services.mirror_book import (
     Pulled,
     Unknown,
     Written,
+    amount,
     amounts,
     by_identity,
+    fit,
     meant,
     moments,
     save,
@@ -36,9 +38,14 @@ _RANK = {WorkOrderStatus.PLANNED: 0, WorkOrderStatus.RELEASED: 1, WorkOrderStatu
 
 
 def _status(order: WorkOrder | None, said: Any) -> dict[str, Any]:
-    """ERP's word on the status, where it may count: it ends orders, but never takes back what the floor began."""
+    """ERP's word on the status, where it may count: it ends orders, but never takes back what the floor began.
+
+    One that was cancelled here only because ERP had it no more goes on when ERP has it again.
+    """
     if said not in WorkOrderStatus.values:
         return {}
+    if order is not None and order.status == WorkOrderStatus.CANCELLED and is_gone(order.erp_version):
+        return {"status": said}
     if order is None or said in (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED):
         return {"status": said}
     return (
@@ -78,16 +85,24 @@ def _operations(order: WorkOrder, operations: list[Mapping[str, Any]], book: Boo
     Operation.objects.bulk_create(
         Operation(
             work_order=order,
-            number=int(row["number"]),
-            name=str(row.get("name") or row["work_centre"]),
-            work_centre=book.get(WorkCentre, row["work_centre"], "operations.work_centre"),
-            setup_minutes=Decimal(str(row.get("setup_minutes") or 0)),
-            run_minutes=Decimal(str(row.get("run_minutes") or row.get("run_minutes_per_unit") or 0)),
+            work_centre=book.get(WorkCentre, row.get("work_centre") or "", "operations.work_centre"),
             planned_start=order.planned_start,
             planned_end=order.planned_end,
+            **_operation(row),
         )
         for row in operations
     )
+
+
+def _operation(row: Mapping[str, Any]) -> dict[str, Any]:
+    run = row.get("run_minutes") or row.get("run_minutes_per_unit") or 0
+    values = {
+        "name": str(row.get("name") or row.get("work_centre")),
+        "setup_minutes": amount(row.get("setup_minutes") or 0, "operations.setup_minutes"),
+        "run_minutes": amount(run, "operations.run_minutes"),
+        "number": int(amount(row.get("number"), "operations.number")),
+    }
+    return fit(Operation, values)
 
 
 def _line_key(record: Pulled) -> tuple[str, int]:
@@ -111,7 +126,7 @@ def _order(model: type[Any], line_model: type[Any], number: str, record: Pulled,
     line = by_identity(line_model, record, book)
     if line is None or any(code.rpartition("/")[0] == line.order.number for code in book.codes):
         return None
-    line.order.number = number
+    line.order.number = fit(model, {"number": number})["number"]
     line.order.save(update_fields=["number"])
     return line.order
 
@@ -122,13 +137,15 @@ def sales_line(record: Pulled, book: Book) -> Written:
     order = _order(SalesOrder, SalesOrderLine, number, record, book)
     if order is None:
         order = SalesOrder.objects.create(
-            number=number, site=book.site(data), customer=book.get(Customer, data.get("customer")),
-            po_number=str(data.get("po_number") or ""),
+            site=book.site(data), customer=book.get(Customer, data.get("customer")),
+            **fit(SalesOrder, {"number": number, "po_number": str(data.get("po_number") or "")}),
         )  # fmt: skip
     row = meant(SalesOrderLine, {"order": order, "line": line}, record, book)[0]
     values: dict[str, Any] = amounts(data, "quantity", "delivered", "unit_price")
     if data.get("cancelled") is not None:
         values["cancelled"] = bool(data["cancelled"])
+    elif row is not None and is_gone(row.erp_version):
+        values["cancelled"] = False  # it was only cancelled because ERP had it no more
     values |= moments(
         data, row, order.site.timezone,
         {"requested_at": ("requested_at", "requested_date"), "commit_at": ("commit_at", "commit_date")},
@@ -155,7 +172,9 @@ def purchase_line(record: Pulled, book: Book) -> Written:
     order = _order(PurchaseOrder, PurchaseOrderLine, number, record, book)
     if order is None:
         supplier = book.get(Supplier, data.get("supplier"))
-        order = PurchaseOrder.objects.create(number=number, site=book.site(data), supplier=supplier)
+        order = PurchaseOrder.objects.create(
+            site=book.site(data), supplier=supplier, **fit(PurchaseOrder, {"number": number})
+        )
     row = meant(PurchaseOrderLine, {"order": order, "line": line}, record, book)[0]
     values: dict[str, Any] = amounts(data, "quantity", "received")
     values |= moments(

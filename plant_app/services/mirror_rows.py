@@ -18,7 +18,18 @@ from plant_app.models import (
     Supplier,
     WorkCentre,
 )
-from plant_app.services.mirror_book import Book, Pulled, Written, amounts, differing, meant, save, texts
+from plant_app.services.mirror_book import (
+    Book,
+    Pulled,
+    Written,
+    amount,
+    amounts,
+    differing,
+    fit,
+    meant,
+    save,
+    texts,
+)
 from plant_app.services.mirror_orders import purchase_line, sales_line, work_order
 from plant_app.services.mirror_stock import only_these, usual_status
 
@@ -31,7 +42,9 @@ def _item(record: Pulled, book: Book) -> Written:
         values["sourcing"] = sourcing
     if data.get("group"):
         code = str(data["group"])
-        values["group"], _new = ItemGroup.objects.get_or_create(code=code[:30], defaults={"name": code})
+        values["group"], _new = ItemGroup.objects.get_or_create(
+            code=code[:30], defaults=fit(ItemGroup, {"name": code})
+        )
 
     def defaults() -> dict[str, Any]:
         group, _new = ItemGroup.objects.get_or_create(code="other", defaults={"name": "Other"})
@@ -46,12 +59,12 @@ def _work_centre(record: Pulled, book: Book) -> Written:
     row, renamed = meant(WorkCentre, {"code": record.code}, record, book)
     if row is None:
         book.get(WorkCentre, record.code, "code")
-    values = (
-        texts(record.data, "name") | amounts(record.data, "cost_per_hour") | {"erp_id": record.external_id}
-    )
-    fields = differing(row, values | ({"code": record.code} if renamed else {}))
+    said = texts(record.data, "name") | amounts(record.data, "cost_per_hour")
+    said |= {"erp_id": record.external_id} | ({"code": record.code} if renamed else {})
+    values = fit(WorkCentre, said)
+    fields = differing(row, values)
     for name in fields:
-        setattr(row, name, values.get(name, record.code))
+        setattr(row, name, values[name])
     if fields:
         row.save(update_fields=list(fields))
     return Written("renamed" if renamed else "updated" if fields else "unchanged", None, fields)
@@ -84,15 +97,18 @@ def _stock(record: Pulled, book: Book) -> Written:
         return only_these(record, book)
     item = book.get(Item, data.get("item"))
     location: StockLocation = book.get(StockLocation, data.get("location"), "location")
-    lot = Lot.objects.get_or_create(item=item, code=str(data["lot"]))[0] if data.get("lot") else None
+    lot = None
+    if data.get("lot"):
+        lot = Lot.objects.get_or_create(item=item, **fit(Lot, {"code": str(data["lot"])}))[0]
     usual = usual_status(location)
     row, created = StockRow.objects.select_for_update(of=("self",), no_key=True).get_or_create(
         item=item, lot=lot, location=location, status=data.get("status") or usual, layer=StockLayer.ERP, origin_ref="",
         defaults={"quantity": Decimal(0), "updated_at": book.read_at},
     )  # fmt: skip
-    quantity = Decimal(0 if getattr(record, "deleted", False) else str(data.get("quantity", 0)))
-    fields = differing(row, {"quantity": quantity})
-    row.quantity, row.updated_at = quantity, book.read_at
+    held = 0 if getattr(record, "deleted", False) else data.get("quantity", 0)
+    values = fit(StockRow, {"quantity": amount(held, "quantity")})
+    fields = differing(row, values)
+    row.quantity, row.updated_at = values["quantity"], book.read_at
     row.save(update_fields=["quantity", "updated_at"])
     book.stock_rows.add(row.pk)
     book.stock_locations.add(location.pk)

@@ -73,8 +73,7 @@ def test_broken_read_keeps_what_came_and_resumes_after_it(now, erp: Books, main:
 
 
 def test_page_that_can_not_be_written_leaves_rows_and_watermark_alone(now, erp: Books, main) -> None:
-    bad = Record("customers", "BAD", "erp-BAD", {"name": "n" * 500})
-    erp.pages["customers"] = [Page((customer("ALS", "Alstrand"), bad), "1")]
+    erp.pages["customers"] = [Page((customer("ALS", "Alstrand"),), "1" * 201)]
 
     pull_due()
 
