@@ -26,6 +26,8 @@ WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
 STILL_MOVING = timedelta(minutes=10)
 CENT = Decimal("0.01")
+#: How the error of a run begins that went through but for some postings nobody can look up.
+PARTLY = "not to be looked up"
 #: Statuses in which the document of a posting is no surprise: it is ours, or the sender finds it by itself.
 _EXPECTED = {lifecycle.Status.CONFIRMED, lifecycle.Status.QUEUED, *lifecycle.IN_FLIGHT}
 
@@ -110,7 +112,7 @@ def _from_here(
             except ErpRejected as error:
                 unseen += 1
                 first = first or f"{posting.business_key}: {error.message}"
-                run.error = f"not to be looked up: {unseen} of {len(postings)} postings, the first {first}"
+                run.error = f"{PARTLY}: {unseen} of {len(postings)} postings, the first {first}"
                 continue
             if found is None or found.status == "rejected":
                 yield _finding(FindingKind.MISSING_THERE, posting, ours=posting.erp_number)

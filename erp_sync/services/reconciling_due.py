@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from core import clock
 from core.errors import InvalidInput
@@ -20,7 +21,7 @@ from core.wake import wake
 from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.models import ErpConnection, ReconciliationRun
 from erp_sync.services.connecting import adapter_for, address_of
-from erp_sync.services.reconciling import WINDOW, compare
+from erp_sync.services.reconciling import PARTLY, WINDOW, compare
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ _RUN = 0x4552
 def ask_reconciliation(*, connection: ErpConnection, since: datetime | None = None) -> ReconciliationRun:
     """Ask for a comparison since `since` (two days); a worker takes it up. One that waits already is returned.
 
-    Raises InvalidInput for a connection that is not in use. Locks the connection.
+    It reaches back further where the last one that went through is longer ago: the next one trusts it. Raises InvalidInput for a connection that is not in use. Locks the connection.
     """
     if connection.is_ledger or not connection.enabled:
         raise InvalidInput(
@@ -49,7 +50,7 @@ def ask_reconciliation(*, connection: ErpConnection, since: datetime | None = No
     ErpConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     waiting = ReconciliationRun.objects.filter(connection=connection, finished_at=None).first()
     run = waiting or ReconciliationRun.objects.create(
-        connection=connection, since=since or clock.now() - WINDOW
+        connection=connection, since=_reach(connection, since or clock.now() - WINDOW)
     )
     wake("reconciliation")
     return run
@@ -116,14 +117,25 @@ def _begin(connection: ErpConnection) -> ReconciliationRun | None:
     now, latest = clock.now(), runs.first()
     if latest is not None and latest.error and latest.started_at > now - AGAIN:
         return None
-    good = runs.filter(error="").first()
+    good = _gone_through(connection).first()
     nightly = good is None or good.started_at < last_night(connection, now)
     if not nightly and good is not None and good.started_at > now - EVERY:
         return None
     since = now - (NIGHT_WINDOW if nightly else WINDOW)
-    if good is not None:
-        since = min(since, good.started_at - MARGIN)
-    return ReconciliationRun.objects.create(connection=connection, since=since)
+    return ReconciliationRun.objects.create(connection=connection, since=_reach(connection, since))
+
+
+def _gone_through(connection: ErpConnection) -> QuerySet[ReconciliationRun]:
+    """Comparisons that went to their end, the latest first: also those that could not look every posting up, or one of
+    which ERP never says anything would make each comparison reach further back than the last, and come ever again."""
+    whole = Q(error="") | Q(error__startswith=PARTLY)
+    return ReconciliationRun.objects.filter(whole, connection=connection, finished_at__isnull=False)
+
+
+def _reach(connection: ErpConnection, since: datetime) -> datetime:
+    """`since`, or as far back as leaves no time out since the last comparison that went through. One query."""
+    good = _gone_through(connection).first()
+    return since if good is None else min(since, good.started_at - MARGIN)
 
 
 def _lists_documents(connection: ErpConnection) -> bool:

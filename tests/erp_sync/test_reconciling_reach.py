@@ -1,0 +1,87 @@
+"""How far comparisons reach back: no stretch of time is left out, and none is looked at for ever."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from erp_sync.adapters.port import Outcome, PostingCommand
+from erp_sync.errors import ErpRejected
+from erp_sync.models import ErpConnection, ReconciliationRun
+from erp_sync.services import ask_reconciliation, reconcile_due, send_due
+from erp_sync.services.reconciling_due import EVERY, MARGIN, NIGHT_WINDOW
+from tests.erp_sync import scripted
+from tests.erp_sync.conftest import Queue
+from tests.erp_sync.scripted import Books
+
+NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
+AWAY = timedelta(days=12)
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as moved:
+        yield moved
+
+
+def refuse_to_look_up(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    real = scripted.ScriptedAdapter.look_up
+
+    def look_up(self: scripted.ScriptedAdapter, command: PostingCommand) -> Outcome | None:
+        if command.business_key == key:
+            raise ErpRejected("scripted.mapping_missing", "no location 'A'")
+        return real(self, command)
+
+    monkeypatch.setattr(scripted.ScriptedAdapter, "look_up", look_up)
+
+
+def test_one_asked_for_after_an_outage_reaches_back_to_the_last_that_went_through(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    (good,) = reconcile_due()
+    now.shift(timedelta(hours=1))
+    lost = queue()
+    send_due()
+    erp.documents.clear()
+    ErpConnection.objects.update(enabled=False)
+    now.shift(AWAY)
+    ErpConnection.objects.update(enabled=True)
+    main.refresh_from_db()
+
+    # somebody asks before the worker's own comparison comes; what follows trusts that this one has left nothing out
+    ask_reconciliation(connection=main)
+    (asked,) = reconcile_due()
+
+    assert (asked.error, asked.since) == ("", good.started_at - MARGIN)
+    assert [finding.posting for finding in asked.findings.all()] == [lost]
+
+
+def test_a_posting_that_can_never_be_looked_up_makes_no_comparison_longer_and_longer(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (good,) = reconcile_due()
+    posting = queue()
+    send_due()
+    erp.documents.clear()
+    refuse_to_look_up(monkeypatch, posting.business_key)
+
+    now.shift(EVERY)
+    (partly,) = reconcile_due()
+    assert partly.error.startswith("not to be looked up: 1 of 1 postings")
+    # it is no outage: the next one comes in its turn, not every half hour
+    now.shift(timedelta(hours=1))
+    assert reconcile_due() == []
+
+    now.shift(timedelta(days=9))
+    (later,) = reconcile_due()
+    assert later.since == partly.started_at - MARGIN
+    now.shift(timedelta(days=1))
+    (last,) = reconcile_due()
+    assert (last.error, last.since) == ("", last.started_at - NIGHT_WINDOW)
+    assert ReconciliationRun.objects.count() == 4
+    assert good.error == ""
