@@ -315,15 +315,13 @@ _CHANGES = {"work_order": "work_order", "sales_line": "so_line", "purchase_line"
 
 def _values(site: Site, outbox: _Outbox) -> Iterator[DriftRow]:
     """Dates and quantities decided here that ERP has otherwise."""
-    decided: dict[str, list[Overlay]] = defaultdict(list)
-    for overlay in Overlay.objects.filter(cleared_at=None).order_by("-pk")[: MOST * 4]:
-        decided[overlay.target].append(overlay)
+    in_force = Overlay.objects.filter(cleared_at=None).order_by("-pk")
     for target, rows in (
         ("work_order", WorkOrder.objects.filter(site=site).select_related("item")),
         ("sales_line", SalesOrderLine.objects.filter(order__site=site).select_related("item", "order")),
         ("purchase_line", PurchaseOrderLine.objects.filter(order__site=site).select_related("item", "order")),
     ):
-        mine = decided.get(target, [])
+        mine = list(in_force.filter(target=target, target_id__in=rows.values("pk"))[: MOST * 4])
         if not mine:
             continue
         known = {row.pk: row for row in rows.filter(pk__in={overlay.target_id for overlay in mine})}

@@ -248,3 +248,18 @@ def test_queries_do_not_grow_with_rows(kolbe_mini: KolbeMini, put: Put, reader: 
     assert len(rows(kolbe_mini, reader, DriftKind.STOCK)) == 18
     assert queries() == first
     assert first <= 16
+
+
+def test_what_is_decided_at_another_site_hides_nothing_of_this_one(
+    kolbe_mini: KolbeMini, put: Put, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp_sync.drift.MOST", 1)
+    here = make.WorkOrderFactory(site=kolbe_mini.rhf, quantity=Decimal(9))
+    plant_services.overlay_value(target=here, field="quantity", value=Decimal(7), origin_ref="exception:1")
+    for number in range(5):
+        there = make.WorkOrderFactory(site=make.SiteFactory(code=f"X{number}"), quantity=Decimal(9))
+        plant_services.overlay_value(
+            target=there, field="quantity", value=Decimal(7), origin_ref="exception:2"
+        )
+
+    assert [row.target_id for row in rows(kolbe_mini, reader, DriftKind.QUANTITY)] == [here.pk]
