@@ -43,6 +43,10 @@ def read_password(source: str, environ: Mapping[str, str] = os.environ) -> tuple
             return Path(rest).read_text(encoding="utf-8").rstrip("\n"), ""
         except OSError as error:
             return "", f"password file can't be read: {error.strerror}"
+        except UnicodeDecodeError:
+            return "", "password file can't be read: it is no UTF-8 text"
+        except ValueError:
+            return "", "password file can't be read: no file has such a name"
     return "", f"unknown password source {scheme}:"
 
 

@@ -80,6 +80,8 @@ def load_keys(file: Path, environ: Mapping[str, str] = os.environ) -> Keys:
             "erp.secret_key_missing",
             f"there is no key for stored secrets: {VARIABLE} is not set, {file.name}: {error.strerror}",
         ) from None
+    except UnicodeDecodeError:
+        raise SecretTrouble("erp.secret_key_bad", f"{file.name} is no UTF-8 text") from None
     if mode & _OTHERS:
         raise SecretTrouble(
             "erp.secret_key_open", f"{file.name} can be read by others than its owner: chmod 600"
@@ -97,11 +99,30 @@ def new_key_in(file: Path) -> None:
 
 
 def write_keys(file: Path, values: Sequence[str]) -> None:
-    """Replace the keys of `file` whole, mode 600. Raises OSError."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as opened:
-        opened.write("\n".join(values) + "\n")
-    Path(name).replace(file)
+    """Replace the keys of `file` (of what it links to) whole, mode 600, its owner's as before. Raises OSError.
+
+    They are on the disk when this comes back: what is sealed with them next is committed, and must outlive a power cut
+    no longer than they do.
+    """
+    aim = file.resolve()
+    handle, name = tempfile.mkstemp(prefix=f".{aim.name}-", dir=aim.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write("\n".join(values) + "\n")
+            opened.flush()
+            if os.geteuid() == 0 and aim.exists():
+                # An administrator rotates; the service must still be able to read its file.
+                owner = aim.stat()
+                os.fchown(opened.fileno(), owner.st_uid, owner.st_gid)
+            os.fsync(opened.fileno())
+        Path(name).replace(aim)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    folder = os.open(aim.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _keys(text: str, source: str) -> Keys:

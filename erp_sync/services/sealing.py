@@ -8,6 +8,7 @@ else: it is in no log, no page, no answer. Must not know: postings, any ERP.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connection as database
@@ -122,7 +123,8 @@ def rotate_secrets(*, new_key: bool = False, drop_old: bool = False) -> Rotated:
     secret is left that only they may open. Locks the keys from the first look to the written file, so that a password
     stored meanwhile waits and is sealed with what is left; the rows are locked, too. The file is written after the
     commit: a rotation that breaks off leaves keys too many, never too few. Raises InvalidInput for keys that are given
-    by the environment (they are changed there) or that can't be used, and `erp.secret_key_needed` where a row turns
+    by the environment (they are changed there) or that can't be used, `erp.secret_key_file` where their file can't be
+    changed, and `erp.secret_key_needed` where a row turns
     out to need an old key after all. A secret no key opens is named and left as it is.
     """
     file = settings.ERP_KEY_FILE
@@ -135,6 +137,8 @@ def rotate_secrets(*, new_key: bool = False, drop_old: bool = False) -> Rotated:
             keys = _keys()
         except SecretTrouble as trouble:
             raise InvalidInput(trouble.code, f"{trouble.message[0].upper()}{trouble.message[1:]}.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise _not_changed(file, error) from None
         done = _reseal(keys)
         if drop_old and not done.lost:
             if not all(map(keys.is_newest, StoredSecret.objects.values_list("sealed", flat=True))):
@@ -142,8 +146,16 @@ def rotate_secrets(*, new_key: bool = False, drop_old: bool = False) -> Rotated:
                     "erp.secret_key_needed", "A stored password still needs an older key: no key was removed.",
                     "Run it again.",
                 )  # fmt: skip
-            write_keys(file, keys.values[:1])
+            try:
+                write_keys(file, keys.values[:1])
+            except OSError as error:
+                raise _not_changed(file, error) from None
     return done
+
+
+def _not_changed(file: Path, error: OSError | UnicodeDecodeError) -> InvalidInput:
+    why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+    return InvalidInput("erp.secret_key_file", f"{file.name} can't be changed: {why}. It is as it was.")
 
 
 @transaction.atomic
