@@ -20,6 +20,8 @@ MEASURE_EVERY = timedelta(minutes=5)
 SAMPLES = 5
 #: An ERP slow to answer is not asked further than this many seconds.
 LONGEST_ASKED = 3.0
+#: Milliseconds a connection's row can hold; a clock further off (25 days) is told as that.
+_FURTHEST = 2**31 - 1
 _guard = threading.Lock()
 _asked: dict[int, datetime] = {}  # an ERP that says no time is not asked for it all the time
 
@@ -48,7 +50,7 @@ def measure(connection: ErpConnection) -> int | None:
         samples.append(sample)
     if not samples:
         return None
-    ahead = round(median(samples))
+    ahead = max(min(round(median(samples)), _FURTHEST), -_FURTHEST - 1)
     ErpConnection.objects.filter(pk=connection.pk).filter(
         Q(skew_at__isnull=True) | Q(skew_at__lte=clock.now())
     ).update(skew_ms=ahead, skew_at=clock.now())
@@ -65,8 +67,9 @@ def corrected(posting: Posting, said: datetime | None, now: datetime) -> datetim
         return now
     if connection is None or connection.is_ledger:
         return said
-    ours = said - timedelta(milliseconds=connection.skew_ms)
-    return min(max(ours, _first_sent(posting)), now)
+    ahead = timedelta(milliseconds=connection.skew_ms)
+    # Held between the two on its own clock, so that an empty date (the year 1) is none to reckon with.
+    return min(max(said, _first_sent(posting) + ahead), now + ahead) - ahead
 
 
 def _sample(connection: ErpConnection) -> float | None:
