@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpx
 
@@ -99,14 +99,18 @@ def _trusted() -> ssl.SSLContext:
 
 
 def _host(address: str) -> Host | None:
+    """Read by who opens the connection, so that no address means one host here and another there."""
     try:
-        parts = urlsplit(address)
-        scheme, name, port = parts.scheme.lower(), (parts.hostname or "").lower().rstrip("."), parts.port
-    except ValueError:
+        parts = httpx.URL(address)
+    except (httpx.InvalidURL, ValueError):
         return None
-    return (scheme, name, port or _PORTS[scheme]) if name and scheme in _PORTS else None
+    scheme, name, port = parts.scheme, parts.raw_host.decode("ascii").lower().rstrip("."), parts.port
+    if not name or scheme not in _PORTS:
+        return None
+    return scheme, name, _PORTS[scheme] if port is None else port
 
 
 def _name(host: Host) -> str:
     scheme, name, port = host
+    name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}" if port == _PORTS[scheme] else f"{scheme}://{name}:{port}"

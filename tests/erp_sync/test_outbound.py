@@ -158,3 +158,19 @@ def test_no_connector_opens_http_past_the_guard() -> None:
         if file.name != "outbound.py" and ways.search(file.read_text(encoding="utf-8"))
     }
     assert past == set()
+
+
+def test_a_host_with_letters_of_its_own_language_is_the_connections_own() -> None:
+    hosts = hosts_of({"url": "https://erp.müller.example/base"})
+    assert hosts == {("https", "erp.xn--mller-kva.example", 443)}
+    asked = httpx.Request("GET", "https://erp.müller.example/base/x")
+    Guard(hosts).on_request(asked)
+    with pytest.raises(ErpUnavailable):
+        Guard(hosts).on_request(httpx.Request("GET", "https://erp.muller.example/base/x"))
+
+
+def test_no_port_is_the_one_of_the_scheme_and_zero_is_none() -> None:
+    assert hosts_of({"url": "http://[::1]"}) == {("http", "::1", 80)}
+    assert hosts_of({"url": "http://erp.example:0/"}) == {("http", "erp.example", 0)}
+    with pytest.raises(ErpUnavailable, match=re.escape("http://[::1]:8080 is not")):
+        Guard(hosts_of({"url": "http://[::1]"})).check("http://[::1]:8080/")
