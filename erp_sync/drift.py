@@ -321,7 +321,8 @@ def _values(site: Site, outbox: _Outbox) -> Iterator[DriftRow]:
         ("sales_line", SalesOrderLine.objects.filter(order__site=site).select_related("item", "order")),
         ("purchase_line", PurchaseOrderLine.objects.filter(order__site=site).select_related("item", "order")),
     ):
-        mine = list(in_force.filter(target=target, target_id__in=rows.values("pk"))[: MOST * 4])
+        ids: Any = rows.values("pk")
+        mine = list(in_force.filter(target=target, target_id__in=ids)[: MOST * 4])
         if not mine:
             continue
         known = {row.pk: row for row in rows.filter(pk__in={overlay.target_id for overlay in mine})}

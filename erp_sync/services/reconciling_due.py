@@ -41,7 +41,8 @@ _RUN = 0x4552
 def ask_reconciliation(*, connection: ErpConnection, since: datetime | None = None) -> ReconciliationRun:
     """Ask for a comparison since `since` (two days); a worker takes it up. One that waits already is returned.
 
-    It reaches back further where the last one that went through is longer ago: the next one trusts it. Raises InvalidInput for a connection that is not in use. Locks the connection.
+    It reaches back further where the last one that went through is longer ago: the next one trusts it. Raises
+    InvalidInput for a connection that is not in use. Locks the connection.
     """
     if connection.is_ledger or not connection.enabled:
         raise InvalidInput(

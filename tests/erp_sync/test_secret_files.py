@@ -1,4 +1,4 @@
-"""Files that keys and passwords lie in: written so that a power cut takes none, and odd ones keep nobody else waiting."""
+"""Files that keys and passwords lie in: written so that a power cut takes none, and odd ones keep nobody waiting."""
 
 import os
 import stat
