@@ -105,6 +105,8 @@ class ErpConnectionAdmin(ForAdministrators):
             # Senders keep circuit, rate and clock in the same row: what nobody entered is theirs.
             columns = {field.name for field in obj._meta.concrete_fields}
             obj.save(update_fields={*form.fields} & columns | {"password_source", "options"})
+            if {"base_url", "database"} & set(form.changed_data) and services.read_anew(connection=obj):
+                self.message_user(request, "It leads elsewhere now: its master data is read from the start.")
         else:
             super().save_model(request, obj, form, change)
         secret = form.cleaned_data.get("new_password")
@@ -206,6 +208,10 @@ class ErpConnectionAdmin(ForAdministrators):
         for mark in connection.watermarks.exclude(gone=[]):
             if sweep_state(mark).refused:
                 done = services.sweep(connection=connection, entity=mark.entity, believe=True)
+                if done is not None and done.refused:
+                    words = f"{mark.entity}: {done.refused} of {done.of} are missing by now, more than were shown."
+                    self.message_user(request, f"{words} Look again.", messages.WARNING)
+                    continue
                 count = len(done.codes) if done is not None else 0
                 self.message_user(request, f"{mark.entity}: {count} rows ERP has no more are marked.")
 

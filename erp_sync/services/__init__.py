@@ -34,7 +34,7 @@ from erp_sync.services.operating import (
 )
 from erp_sync.services.previewing import Preview, preview
 from erp_sync.services.pull_runs import ask_pull, work_pull_runs
-from erp_sync.services.pulling import Pulled, pull_due, pull_master_data
+from erp_sync.services.pulling import Pulled, pull_due, pull_master_data, read_anew
 from erp_sync.services.queueing import find_posting, posting_key, queue_posting
 from erp_sync.services.reconciling import reconcile
 from erp_sync.services.reconciling_due import ask_reconciliation, reconcile_due
@@ -98,6 +98,7 @@ __all__ = [
     "pull_due",
     "pull_master_data",
     "queue_posting",
+    "read_anew",
     "receive_call",
     "reconcile",
     "reconcile_due",

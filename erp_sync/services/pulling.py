@@ -116,6 +116,17 @@ def pull_master_data(
     return done
 
 
+def read_anew(*, connection: ErpConnection) -> int:
+    """Have everything of a connection read from the start, and listed, at its next turn: it leads to another system,
+    where nothing read so far says how far anything has been read. Returns how many kinds of row that is.
+
+    A read under way makes way at its next page.
+    """
+    return Watermark.objects.filter(connection=connection).update(
+        value="", swept_at=None, next_at=clock.now()
+    )
+
+
 def check_entities(entities: Iterable[str] | None) -> list[str]:
     """The named entities (all of none are), in an order references need. Raises InvalidInput for an unknown one."""
     wanted = set(entities) if entities is not None else set(ORDER)
@@ -149,7 +160,7 @@ def _claim(mark: Watermark) -> Watermark | None:
 
 def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     done = Pulled(mark.entity, from_start=not mark.value)
-    reached, began, heard, turn = mark.value, clock.now(), False, time.monotonic()
+    reached, began, heard, turn, through = mark.value, clock.now(), False, time.monotonic(), False
     Watermark.objects.filter(pk=mark.pk).update(
         began_at=began, rows_now=0, total_now=None, next_at=began + PULL_LEASE
     )
@@ -157,12 +168,17 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         for page in pages(connection, mark.entity, mark.value):
             if not _apply(mark, reached, page, done, began):
                 done.error = "another reader went on meanwhile"
+                # Where it was no reader that moved the watermark, nobody else would take this read for ended.
+                Watermark.objects.filter(pk=mark.pk, began_at=began).update(
+                    began_at=None, next_at=clock.now()
+                )
                 return done
             reached, heard = page.watermark, True
             if reached != mark.value and time.monotonic() - turn > TURN:
                 done.unfinished = True
                 break
-        if not done.unfinished:
+        through = not done.unfinished
+        if through:
             sweep_due(connection, mark.pk)
     except ErpUnavailable as error:
         done.error = fit_words(connection, error.message)
@@ -170,9 +186,11 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     except ErpRejected as error:
         done.error = fit_words(connection, error.message)
     except SoftTimeLimitExceeded:
-        # Whoever reads for the worker ends here. What came is kept; where none did, it is not begun again at once.
-        done.unfinished = reached != mark.value
-        done.error = "" if done.unfinished else "the time for one read was over before its first page"
+        # Whoever reads for the worker ends here. What came is kept; where none did, and where all did but the list of
+        # what there is took too long, it is not begun again at once: others wait.
+        done.unfinished = reached != mark.value and not through
+        when = "while all there is was listed" if through else "before its first page"
+        done.error = "" if done.unfinished else f"the time for one read was over {when}"
         _end(mark, done)
         raise
     except Exception as error:  # noqa: BLE001 - outer edge: one entity's fault must not stop the others

@@ -28,6 +28,8 @@ SWEEP_EVERY = timedelta(hours=24)
 SWEEP_AGAIN = timedelta(hours=1)
 #: The ERP's clock and ours may differ by this much, and a row created meanwhile must not count as gone.
 SLACK = timedelta(minutes=2)
+#: A list may take as long as its worker has; no other reader begins meanwhile.
+LISTING_LEASE = timedelta(minutes=10)
 KEPT_CODES = 200
 #: A connector that lists some entities only says so of the others: their absence there means nothing.
 NOT_OFFERED = "erp.not_offered"
@@ -67,6 +69,7 @@ def sweep_due(connection: ErpConnection, mark_id: int) -> Swept | None:
     pause = SWEEP_AGAIN if sweep_state(mark).refused else SWEEP_EVERY
     if mark.swept_at is not None and mark.swept_at > clock.now() - pause:
         return None
+    Watermark.objects.filter(pk=mark.pk).update(next_at=clock.now() + LISTING_LEASE)
     return sweep(connection=connection, entity=mark.entity)
 
 
@@ -75,8 +78,9 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
 
     Stock it no longer holds becomes zero.
 
-    Must not run inside a transaction. `believe`: a person has looked, and the listing counts however much is missing.
-    Raises ErpUnavailable when the listing breaks off; nothing is marked then.
+    Must not run inside a transaction. `believe`: a person has looked at what the last sweep would not believe, and the
+    listing counts as long as no more is missing by now. Raises ErpUnavailable when the listing breaks off; nothing is
+    marked then.
     """
     began = clock.now()
     hold = _listed(connection, entity)
@@ -86,7 +90,10 @@ def sweep(*, connection: ErpConnection, entity: str, believe: bool = False) -> S
         mark, _new = Watermark.objects.select_for_update(no_key=True).get_or_create(
             connection=connection, entity=entity
         )
-        done = hold(began - SLACK, scope_of(connection), believe)
+        scope, shown = scope_of(connection), sweep_state(mark).refused
+        done = hold(began - SLACK, scope, False)
+        if believe and 0 < done.refused <= shown:
+            done = hold(began - SLACK, scope, True)
         mark.swept_at = began
         mark.gone = (
             [{"refused": done.refused, "of": done.of}] if done.refused else list(done.codes[:KEPT_CODES])

@@ -430,3 +430,19 @@ def test_a_policy_names_a_site_its_connection_serves(boss: Client, main: ErpConn
         == 302
     )
     assert PostingPolicy.objects.get().value_limit == 500
+
+
+def test_a_connection_that_leads_to_another_system_is_read_from_the_start(
+    now: Any, boss: Client, profiled: ErpConnection
+) -> None:
+    given = body(profiled, base_url="http://erp-test:8000", database="100")
+    boss.post(page("erpconnection_change", profiled.pk), given)
+    later = NOON + timedelta(hours=1)
+    Watermark.objects.create(connection=profiled, entity="items", value="2026-11-01|77", next_at=later)
+    Watermark.objects.create(connection=profiled, entity="stock", value="5", swept_at=NOON, next_at=later)
+
+    boss.post(page("erpconnection_change", profiled.pk), given | {"name": "Renamed", "parallel": "2"})
+    assert set(Watermark.objects.values_list("value", "next_at")) == {("2026-11-01|77", later), ("5", later)}
+
+    boss.post(page("erpconnection_change", profiled.pk), given | {"database": "200"})
+    assert set(Watermark.objects.values_list("value", "swept_at", "next_at")) == {("", None, NOON)}

@@ -298,6 +298,8 @@ def test_a_listing_that_lost_too_much_is_not_believed_until_somebody_looked(
     assert mark("customers").gone == ["C9"]
 
     lists["customers"] = listed
+    now.shift(SWEEP_EVERY)
+    pull_due()
     done = sweep(connection=ErpConnection.objects.get(), entity="customers", believe=True)
     assert done is not None
     assert len(done.codes) == 9 - len(listed)
