@@ -21,6 +21,7 @@ from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationR
 from erp_sync.services.caring import Found, note_found
 from erp_sync.services.connecting import adapter_for, fit_words
 from erp_sync.services.looking import broken, look_up
+from plant_app.models import Item
 
 WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
@@ -95,6 +96,14 @@ def _differences(run: ReconciliationRun) -> Iterator[Found]:
     yield from _from_here(run, postings, documents)
 
 
+def _in_another_unit(postings: list[Posting]) -> set[int]:
+    """Postings over a unit their item is not kept in here: how much that is in ERP's own is not known. One query."""
+    said = {one.pk: (one.payload.get("item"), one.payload.get("uom")) for one in postings}
+    named = {str(item) for item, uom in said.values() if uom}
+    kept = dict(Item.objects.filter(code__in=named).values_list("code", "uom"))
+    return {pk for pk, (item, uom) in said.items() if uom and kept.get(str(item)) != uom}
+
+
 def _from_here(
     run: ReconciliationRun, postings: list[Posting], documents: dict[str, list[ErpDocument]]
 ) -> Iterator[Found]:
@@ -104,6 +113,7 @@ def _from_here(
     that can't be is counted, with the reason of the first, and keeps no other.
     """
     unseen, first = 0, ""
+    other_unit = _in_another_unit(postings)
     for posting in postings:
         there = documents.get(posting.business_key, [])
         if not there:
@@ -133,7 +143,7 @@ def _from_here(
                 document=final[1],
             )
         for document in final:
-            values = _differing(posting, document)
+            values = None if posting.pk in other_unit else _differing(posting, document)
             if values is not None:
                 yield _finding(
                     FindingKind.DIFFERING,

@@ -14,6 +14,7 @@ from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services import cancel, mark_local, pull_due, pull_master_data, reconcile, send_due
 from erp_sync.services.pulling import PULL_AGAIN_AFTER_ERROR, PULL_EVERY
 from plant_app.models import Customer
+from tests import factories as make
 from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
@@ -200,3 +201,22 @@ def test_reconciliation_of_a_silent_erp_says_so_and_accuses_nobody(
     run = reconcile(connection=main)
     assert run.error == "connection refused"
     assert not run.findings.exists()
+
+
+def test_a_quantity_erp_keeps_in_another_unit_is_no_difference(
+    now, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    make.ItemFactory(code="SP-12", uom="pcs")
+    make.ItemFactory(uom="dz")
+    move = {"item": "SP-12", "from_location": "A", "to_location": "B"}
+    dozens = queue(payload=move | {"quantity": "2", "uom": "dz"})
+    pieces = queue(payload=move | {"quantity": "2", "uom": "pcs"})
+    send_due()
+    erp.documents.clear()
+    erp.foreign = [
+        ErpDocument(one.business_key, f"D-{one.pk}", "scripted.document", "done", True, quantity=Decimal(24))
+        for one in (dozens, pieces)
+    ]
+    now.shift(timedelta(minutes=30))
+    run = reconcile(connection=main)
+    assert [(one.kind, one.posting) for one in run.findings.all()] == [("differing", pieces)]
