@@ -28,6 +28,8 @@ from plant_app.selectors import Reader, can, visible_site_ids
 
 #: How long comparisons count as lately, and settled findings are shown.
 CARRIED = timedelta(days=8)
+#: How the error of a run begins that went through but for some postings nobody can look up.
+PARTLY: Final = "not to be looked up"
 
 #: What somebody does about a finding of each kind.
 NEXT_STEP: Final[dict[str, str]] = {
@@ -75,16 +77,21 @@ def standing_findings(connection: ErpConnection) -> Standing:
 
 
 def standing_cares() -> QuerySet[FindingCare]:
-    """Every finding that stands, of any connection. Not scoped."""
-    looked_again = ReconciliationRun.objects.filter(
+    """Every finding that stands, of any connection. Not scoped.
+
+    A run that could not look every posting up has read ERP's list whole all the same: it takes away what is judged by
+    that list, and nothing that is missing there.
+    """
+    later = ReconciliationRun.objects.filter(
         connection=OuterRef("connection"),
         pk__gt=OuterRef("last_run"),
-        error="",
         finished_at__isnull=False,
         since__lte=OuterRef("about_at"),
     )
+    whole, partly = Exists(later.filter(error="")), Exists(later.filter(error__startswith=PARTLY))
     lately = Q(settled_at__isnull=True) | Q(last_run__started_at__gt=clock.now() - CARRIED)
-    return FindingCare.objects.filter(lately).exclude(Exists(looked_again))
+    standing = FindingCare.objects.filter(lately).exclude(whole)
+    return standing.exclude(~Q(kind=FindingKind.MISSING_THERE), partly)
 
 
 def visible_findings(user: Reader, *, standing: bool = True) -> QuerySet[FindingCare]:

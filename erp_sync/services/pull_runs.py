@@ -4,7 +4,7 @@ A dry run reads like any other and changes nothing: each page is applied in a tr
 asking, the claiming and the form of the result. Must not know: how a page is applied.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -103,7 +103,8 @@ def _work(run: PullRun) -> None:
     entities = check_entities(run.entities or None)
     try:
         if run.dry:
-            run.result = _rehearse(run, entities)
+            for entity, told in _rehearse(run, entities):
+                run.result[entity] = told
         else:
             done = pull_master_data(connection=run.connection, entities=entities, from_start=run.from_start)
             run.result = {one.entity: _told(one) for one in done}
@@ -141,9 +142,9 @@ def _told(done: Pulled) -> dict[str, Any]:
     }
 
 
-def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
-    """Read every page and apply it in a transaction that is rolled back; no watermark moves."""
-    result: dict[str, Any] = {}
+def _rehearse(run: PullRun, entities: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read every page and apply it in a transaction that is rolled back; no watermark moves. One entity after another,
+    so that what is known of the first is kept when the time is over before the last."""
     lent: Lent = {}
     began, scope = clock.now(), scope_of(run.connection)
     marks = dict(Watermark.objects.filter(connection=run.connection).values_list("entity", "value"))
@@ -173,11 +174,14 @@ def _rehearse(run: PullRun, entities: Sequence[str]) -> dict[str, Any]:
                 disbelieved = swept.refused
         except (ErpUnavailable, ErpRejected) as trouble:
             error = fit_words(run.connection, trouble.message)
-        result[entity] = {
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as fault:  # noqa: BLE001 - outer edge: one entity's fault must not hide the others
+            error = broken(run.connection, fault)
+        yield entity, {
             **counts, "rows": rows, "gaps": stored_gaps(gaps), "changes": told, "disbelieved": disbelieved,
             "error": error,
         }  # fmt: skip
-    return result
 
 
 def _gone(code: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from core.hints import hint
 from erp_sync import lifecycle
 from erp_sync.adapters.port import ErpDocument
 from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.findings import PARTLY
 from erp_sync.models import ErpConnection, FindingKind, Posting, ReconciliationRun
 from erp_sync.services.caring import Found, note_found
 from erp_sync.services.connecting import adapter_for, fit_words
@@ -27,8 +28,6 @@ WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
 STILL_MOVING = timedelta(minutes=10)
 CENT = Decimal("0.01")
-#: How the error of a run begins that went through but for some postings nobody can look up.
-PARTLY = "not to be looked up"
 #: Statuses in which the document of a posting is no surprise: it is ours, or the sender finds it by itself.
 _EXPECTED = {lifecycle.Status.CONFIRMED, lifecycle.Status.QUEUED, *lifecycle.IN_FLIGHT}
 

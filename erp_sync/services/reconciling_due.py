@@ -19,9 +19,10 @@ from core import clock
 from core.errors import InvalidInput
 from core.wake import wake
 from erp_sync.errors import ErpRejected, ErpUnavailable
+from erp_sync.findings import PARTLY
 from erp_sync.models import ErpConnection, ReconciliationRun
 from erp_sync.services.connecting import adapter_for, address_of
-from erp_sync.services.reconciling import PARTLY, WINDOW, compare
+from erp_sync.services.reconciling import WINDOW, compare
 
 logger = logging.getLogger(__name__)
 

@@ -293,3 +293,34 @@ def test_a_sales_line_that_was_gone_and_is_there_again_is_to_be_delivered(
     pull_master_data(connection=main, entities=["sales_lines"])
 
     assert not SalesOrderLine.objects.get().cancelled
+
+
+# --- dry runs ----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_keeps_what_it_had_seen_when_its_time_is_up(
+    now: Any, erp: Books, main: ErpConnection
+) -> None:
+    erp.pages["items"] = [Page((item("SP-12", "1"),), "1")]
+    erp.pages["customers"] = [SoftTimeLimitExceeded()]
+    run = ask_pull(connection=main, actor=None, entities=["items", "customers"], dry=True)
+    with pytest.raises(SoftTimeLimitExceeded):
+        work_pull_runs()
+    run.refresh_from_db()
+    assert run.error == "the time for one read was over before its end"
+    assert {entity: row["created"] for entity, row in run.result.items()} == {"items": 1}
+
+
+def test_a_connector_that_breaks_on_one_kind_of_row_still_shows_the_others(
+    now: Any, erp: Books, main: ErpConnection
+) -> None:
+    erp.pages["items"] = [KeyError("name")]
+    erp.pages["customers"] = [Page((customer("ALS"),), "1")]
+    run = ask_pull(connection=main, actor=None, entities=["items", "customers"], dry=True)
+    work_pull_runs()
+    run.refresh_from_db()
+    assert run.error == "items: KeyError: 'name'"
+    assert [(row["created"], row["error"]) for row in run.result.values()] == [
+        (0, "KeyError: 'name'"),
+        (1, ""),
+    ]

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from erp_sync.adapters.port import Outcome, PostingCommand
+from erp_sync.adapters.port import ErpDocument, Outcome, PostingCommand
 from erp_sync.errors import ErpRejected
+from erp_sync.findings import standing_findings
 from erp_sync.models import ErpConnection, ReconciliationRun
 from erp_sync.services import ask_reconciliation, reconcile_due, send_due
 from erp_sync.services.reconciling_due import EVERY, MARGIN, NIGHT_WINDOW
@@ -85,3 +86,32 @@ def test_a_posting_that_can_never_be_looked_up_makes_no_comparison_longer_and_lo
     assert (last.error, last.since) == ("", last.started_at - NIGHT_WINDOW)
     assert ReconciliationRun.objects.count() == 4
     assert good.error == ""
+
+
+def test_what_was_mended_in_erp_is_gone_though_one_posting_can_not_be_looked_up(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd, lost, twice = queue(), queue(), queue()
+    send_due()
+    erp.documents = [row for row in erp.documents if row[0] == twice.business_key]
+    erp.foreign = [ErpDocument(twice.business_key, "D-9", "scripted.document", "done", True)]
+    refuse_to_look_up(monkeypatch, odd.business_key)
+    now.shift(timedelta(hours=1))
+    reconcile_due()
+    assert [care.kind for care in standing_findings(main).all] == ["missing_there", "doubled"]
+
+    erp.foreign = []
+    now.shift(EVERY)
+    (again,) = reconcile_due()
+
+    assert again.error.startswith("not to be looked up: 1 of 3")
+    assert [(care.kind, care.posting) for care in standing_findings(main).all] == [("missing_there", lost)]
+    # ... of those missing there any may be the one nobody could look up
+    refuse_to_look_up(monkeypatch, lost.business_key)
+    now.shift(EVERY)
+    reconcile_due()
+    assert [care.posting for care in standing_findings(main).all] == [lost]
