@@ -80,12 +80,14 @@ class Scope:
 class Book:
     """Rows looked up while one pull is applied, each once.
 
-    `codes` are those of all its records, `vague` the identities several of its codes share: they identify nothing.
+    `codes` are those of all its records, `named` the one of each identity, `vague` the identities several of its codes
+    share: they identify nothing.
     """
 
     read_at: datetime
     scope: Scope = field(default_factory=Scope)
     codes: frozenset[str] = frozenset()
+    named: Mapping[str, str] = field(default_factory=dict)
     vague: frozenset[str] = frozenset()
     stock_rows: set[int] = field(default_factory=set)
     stock_locations: set[int] = field(default_factory=set)
@@ -124,7 +126,8 @@ def open_book(records: Iterable[Pulled], read_at: datetime, scope: Scope) -> Boo
     for record in records:
         codes.setdefault(record.external_id, set()).add(record.code)
     vague = frozenset(identity for identity, ours in codes.items() if len(ours) > 1)
-    return Book(read_at, scope, frozenset().union(*codes.values()), vague)
+    named = {identity: next(iter(ours)) for identity, ours in codes.items() if identity and len(ours) == 1}
+    return Book(read_at, scope, frozenset().union(*codes.values()), named, vague)
 
 
 def shown(value: Any) -> str:
@@ -206,15 +209,21 @@ def meant(model: type[Model], identity: Mapping[str, Any], record: Pulled, book:
     if row is not None and row.erp_id in ("", record.external_id):
         return row, False
     same = by_identity(model, record, book)
-    if same is None:
+    if same is None and (row is None or not _moves_away(row, record, book)):
         return row, False
     if row is not None:
-        what = str(model._meta.verbose_name)
+        same, what = same or f"{record.external_id!r}", str(model._meta.verbose_name)
         raise Collision(
             f"{what} {same} is now called {record.code!r} in ERP, as another row is here already",
             field="code", what=what.replace(" ", "_"), code=record.code,
         )  # fmt: skip
     return same, True
+
+
+def _moves_away(row: Any, record: Pulled, book: Book) -> bool:
+    """Whether a later record of this pull renames `row`, whose code `record` was given."""
+    certain = book.scope.alone or type(row) in SITE_OF
+    return certain and book.named.get(row.erp_id, record.code) != record.code
 
 
 def save(model: type[Model], identity: dict[str, Any], values: dict[str, Any], record: Pulled, book: Book,

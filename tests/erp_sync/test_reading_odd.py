@@ -324,3 +324,24 @@ def test_a_connector_that_breaks_on_one_kind_of_row_still_shows_the_others(
         (0, "KeyError: 'name'"),
         (1, ""),
     ]
+
+
+# --- renames -----------------------------------------------------------------------------------------------
+
+
+def test_a_code_given_to_a_new_item_leaves_its_history_with_the_old_one(
+    now: Any, erp: Books, main: ErpConnection
+) -> None:
+    """Given an item renamed to make room for its successor, and read after that since it was written once more."""
+    erp.pages["items"] = [Page((item("SP-12", "5"),), "1")]
+    pull_master_data(connection=main, entities=["items"])
+    old = Item.objects.get()
+    lot = make.LotFactory(item=old)
+
+    erp.pages["items"].append(Page((item("SP-12", "9"), item("SP-12-OLD", "5", name="Old")), "2"))
+    (done,) = pull_master_data(connection=main, entities=["items"])
+
+    assert (done.renamed, done.created, done.error, done.gaps) == (1, 2, "", {})
+    lot.refresh_from_db()
+    assert (lot.item.code, lot.item.erp_id) == ("SP-12-OLD", "5")
+    assert Item.objects.get(code="SP-12").erp_id == "9"
