@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
+from psycopg.errors import DeadlockDetected
 
 from core import clock
 from core.errors import InvalidInput
@@ -36,6 +37,8 @@ PULL_AGAIN_AFTER_ERROR = timedelta(minutes=3)
 PULL_LEASE = timedelta(minutes=3)
 #: Seconds after which a read that can be resumed makes way, and goes on in its next turn.
 TURN = 45.0
+#: How often a page is tried again that the database had give way to somebody at the same rows.
+GIVES_WAY = 3
 #: What others refer to is read first.
 ORDER = (
     "items",
@@ -166,7 +169,7 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     )
     try:
         for page in pages(connection, mark.entity, mark.value):
-            if not _apply(mark, reached, page, done, began):
+            if not _write(mark, reached, page, done, began):
                 done.error = "another reader went on meanwhile"
                 # Where it was no reader that moved the watermark, nobody else would take this read for ended.
                 Watermark.objects.filter(pk=mark.pk, began_at=began).update(
@@ -208,6 +211,17 @@ def _end(mark: Watermark, done: Pulled) -> None:
     if done.changed:
         wake("resequence")
         hint("postings", kind="master_data", entity=mark.entity)
+
+
+def _write(mark: Watermark, reached: str, page: Page, done: Pulled, began: datetime) -> bool:
+    """`_apply`, at once again where the database ended it for somebody who holds some of its rows and wants others."""
+    for _ in range(GIVES_WAY):
+        try:
+            return _apply(mark, reached, page, done, began)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DeadlockDetected):
+                raise
+    return _apply(mark, reached, page, done, began)
 
 
 @transaction.atomic

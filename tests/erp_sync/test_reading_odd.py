@@ -1,5 +1,7 @@
 """Reading master data that is odd: rows that do not fit, words nobody can store, reads that end at the wrong moment."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 from celery.exceptions import SoftTimeLimitExceeded
+from django.db import connection, transaction
 
 from erp_sync.adapters.port import Page, Record
 from erp_sync.errors import ErpRejected, ErpUnavailable
@@ -345,3 +348,46 @@ def test_a_code_given_to_a_new_item_leaves_its_history_with_the_old_one(
     lot.refresh_from_db()
     assert (lot.item.code, lot.item.erp_id) == ("SP-12-OLD", "5")
     assert Item.objects.get(code="SP-12").erp_id == "9"
+
+
+# --- others at the same rows -------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_that_gave_way_in_a_deadlock_is_written_at_once(erp: Books, main: ErpConnection) -> None:
+    """Given somebody who holds the second row of a page and waits for the first, which the reader holds."""
+    first, second = make.CustomerFactory(code="C1", name="Old"), make.CustomerFactory(code="C2", name="Old")
+    erp.pages["customers"] = [Page((customer("C1", name="New"), customer("C2", name="New")), "1")]
+    holds, tried = threading.Event(), threading.Event()
+
+    def decide() -> None:
+        with transaction.atomic():
+            Customer.objects.select_for_update().get(pk=second.pk)
+            holds.set()
+            wait_until_somebody_waits()
+            tried.set()
+            Customer.objects.select_for_update().get(pk=first.pk)
+        connection.close()
+
+    other = threading.Thread(target=decide)
+    other.start()
+    assert holds.wait(30)
+    (done,) = pull_master_data(connection=main, entities=["customers"])
+    other.join(30)
+
+    assert tried.is_set()
+    assert (done.error, done.rows, mark("customers").value) == ("", 2, "1")
+    assert set(Customer.objects.values_list("name", flat=True)) == {"New"}
+
+
+def wait_until_somebody_waits() -> None:
+    """Until a session of this database waits for a lock, and half a second more, so that its patience ends first."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connection.cursor() as cursor:
+        for _ in range(300):
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(asked)
+            if cursor.fetchone()[0]:
+                time.sleep(0.5)
+                return
+            time.sleep(0.05)
