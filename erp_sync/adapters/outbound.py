@@ -94,8 +94,11 @@ def client(settings: Mapping[str, Any], names: Iterable[str] = ADDRESSES, **opti
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """The certificates trusted for TLS, read once: reading them takes longer than many a request."""
-    return httpx.create_ssl_context(trust_env=False)
+    """The certificates trusted for TLS, read once: reading them takes longer than many a request. Those of the machine
+    are among them, since a plant's ERP often has one of the plant's own authority."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
 
 
 def _host(address: str) -> Host | None:

@@ -1,6 +1,7 @@
 """A connection speaks to its own hosts and to nobody else, whatever an answer or the environment says."""
 
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from erp_sync.adapters import outbound
 from erp_sync.adapters.outbound import Guard, client, hosts_of
 from erp_sync.adapters.tryton.client import Access, Client
 from erp_sync.errors import ErpUnavailable
+from execlayer.launcher.certificate import ensure
 
 
 class Server(ThreadingHTTPServer):
@@ -174,3 +176,25 @@ def test_no_port_is_the_one_of_the_scheme_and_zero_is_none() -> None:
     assert hosts_of({"url": "http://erp.example:0/"}) == {("http", "erp.example", 0)}
     with pytest.raises(ErpUnavailable, match=re.escape("http://[::1]:8080 is not")):
         Guard(hosts_of({"url": "http://[::1]"})).check("http://[::1]:8080/")
+
+
+def test_an_authority_the_machine_trusts_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plant's ERP has a certificate of the plant's own authority, which its IT has put on the machine."""
+    certificate, key, authority = ensure(tmp_path, ["127.0.0.1"])
+    server = Server()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    address = server.url.replace("http:", "https:")
+    try:
+        outbound._trusted.cache_clear()
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            client({"url": address}).get(f"{address}/strange")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        outbound._trusted.cache_clear()
+        assert client({"url": address}).get(f"{address}/ours").status_code == 200
+        assert server.got == ["/ours"]
+    finally:
+        outbound._trusted.cache_clear()
+        server.shutdown()
+        server.server_close()
