@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.db.models import F, Q, Sum, TextChoices
+from django.db.models import F, Q, QuerySet, Sum, TextChoices
 
 from core import clock
 from erp_sync import lifecycle
@@ -139,15 +139,24 @@ def drift(site: Site, user: Reader) -> Drift:
     return Drift(tuple(shown), read, more=len(shown) < len(rows))
 
 
-def _outbox(site: Site) -> _Outbox:
+def _not_in_the_mirror(site: Site) -> QuerySet[Posting]:
+    """Postings ERP does not have, and those it confirmed a moment ago whose overlays still stand."""
     recent = clock.now() - RECENT
     absent = Q(status=lifecycle.Status.CANCELLED) | Q(status=lifecycle.Status.LOCAL, erp_confirmed_at=None)
-    rows = (
+    # ERP has a confirmation that it confirmed; what is counted here knows that.
+    fresh = Q(status=lifecycle.Status.CONFIRMED, handled_at=None) & ~Q(kind="confirmation")
+    return (
         Posting.objects.live()
         .filter(site=site)
-        .filter(~Q(status__in=lifecycle.SETTLED) | absent & Q(settled_at__gt=recent))
-        .exclude(kind__in=["cost", "customer_answer", "reversal"])
+        .filter(~Q(status__in=lifecycle.SETTLED) | (absent | fresh) & Q(settled_at__gt=recent))
         .select_related("connection")
+    )
+
+
+def _outbox(site: Site) -> _Outbox:
+    rows = (
+        _not_in_the_mirror(site)
+        .exclude(kind__in=["cost", "customer_answer", "reversal"])
         .order_by("-pk")[:MOST_POSTINGS]
     )
     found = _Outbox()
@@ -169,7 +178,7 @@ def _outbox(site: Site) -> _Outbox:
 
 
 def _on_the_way(postings: Iterable[Posting]) -> tuple[Posting, ...]:
-    """Those that explain a difference: still to come, stuck, or of a kind this ERP has no place for."""
+    """Those that explain a difference: still to come, stuck, of a kind this ERP has no place for, or just confirmed."""
     return tuple(one for one in postings if one.status != lifecycle.Status.CANCELLED)
 
 
@@ -183,6 +192,13 @@ def _stock(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> Ite
     ):
         origins = changed[tuple(key)]
         origins[origin] = origins.get(origin, Decimal(0)) + quantity
+    named = (
+        {_posting_in(origin) for origins in changed.values() for origin in origins}
+        - outbox.by_id.keys()
+        - {0}
+    )
+    if named:
+        outbox.by_id.update(_not_in_the_mirror(site).in_bulk(named))
     items = {key[0] for key in changed}
     of_erp = {
         (row.item_id, row.lot_id, row.location_id, row.status): row
@@ -218,8 +234,12 @@ def _stock(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> Ite
 
 def _of_origin(origin: str, outbox: _Outbox) -> Posting | None:
     """The posting an overlay of stock anticipates: it names it."""
+    return outbox.by_id.get(_posting_in(origin))
+
+
+def _posting_in(origin: str) -> int:
     kind, _colon, number = origin.partition(":")
-    return outbox.by_id.get(int(number)) if kind == "posting" and number.isdigit() else None
+    return int(number) if kind == "posting" and number.isdigit() else 0
 
 
 def _holds(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> Iterator[DriftRow]:

@@ -263,3 +263,41 @@ def test_what_is_decided_at_another_site_hides_nothing_of_this_one(
         )
 
     assert [row.target_id for row in rows(kolbe_mini, reader, DriftKind.QUANTITY)] == [here.pk]
+
+
+def test_what_erp_has_confirmed_explains_its_difference_until_that_is_drawn_here(
+    kolbe_mini: KolbeMini, put: Put, reader: User
+) -> None:
+    lot = next(iter(kolbe_mini.lots.values()))
+    place = make.StockRowFactory(
+        item=lot.item, lot=lot, location=kolbe_mini.locations["RHF-STO"], quantity=Decimal(40)
+    ).location
+    posting = put("movement.block", item=lot.item.code, lot=lot.code, quantity="36", from_location=place.code)
+    plant_services.overlay_stock(
+        item=lot.item, lot=lot, quantity=Decimal(36), location=place, origin_ref=f"posting:{posting.pk}"
+    )
+    send_due()
+    posting.refresh_from_db()
+    assert (posting.status, posting.handled_at) == ("confirmed", None)
+
+    assert [row.postings for row in rows(kolbe_mini, reader, DriftKind.STOCK)] == [(posting,), (posting,)]
+    assert drift(kolbe_mini.rhf, reader).unexplained == 0
+
+
+def test_a_backlog_hides_no_posting_that_an_overlay_names(
+    kolbe_mini: KolbeMini, put: Put, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erp_sync.drift.MOST_POSTINGS", 2)
+    lot = next(iter(kolbe_mini.lots.values()))
+    place = make.StockRowFactory(
+        item=lot.item, lot=lot, location=kolbe_mini.locations["RHF-STO"], quantity=Decimal(40)
+    ).location
+    given = {"item": lot.item.code, "lot": lot.code, "quantity": "1", "from_location": place.code}
+    posting = put("movement.block", **given | {"quantity": "36"})
+    plant_services.overlay_stock(
+        item=lot.item, lot=lot, quantity=Decimal(36), location=place, origin_ref=f"posting:{posting.pk}"
+    )
+    for _ in range(3):
+        put("movement.block", **given)
+
+    assert [row.postings for row in rows(kolbe_mini, reader, DriftKind.STOCK)] == [(posting,), (posting,)]
