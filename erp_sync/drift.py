@@ -192,13 +192,10 @@ def _stock(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> Ite
     ):
         origins = changed[tuple(key)]
         origins[origin] = origins.get(origin, Decimal(0)) + quantity
-    named = (
-        {_posting_in(origin) for origins in changed.values() for origin in origins}
-        - outbox.by_id.keys()
-        - {0}
-    )
-    if named:
-        outbox.by_id.update(_not_in_the_mirror(site).in_bulk(named))
+    anticipated = {_posting_in(origin) for origins in changed.values() for origin in origins}
+    unknown = anticipated - outbox.by_id.keys() - {0}
+    if unknown:
+        outbox.by_id.update(_not_in_the_mirror(site).in_bulk(unknown))
     items = {key[0] for key in changed}
     of_erp = {
         (row.item_id, row.lot_id, row.location_id, row.status): row
