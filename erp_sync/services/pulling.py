@@ -150,11 +150,15 @@ def _know_entities() -> None:
 
 @transaction.atomic
 def _claim(mark: Watermark) -> Watermark | None:
-    """The mark as this reader's, None where it is not due any more or another reader is at work (on anything)."""
+    """The mark as this reader's, None where it is not due any more, its ERP fell silent meanwhile, or another reader is
+    at work (on anything)."""
     now = clock.now()
     if not nobody_reads(now):
         return None
-    row = Watermark.objects.select_for_update(no_key=True).filter(pk=mark.pk, next_at__lte=now).first()
+    rows = Watermark.objects.select_for_update(no_key=True, of=("self",)).filter(
+        connection__open_until__isnull=True
+    )
+    row = rows.filter(pk=mark.pk, next_at__lte=now).first()
     if row is not None:
         row.began_at, row.rows_now, row.total_now, row.next_at = now, 0, None, now + PULL_LEASE
         row.save(update_fields=["began_at", "rows_now", "total_now", "next_at"])

@@ -10,6 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from erp_sync.adapters import port
 from erp_sync.adapters.port import Page, Record
+from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services import pull_due, sweep
 from erp_sync.services.pulling import PULL_AGAIN_AFTER_ERROR, PULL_EVERY
@@ -143,3 +144,21 @@ def test_looked_at_is_what_was_shown_and_no_more(
     done = sweep(connection=listing, entity="customers", believe=True)
     assert done is not None
     assert (len(done.codes), gone()) == (5, 5)
+
+
+def test_an_erp_that_fell_silent_is_not_asked_for_the_rest(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection
+) -> None:
+    for entity in ("items", "work_centres", "customers", "suppliers", "sales_lines", "stock"):
+        erp.pages[entity] = [ErpUnavailable("no answer within 60 s")]
+
+    assert pull_due() == 0
+
+    main.refresh_from_db()
+    assert main.circuit_open
+    assert [entity for entity, _value in erp.pull_calls] == [
+        "items",
+        "work_centres",
+        "customers",
+        "suppliers",
+    ]
