@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
+from django.db.models import Q
 
 from core import clock
 from core.hints import hint
@@ -95,6 +96,36 @@ def _differences(run: ReconciliationRun) -> Iterator[Found]:
     yield from _from_here(run, postings, documents)
 
 
+#: Kinds that leave a value behind and no document of their own everywhere, and what names the value.
+_VALUES = ("change.date", "change.quantity", "change.cancel", "operation.move")
+_NAMES = ("target", "number", "line", "which", "work_order", "operation")
+
+
+def _value_of(posting: Posting) -> tuple[str, ...] | None:
+    """Which value of ERP's a posting changes, or puts back; None for one that changes none."""
+    kind, payload = posting.kind, posting.payload
+    if kind == "reversal":
+        kind, payload = str(payload.get("reverses_kind")), payload.get("original") or {}
+    return (kind, *(str(payload.get(name) or "") for name in _NAMES)) if kind in _VALUES else None
+
+
+def _replaced(run: ReconciliationRun, postings: list[Posting]) -> set[int]:
+    """Changes of a value that a later posting has changed again, or may have: ERP says that one's. One query."""
+    mine = {one.pk: value for one in postings if (value := _value_of(one)) is not None}
+    if not mine:
+        return set()
+    later = Posting.objects.filter(
+        Q(kind__in=_VALUES) | Q(kind="reversal", payload__reverses_kind__in=_VALUES),
+        connection=run.connection, pk__gt=min(mine),
+        status__in=[lifecycle.Status.CONFIRMED, *lifecycle.IN_FLIGHT],
+    )  # fmt: skip
+    last: dict[tuple[str, ...], int] = {}
+    for one in later.only("kind", "payload").order_by("pk"):
+        if (value := _value_of(one)) is not None:
+            last[value] = one.pk
+    return {pk for pk, value in mine.items() if last.get(value, pk) > pk}
+
+
 def _in_another_unit(postings: list[Posting]) -> set[int]:
     """Postings over a unit their item is not kept in here: how much that is in ERP's own is not known. One query."""
     said = {one.pk: (one.payload.get("item"), one.payload.get("uom")) for one in postings}
@@ -112,10 +143,12 @@ def _from_here(
     that can't be is counted, with the reason of the first, and keeps no other.
     """
     unseen, first = 0, ""
-    other_unit = _in_another_unit(postings)
+    other_unit, replaced = _in_another_unit(postings), _replaced(run, postings)
     for posting in postings:
         there = documents.get(posting.business_key, [])
         if not there:
+            if posting.pk in replaced:
+                continue
             try:
                 found = look_up(run.connection, posting)
             except ErpRejected as error:

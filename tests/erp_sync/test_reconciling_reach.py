@@ -9,9 +9,10 @@ import time_machine
 from erp_sync.adapters.port import ErpDocument, Outcome, PostingCommand
 from erp_sync.errors import ErpRejected
 from erp_sync.findings import standing_findings
-from erp_sync.models import ErpConnection, ReconciliationRun
-from erp_sync.services import ask_reconciliation, reconcile_due, send_due
+from erp_sync.models import ErpConnection, Posting, ReconciliationRun
+from erp_sync.services import ask_reconciliation, reconcile_due, reverse, send_due
 from erp_sync.services.reconciling_due import EVERY, MARGIN, NIGHT_WINDOW
+from plant_app.models import User
 from tests.erp_sync import scripted
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
@@ -115,3 +116,53 @@ def test_what_was_mended_in_erp_is_gone_though_one_posting_can_not_be_looked_up(
     now.shift(EVERY)
     reconcile_due()
     assert [care.posting for care in standing_findings(main).all] == [lost]
+
+
+# --- values that were changed again ------------------------------------------------------------------------
+
+
+def change(queue: Queue, day: str, *, number: str = "WO-1", which: str = "planned_end") -> Posting:
+    payload = {"target": "work_order", "number": number, "which": which, "new": day, "old": "2026-11-19"}
+    return queue(kind="change.date", payload=payload, chain=f"work_order:{number}", keep_invalid=True)
+
+
+def test_a_date_changed_again_by_us_is_not_missed(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    """Given ERPs that keep no document of a changed value: it is found by what it says, the last one only."""
+    replaced, other = change(queue, "2026-11-20"), change(queue, "2026-11-20", which="need_by")
+    elsewhere, last = change(queue, "2026-11-20", number="WO-2"), change(queue, "2026-11-24")
+    send_due(limit=50)
+    erp.documents = [row for row in erp.documents if row[0] == last.business_key]
+    now.shift(timedelta(hours=1))
+
+    (run,) = reconcile_due()
+
+    assert [finding.posting for finding in run.findings.order_by("pk")] == [other, elsewhere]
+    assert replaced.business_key not in erp.look_ups
+    assert (run.postings, run.error) == (4, "")
+
+
+def test_a_date_put_back_or_being_changed_again_is_not_missed(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    first, taken_back = change(queue, "2026-11-20"), change(queue, "2026-11-24")
+    send_due(limit=50)
+    root = User.objects.create_superuser("root", password="secret-root")
+    back = reverse(posting_id=taken_back.pk, reason="wrong day", actor=root)
+    send_due(limit=50)
+    back.refresh_from_db()
+    assert back.status == "confirmed"
+    now.shift(timedelta(hours=1))
+    again = change(queue, "2026-11-28")
+    erp.then(scripted.cut_after)
+    send_due(limit=50)
+    again.refresh_from_db()
+    assert again.status == "unknown"
+    erp.documents.clear()
+    erp.look_ups.clear()
+
+    (run,) = reconcile_due()
+
+    assert (list(run.findings.all()), run.postings) == ([], 2)
+    assert not {first.business_key, back.business_key} & set(erp.look_ups)
