@@ -40,7 +40,8 @@ def read_password(source: str, environ: Mapping[str, str] = os.environ) -> tuple
         return (environ[rest], "") if environ.get(rest) else ("", f"environment variable {rest} is not set")
     if scheme == "file":
         try:
-            return Path(rest).read_text(encoding="utf-8").rstrip("\n"), ""
+            found = Path(rest).read_text(encoding="utf-8").rstrip("\n")
+            return found, "" if found else "password file is empty"
         except OSError as error:
             return "", f"password file can't be read: {error.strerror}"
         except UnicodeDecodeError:

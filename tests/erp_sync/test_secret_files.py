@@ -89,6 +89,15 @@ def test_a_file_that_is_no_text_is_no_password_and_no_key(tmp_path: Path) -> Non
     assert caught.value.code == "erp.secret_key_bad"
 
 
+def test_a_file_caught_empty_while_it_is_rotated_is_no_password(tmp_path: Path) -> None:
+    """Trying to log in without one would be a failed login, of which some ERPs bear only a few."""
+    file = tmp_path / "password"
+    file.write_text("\n")
+    assert read_password(f"file:{file}") == ("", "password file is empty")
+    file.write_text(" kept as it is \n")
+    assert read_password(f"file:{file}") == (" kept as it is ", "")
+
+
 def test_one_connection_with_an_odd_password_file_keeps_no_other(
     erp: Books, main: ErpConnection, tmp_path: Path
 ) -> None:
