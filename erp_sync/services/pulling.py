@@ -25,7 +25,7 @@ from erp_sync.errors import ErpRejected, ErpUnavailable
 from erp_sync.gaps import Gaps, absent, gaps_of, later_gaps, merge_gaps, stored_gaps
 from erp_sync.models import ErpConnection, Watermark
 from erp_sync.services.circuit import note_failure, note_success
-from erp_sync.services.connecting import address_of, fit_words
+from erp_sync.services.connecting import adapter_for, address_of, fit_words
 from erp_sync.services.looking import broken, pages
 from erp_sync.services.reader import nobody_reads
 from erp_sync.services.sweeping import scope_of, sweep_due
@@ -167,7 +167,8 @@ def _claim(mark: Watermark) -> Watermark | None:
 
 def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
     done = Pulled(mark.entity, from_start=not mark.value)
-    reached, began, heard, turn, through = mark.value, clock.now(), False, time.monotonic(), False
+    reached, began, turn = mark.value, clock.now(), time.monotonic()
+    heard = unheard = through = False
     Watermark.objects.filter(pk=mark.pk).update(
         began_at=began, rows_now=0, total_now=None, next_at=began + PULL_LEASE
     )
@@ -189,7 +190,7 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
             sweep_due(connection, mark.pk)
     except ErpUnavailable as error:
         done.error = fit_words(connection, error.message)
-        note_failure(connection, error.message)
+        unheard = True
     except ErpRejected as error:
         done.error = fit_words(connection, error.message)
     except SoftTimeLimitExceeded:
@@ -207,7 +208,25 @@ def _pull(connection: ErpConnection, mark: Watermark) -> Pulled:
         if heard:
             note_success(connection)
     _end(mark, done)
+    if unheard:
+        _blame(connection, done.error)
     return done
+
+
+def _blame(connection: ErpConnection, words: str) -> None:
+    """Count a read that failed against the connection, which holds its postings, only where ERP does not answer at all:
+    it may merely not let us read, or one service of it be down. Network."""
+    try:
+        answers = adapter_for(connection).ping().ok
+    except ErpUnavailable:
+        return  # its address or password is not there: it waits for that anyway
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001 - outer edge: a connector's fault says nothing of its ERP
+        broken(connection, error)
+        return
+    if not answers:
+        note_failure(connection, words)
 
 
 def _end(mark: Watermark, done: Pulled) -> None:

@@ -80,6 +80,7 @@ def test_trouble_that_quotes_the_login_is_kept_without_it(
     sealing_key(settings.ERP_KEY_FILE)
     store_secret(connection=main, secret="first-Horse-7", actor=None)
     erp.pages["items"] = [ErpUnavailable("GET /items?key=first-Horse-7 timed out")]
+    erp.up = False
 
     pull_due()
     main.refresh_from_db()

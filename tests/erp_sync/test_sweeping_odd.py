@@ -12,11 +12,12 @@ from erp_sync.adapters import port
 from erp_sync.adapters.port import Page, Record
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import ErpConnection, Watermark
-from erp_sync.services import pull_due, sweep
-from erp_sync.services.pulling import PULL_AGAIN_AFTER_ERROR, PULL_EVERY
+from erp_sync.services import pull_due, send_due, sweep
+from erp_sync.services.pulling import ORDER, PULL_AGAIN_AFTER_ERROR, PULL_EVERY
 from erp_sync.services.sweeping import SWEEP_EVERY, sweep_state
 from plant_app.models import Customer
 from tests.erp_sync import scripted
+from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
 
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -151,6 +152,7 @@ def test_an_erp_that_fell_silent_is_not_asked_for_the_rest(
 ) -> None:
     for entity in ("items", "work_centres", "customers", "suppliers", "sales_lines", "stock"):
         erp.pages[entity] = [ErpUnavailable("no answer within 60 s")]
+    erp.up = False
 
     assert pull_due() == 0
 
@@ -162,3 +164,21 @@ def test_an_erp_that_fell_silent_is_not_asked_for_the_rest(
         "customers",
         "suppliers",
     ]
+
+
+def test_reading_that_is_refused_while_erp_answers_holds_no_posting(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection, queue: Queue
+) -> None:
+    """Given an ERP whose user may post and not read, or whose reading service is down."""
+    for entity in ORDER:
+        erp.pages[entity] = [ErpUnavailable("HTTP 503")]
+
+    assert pull_due() == 0
+
+    main.refresh_from_db()
+    assert (main.circuit_open, main.failures) == (False, 0)
+    assert set(Watermark.objects.values_list("error", flat=True)) == {"HTTP 503"}
+    posting = queue()
+    send_due()
+    posting.refresh_from_db()
+    assert posting.status == "confirmed"
