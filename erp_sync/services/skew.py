@@ -9,8 +9,6 @@ import time
 from datetime import datetime, timedelta
 from statistics import median
 
-from django.db.models import Q
-
 from core import clock
 from erp_sync.errors import ErpUnavailable
 from erp_sync.models import AttemptAction, ErpConnection, Posting
@@ -29,7 +27,8 @@ _asked: dict[int, datetime] = {}  # an ERP that says no time is not asked for it
 def measure_due(connection: ErpConnection) -> bool:
     """Measure a connection's skew if that was last done MEASURE_EVERY ago. Network, no transaction. True if written."""
     now = clock.now()
-    if connection.skew_at is not None and connection.skew_at > now - MEASURE_EVERY:
+    # One of a time to come was measured by a clock of ours that has been set right since.
+    if connection.skew_at is not None and now - MEASURE_EVERY < connection.skew_at <= now:
         return False
     with _guard:
         asked = _asked.get(connection.pk)
@@ -51,9 +50,7 @@ def measure(connection: ErpConnection) -> int | None:
     if not samples:
         return None
     ahead = max(min(round(median(samples)), _FURTHEST), -_FURTHEST - 1)
-    ErpConnection.objects.filter(pk=connection.pk).filter(
-        Q(skew_at__isnull=True) | Q(skew_at__lte=clock.now())
-    ).update(skew_ms=ahead, skew_at=clock.now())
+    ErpConnection.objects.filter(pk=connection.pk).update(skew_ms=ahead, skew_at=clock.now())
     return ahead
 
 

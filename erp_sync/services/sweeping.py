@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from core import clock
 from core.hints import hint
@@ -31,6 +32,8 @@ SLACK = timedelta(minutes=2)
 #: A list may take as long as its worker has; no other reader begins meanwhile.
 LISTING_LEASE = timedelta(minutes=10)
 KEPT_CODES = 200
+#: An ERP that was last read from longer ago than this, and is switched off, has been replaced.
+MAY_COME_BACK = timedelta(days=30)
 #: A connector that lists some entities only says so of the others: their absence there means nothing.
 NOT_OFFERED = "erp.not_offered"
 
@@ -46,9 +49,16 @@ class SweepState:
 
 def scope_of(connection: ErpConnection) -> Scope:
     """Whose rows a connection speaks for: all while it is the only ERP read from, else the orders of its sites. Two
-    queries."""
-    others = ErpConnection.objects.filter(enabled=True, is_ledger=False).exclude(pk=connection.pk)
-    if not others.exists():
+    queries.
+
+    One that is switched off was read from as well as long as it may come back: what it filled in is not the other's to
+    miss.
+    """
+    read_lately = Exists(
+        Watermark.objects.filter(connection=OuterRef("pk"), at__gt=clock.now() - MAY_COME_BACK)
+    )
+    others = ErpConnection.objects.filter(Q(enabled=True) | read_lately, is_ledger=False)
+    if not others.exclude(pk=connection.pk).exists():
         return Scope()
     return Scope(alone=False, sites=frozenset(connection.site_links.values_list("site_id", flat=True)))
 

@@ -9,7 +9,7 @@ import time_machine
 from erp_sync.adapters.port import Outcome, PostingCommand
 from erp_sync.models import ErpConnection
 from erp_sync.services import send_due
-from erp_sync.services.skew import measure
+from erp_sync.services.skew import measure, measure_due
 from tests.erp_sync.conftest import Queue
 from tests.erp_sync.scripted import Books
 
@@ -50,3 +50,15 @@ def test_a_time_no_clock_shows_settles_its_posting_all_the_same(
     posting.refresh_from_db()
     assert (posting.status, posting.erp_number) == ("confirmed", "D-1")
     assert posting.erp_confirmed_at == (NOON if said.year == 1 else NOON + timedelta(seconds=8))
+
+
+def test_a_measurement_from_a_time_to_come_is_made_anew(
+    now: time_machine.Traveller, erp: Books, main: ErpConnection
+) -> None:
+    """Given our own clock was hours ahead when it was measured, and has been set right since."""
+    ErpConnection.objects.update(skew_ms=-7_200_000, skew_at=NOON + timedelta(hours=2))
+    main.refresh_from_db()
+    erp.clocks.extend([NOON + timedelta(milliseconds=1)] * 5)
+    assert measure_due(main)
+    main.refresh_from_db()
+    assert (main.skew_ms, main.skew_at) == (1, NOON)

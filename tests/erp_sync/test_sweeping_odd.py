@@ -182,3 +182,23 @@ def test_reading_that_is_refused_while_erp_answers_holds_no_posting(
     send_due()
     posting.refresh_from_db()
     assert posting.status == "confirmed"
+
+
+def test_an_erp_switched_off_for_a_while_keeps_what_it_filled_in(
+    now: time_machine.Traveller, erp: Books, listing: ErpConnection
+) -> None:
+    other = ErpConnection.objects.create(code="sap", name="SAP", kind=scripted.KIND, enabled=False)
+    read = Watermark.objects.create(connection=other, entity="customers", at=NOON - timedelta(hours=1))
+    Customer.objects.create(
+        code="S1", name="SAP's own", erp_id="sap-1", erp_synced_at=NOON - timedelta(hours=1)
+    )
+    lists["customers"] = lambda: (f"erp-{number}" for number in range(10))
+    erp.pages["customers"] = [ten()]
+    pull_due()
+    assert gone() == 0
+
+    # one that has not been read for a month has been replaced
+    Watermark.objects.filter(pk=read.pk).update(at=NOON - timedelta(days=31))
+    now.shift(SWEEP_EVERY)
+    pull_due()
+    assert gone() == 1
