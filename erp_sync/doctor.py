@@ -156,7 +156,8 @@ def reading() -> Iterator[Finding]:
         rows = sum(gap.times for gap in gaps)
         yield Finding(
             "XL-W022", Level.INFO,
-            f"{mark.connection.name}: {rows} rows of {mark.entity} name what is not here or does not fit, first {gaps[0]}",
+            f"{mark.connection.name}: {rows} rows of {mark.entity} name what is not here or do not fit, "
+            f"first {gaps[0]}",
             "Enter or read what they name, or mend the value in ERP; the rows are then read again by themselves.", rows,
         )  # fmt: skip
     for mark in (
