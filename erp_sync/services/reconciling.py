@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from time import monotonic
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
@@ -29,6 +30,11 @@ WINDOW = timedelta(days=2)
 #: Documents and postings younger than this may still be on their way to each other.
 STILL_MOVING = timedelta(minutes=10)
 CENT = Decimal("0.01")
+#: Seconds spent on looking up what ERP did not list, one by one; well within what a worker has for one run.
+LOOKING = 300.0
+#: From so many of these on, each run begins elsewhere among them.
+MANY = 200
+_STRIDE = 7919
 #: Statuses in which the document of a posting is no surprise: it is ours, or the sender finds it by itself.
 _EXPECTED = {lifecycle.Status.CONFIRMED, lifecycle.Status.QUEUED, *lifecycle.IN_FLIGHT}
 
@@ -134,30 +140,39 @@ def _in_another_unit(postings: list[Posting]) -> set[int]:
     return {pk for pk, (item, uom) in said.items() if uom and kept.get(str(item)) != uom}
 
 
+def _looked_up(run: ReconciliationRun, postings: list[Posting], of: int) -> Iterator[Found]:
+    """What ERP does not have of postings it did not list: not every one leaves a document of its own (a changed date
+    does not).
+
+    One that can't be looked up, and those the time was over for, are counted, with the reason of the first, and keep no
+    other. Where there are many, each run begins elsewhere among them, so that all have their turn.
+    """
+    begin = run.pk * _STRIDE % len(postings) if len(postings) >= MANY else 0
+    until, unseen, first = monotonic() + LOOKING, 0, ""
+    for posting in postings[begin:] + postings[:begin]:
+        over = monotonic() > until
+        try:
+            found = None if over else look_up(run.connection, posting)
+        except ErpRejected as error:
+            over, why = True, error.message
+        else:
+            why = "the time for looking up was over"
+        if over:
+            unseen += 1
+            first = first or f"{posting.business_key}: {why}"
+            run.error = f"{PARTLY}: {unseen} of {of} postings, the first {first}"
+        elif found is None or found.status == "rejected":
+            yield _finding(FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
+
+
 def _from_here(
     run: ReconciliationRun, postings: list[Posting], documents: dict[str, list[ErpDocument]]
 ) -> Iterator[Found]:
-    """What we hold confirmed and the ERP does not have, or has otherwise.
-
-    Not every posting leaves a document of its own (a changed date does not): one that is not listed is looked up. One
-    that can't be is counted, with the reason of the first, and keeps no other.
-    """
-    unseen, first = 0, ""
+    """What we hold confirmed and the ERP does not have, or has otherwise."""
     other_unit, replaced = _in_another_unit(postings), _replaced(run, postings)
     for posting in postings:
         there = documents.get(posting.business_key, [])
         if not there:
-            if posting.pk in replaced:
-                continue
-            try:
-                found = look_up(run.connection, posting)
-            except ErpRejected as error:
-                unseen += 1
-                first = first or f"{posting.business_key}: {error.message}"
-                run.error = f"{PARTLY}: {unseen} of {len(postings)} postings, the first {first}"
-                continue
-            if found is None or found.status == "rejected":
-                yield _finding(FindingKind.MISSING_THERE, posting, ours=posting.erp_number)
             continue
         final = [document for document in there if document.final]
         if not final:
@@ -184,6 +199,8 @@ def _from_here(
                     theirs=f"{values[1]:f}",
                     document=document,
                 )
+    unlisted = [one for one in postings if one.business_key not in documents and one.pk not in replaced]
+    yield from _looked_up(run, unlisted, len(postings))
 
 
 def _from_there(run: ReconciliationRun, documents: dict[str, list[ErpDocument]]) -> Iterator[Found]:

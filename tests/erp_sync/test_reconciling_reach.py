@@ -166,3 +166,34 @@ def test_a_date_put_back_or_being_changed_again_is_not_missed(
 
     assert (list(run.findings.all()), run.postings) == ([], 2)
     assert not {first.business_key, back.business_key} & set(erp.look_ups)
+
+
+# --- more than can be looked up in one go ------------------------------------------------------------------
+
+
+def test_what_there_was_no_time_to_look_up_is_counted_and_another_run_begins_elsewhere(
+    now: time_machine.Traveller,
+    erp: Books,
+    main: ErpConnection,
+    queue: Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("erp_sync.services.reconciling.MANY", 4)
+    clocks = iter(range(0, 100_000, 100))
+    monkeypatch.setattr("erp_sync.services.reconciling.monotonic", lambda: float(next(clocks)))
+    for _ in range(12):
+        queue()
+    send_due(limit=50)
+    erp.documents.clear()
+    asked: list[set[str]] = []
+    for _ in range(6):
+        now.shift(EVERY)
+        erp.look_ups.clear()
+        (run,) = reconcile_due()
+        asked.append(set(erp.look_ups))
+        assert run.error.startswith("not to be looked up: 9 of 12 postings, the first ")
+        assert run.error.endswith(": the time for looking up was over")
+        assert run.findings.count() == 3
+
+    assert len(set().union(*asked)) > 3
+    assert [len(keys) for keys in asked] == [3] * 6
