@@ -1,6 +1,7 @@
 /* One socket a page. Elements name what they show in data-live="area.3 exception.12"; a hint about one of these groups
    fires a "live" event on them (hx-trigger="live" refetches through a permission-checked view), a fragment replaces the
    element it names. After every reconnect everything is refetched, so a lost hint costs nothing. */
+import { refetch } from "./refetch.js";
 import { hourMinute, hourMinuteSecond, now, setServerTime } from "./time.js";
 import { say } from "./words.js";
 
@@ -52,17 +53,13 @@ function showMarks() {
   }
 }
 
-function fire(element, detail) {
-  if (element.isConnected) element.dispatchEvent(new CustomEvent("live", { bubbles: false, detail }));
-}
-
 function gather(element, message) {
   waiting.set(element, message);
   gatherer ||= setTimeout(() => {
     gatherer = 0;
     const due = [...waiting];
     waiting.clear();
-    for (const [one, last] of due) fire(one, last);
+    for (const [one, last] of due) refetch(one, last);
   }, GATHER);
 }
 

@@ -1,4 +1,5 @@
 /* The exception page: the inputs of the chosen option, and live changes that never take away what somebody is typing. */
+import { refetch } from "./refetch.js";
 
 function showInputs(form) {
   const chosen = form.querySelector('input[name="option"]:checked')?.value;
@@ -21,10 +22,7 @@ document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-options]");
   if (!form || event.target.name !== "option") return;
   showInputs(form);
-  // the rest of the page follows the choice: what ERP would get, and where a later refetch begins
-  const record = document.getElementById("record");
-  const address = `${location.pathname}?option=${encodeURIComponent(event.target.value)}`;
-  window.htmx?.ajax("GET", address, { source: record, target: record, swap: "morph:outerHTML" });
+  refetch(document.getElementById("record"), { kind: "chosen" }); // what ERP would get follows the choice
 });
 /* A form somebody has touched is left alone by refetches until it was sent. */
 document.addEventListener("input", (event) => {

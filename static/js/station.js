@@ -1,14 +1,16 @@
 /* The station's own manners: a sheet closes once its tap is kept, what was taken is said, and nothing is redrawn
    under a finger. Sending and keeping lie in outbox.js, following the plant in live.js. */
 import { closeAll } from "./dialogs.js";
+import { refetch } from "./refetch.js";
 import { toast } from "./toasts.js";
 import { say } from "./words.js";
 
 const busy = () => document.querySelector("dialog[open]");
 let missed = false;
 
-function refetch() {
-  document.getElementById("station")?.dispatchEvent(new CustomEvent("live", { detail: { kind: "tap" } }));
+function showNow() {
+  const station = document.getElementById("station");
+  if (station) refetch(station, { kind: "tap" });
 }
 
 document.addEventListener("outbox:stored", () => closeAll());
@@ -17,12 +19,12 @@ document.addEventListener("outbox:sent", (event) => {
   const exception = answer?.exception;
   if (exception) toast({ level: "ok", title: exception.title, text: exception.next_step });
   else toast({ level: "ok", title: say("{what}, sent", { what: item.label }) });
-  refetch();
+  showNow();
 });
 document.addEventListener("outbox:failed", (event) => {
   const { item } = event.detail;
   toast({ level: "warn", title: say("{what} was not taken", { what: item.label }), text: item.why, code: item.code });
-  refetch();
+  showNow();
 });
 document.addEventListener("scanned", (event) => {
   const { code, found, input } = event.detail;
@@ -47,7 +49,7 @@ document.addEventListener(
   () => {
     if (!missed || busy()) return;
     missed = false;
-    refetch();
+    showNow();
   },
   true,
 );
