@@ -61,6 +61,12 @@ async function problemOf(xhr) {
   }
 }
 
+/* Whether news brought a request about, and no hand. */
+function unasked(event) {
+  const cause = event.detail.requestConfig?.triggeringEvent;
+  return cause?.type === "live" && cause.detail?.kind !== "chosen";
+}
+
 function startHtmx() {
   const busy = document.querySelector(".busyline");
   let running = 0;
@@ -70,7 +76,7 @@ function startHtmx() {
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.requestConfig.verb !== "get") hold(event.detail.elt);
     // a refetch nobody asked for must not look like work
-    if (event.detail.requestConfig.triggeringEvent?.type === "live") return;
+    if (unasked(event)) return;
     event.detail.xhr.asked = true;
     running += 1;
     busy?.classList.add("on");
@@ -90,13 +96,12 @@ function startHtmx() {
     }
   });
   document.addEventListener("htmx:responseError", async (event) => {
-    const quiet = event.detail.requestConfig?.triggeringEvent?.type === "live";
     const { status } = event.detail.xhr;
-    if (quiet && status >= 500) return; // the live mark already says so, and the next hint tries again
+    if (unasked(event) && status >= 500) return; // the live mark already says so, and the next hint tries again
     tellProblem(status, await problemOf(event.detail.xhr));
   });
   document.addEventListener("htmx:sendError", (event) => {
-    if (event.detail.requestConfig?.triggeringEvent?.type !== "live") tellProblem(0, null);
+    if (!unasked(event)) tellProblem(0, null);
   });
   document.addEventListener("htmx:timeout", () => tellProblem(0, null));
 }
