@@ -10,7 +10,15 @@ from decisions_app.models import PostingLink
 from decisions_app.posting_templates.situation import plain, worked_times
 from erp_sync import services as erp
 from erp_sync.models import Posting
-from plant_app.models import Constraint, ConstraintKind, Operation, ProgressReport, User, WorkUnit
+from plant_app.models import (
+    Constraint,
+    ConstraintKind,
+    Operation,
+    OperationStatus,
+    ProgressReport,
+    User,
+    WorkUnit,
+)
 from plant_app.selectors.confirmation import confirmation_due
 from plant_app.services import live
 from plant_app.services import progress as plant
@@ -73,7 +81,8 @@ def _let_go(operation_id: int, kind: str) -> None:
 def _confirm(operation: Operation, report: ProgressReport, reason_code: str) -> Posting | None:
     order = operation.work_order
     unit = report.work_unit or operation.actual_unit or operation.work_unit
-    last = not order.operations.filter(number__gt=operation.number).exists()
+    later = order.operations.filter(number__gt=operation.number)
+    last = not later.exclude(status=OperationStatus.CANCELLED).exists()
     final = report.kind == ProgressReport.Kind.FINISH and last
     made = confirmation_due(operation, report.at)
     if made.empty and not (final and operation.good):

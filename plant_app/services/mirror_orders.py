@@ -3,20 +3,17 @@
 ERP ends orders, but never takes back what the floor began. Overlays are compared by the caller.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from plant_app.mirrored import is_gone
 from plant_app.models import (
     Customer,
     Item,
-    Operation,
     PurchaseOrder,
     PurchaseOrderLine,
     SalesOrder,
     SalesOrderLine,
     Supplier,
-    WorkCentre,
     WorkOrder,
     WorkOrderStatus,
 )
@@ -25,7 +22,6 @@ from plant_app.services.mirror_book import (
     Pulled,
     Unknown,
     Written,
-    amount,
     amounts,
     by_identity,
     fit,
@@ -33,6 +29,7 @@ from plant_app.services.mirror_book import (
     moments,
     save,
 )
+from plant_app.services.mirror_operations import follow_operations, make_operations
 
 _RANK = {WorkOrderStatus.PLANNED: 0, WorkOrderStatus.RELEASED: 1, WorkOrderStatus.RUNNING: 2}
 
@@ -76,33 +73,12 @@ def work_order(record: Pulled, book: Book) -> Written:
         }
 
     row, change, fields = save(WorkOrder, {"number": record.code}, values, record, book, defaults)
+    listed = data.get("operations") or []
     if change == "created":
-        _operations(row, data.get("operations") or [], book)
+        make_operations(row, listed, book)
+    elif followed := follow_operations(row, listed, book):
+        change, fields = "updated" if change == "unchanged" else change, fields | followed
     return Written(change, row, fields)
-
-
-def _operations(order: WorkOrder, operations: list[Mapping[str, Any]], book: Book) -> None:
-    Operation.objects.bulk_create(
-        Operation(
-            work_order=order,
-            work_centre=book.get(WorkCentre, row.get("work_centre") or "", "operations.work_centre"),
-            planned_start=order.planned_start,
-            planned_end=order.planned_end,
-            **_operation(row),
-        )
-        for row in operations
-    )
-
-
-def _operation(row: Mapping[str, Any]) -> dict[str, Any]:
-    run = row.get("run_minutes") or row.get("run_minutes_per_unit") or 0
-    values = {
-        "name": str(row.get("name") or row.get("work_centre")),
-        "setup_minutes": amount(row.get("setup_minutes") or 0, "operations.setup_minutes"),
-        "run_minutes": amount(run, "operations.run_minutes"),
-        "number": int(amount(row.get("number"), "operations.number")),
-    }
-    return fit(Operation, values)
 
 
 def _line_key(record: Pulled) -> tuple[str, int]:

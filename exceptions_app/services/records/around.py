@@ -22,6 +22,7 @@ from plant_app.models import (
     MaterialNeed,
     Operation,
     OperationAlternate,
+    OperationStatus,
     PlannedOperation,
     StockRow,
     StockStatus,
@@ -139,6 +140,7 @@ def _unit(exception: ExceptionRecord, around: Around) -> None:
         setup = float(min(alternates, default=Decimal(0)))
         after = (
             Operation.objects.filter(work_order=running.work_order_id, number__gt=running.number)
+            .exclude(status=OperationStatus.CANCELLED)
             .order_by("number")
             .first()
         )
