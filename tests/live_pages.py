@@ -4,6 +4,7 @@ They are served by the product's own ASGI application in a thread; a test change
 `aside`. The fixtures reach every test by way of `tests/conftest.py`.
 """
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -69,6 +70,7 @@ def address() -> Iterator[str]:
     server.should_exit = True
     thread.join(timeout=20)
     channel_layers.backends.clear()
+    gc.collect()  # requests the end cut off leave their connections to the database open until then
 
 
 @pytest.fixture

@@ -14,6 +14,9 @@ from pathlib import Path
 from execlayer.launcher.postgres import Postgres, ServerFailed, start_with_retries
 from execlayer.launcher.valkey import Valkey
 
+#: Tests race fifty threads against each other beside whatever else of theirs is still connected.
+ROOMY = ("max_connections=250",)
+
 
 class Services:
     """A PostgreSQL and a Valkey in a folder of their own, gone after `stop`; `durable` keeps fsync on."""
@@ -52,7 +55,10 @@ class Services:
     def _start_postgres(self) -> None:
         directory, password = self._cluster
         self.postgres = Postgres(
-            directory or self.folder / "postgres", password or self._password, durable=self.durable
+            directory or self.folder / "postgres",
+            password or self._password,
+            durable=self.durable,
+            settings=ROOMY,
         )
         self.postgres.create()
         with (self.folder / "postgres.log").open("ab") as log:
