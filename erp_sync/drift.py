@@ -22,7 +22,6 @@ from plant_app.models import (
     Constraint,
     ConstraintKind,
     Operation,
-    OperationStatus,
     Overlay,
     PurchaseOrderLine,
     SalesOrderLine,
@@ -34,16 +33,13 @@ from plant_app.models import (
     WorkOrderStatus,
 )
 from plant_app.selectors import Reader, can
+from plant_app.selectors.floor import ON_UNIT
 
 #: Rows shown of one kind, and postings looked at for an explanation.
 MOST = 300
 MOST_POSTINGS = 6000
 #: A posting that was cancelled or stays local is part of the picture for so long.
 RECENT = timedelta(days=30)
-
-
-#: A count, stop or finish of these sends all that was counted since the last one.
-_UNDER_WAY = frozenset({OperationStatus.SETUP, OperationStatus.RUNNING, OperationStatus.STOPPED})
 
 
 class DriftKind(TextChoices):
@@ -297,7 +293,8 @@ def _progress(site: Site, outbox: _Outbox, read: dict[str, datetime | None]) -> 
                 DriftKind.PROGRESS, "work_order", order.pk, str(operation), "good" if name == "yield_qty" else "scrap",
                 _text(there), _text(counted), order.item.uom, when,
                 tuple(one for one in postings if _amount(one.payload.get(name))), _text(unsent) if unsent else "",
-                next_report=operation.status in _UNDER_WAY and 0 < unsent == counted - sent,
+                # a count, stop or finish of these sends all that was counted since the last one
+                next_report=operation.status in ON_UNIT and 0 < unsent == counted - sent,
             )  # fmt: skip
         final = [one for one in about if one.payload.get("final")]
         if final and order.status == WorkOrderStatus.FINISHED:
@@ -314,7 +311,7 @@ def _ended(site: Site, read: dict[str, datetime | None]) -> Iterator[DriftRow]:
         Operation.objects.filter(
             work_order__site=site,
             work_order__status__in=[WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED],
-            status__in=[OperationStatus.SETUP, OperationStatus.RUNNING, OperationStatus.STOPPED],
+            status__in=ON_UNIT,
         )
         .select_related("work_order")
         .order_by("work_order__number", "number")[:MOST]

@@ -18,7 +18,7 @@ from core import clock
 from core.errors import InvalidInput, NotFound
 from erp_sync import services
 from erp_sync.filters import PostingFilter
-from erp_sync.lifecycle import HeldReason, Status
+from erp_sync.lifecycle import DEAD, NO_FAULT, HeldReason, Status
 from erp_sync.models import Posting
 from erp_sync.services.releasing import waits_for_slot
 from metrics_app.periods import midnight
@@ -216,7 +216,7 @@ def _reverse(posting: Posting, user: User, request: HttpRequest) -> str:
     left = services.reverse(posting_id=posting.pk, reason=request.POST.get("reason", ""), actor=user)
     if left.status == Status.CONFIRMED:
         return _("It is taken back already")
-    if left.status == Status.REJECTED or left.held_reason in (HeldReason.DRIFTED, HeldReason.MAPPING_MISSING):
+    if left.status in DEAD and left.held_reason not in NO_FAULT:
         return _("Its reversal waits for a person: edit it or send it again")
     return _went(left, _("Taken back: the reversal is on its way"))
 

@@ -52,7 +52,8 @@ def ask_reconciliation(*, connection: ErpConnection, since: datetime | None = No
     ErpConnection.objects.select_for_update(no_key=True).get(pk=connection.pk)
     waiting = ReconciliationRun.objects.filter(connection=connection, finished_at=None).first()
     run = waiting or ReconciliationRun.objects.create(
-        connection=connection, since=_reach(connection, since or clock.now() - WINDOW)
+        connection=connection,
+        since=_reach(_gone_through(connection).first(), since or clock.now() - WINDOW),
     )
     wake("reconciliation")
     return run
@@ -124,7 +125,7 @@ def _begin(connection: ErpConnection) -> ReconciliationRun | None:
     if not nightly and good is not None and good.started_at > now - EVERY:
         return None
     since = now - (NIGHT_WINDOW if nightly else WINDOW)
-    return ReconciliationRun.objects.create(connection=connection, since=_reach(connection, since))
+    return ReconciliationRun.objects.create(connection=connection, since=_reach(good, since))
 
 
 def _gone_through(connection: ErpConnection) -> QuerySet[ReconciliationRun]:
@@ -134,9 +135,8 @@ def _gone_through(connection: ErpConnection) -> QuerySet[ReconciliationRun]:
     return ReconciliationRun.objects.filter(whole, connection=connection, finished_at__isnull=False)
 
 
-def _reach(connection: ErpConnection, since: datetime) -> datetime:
-    """`since`, or as far back as leaves no time out since the last comparison that went through. One query."""
-    good = _gone_through(connection).first()
+def _reach(good: ReconciliationRun | None, since: datetime) -> datetime:
+    """`since`, or as far back as leaves no time out since `good`, the last comparison that went through."""
     return since if good is None else min(since, good.started_at - MARGIN)
 
 

@@ -29,7 +29,17 @@ from plant_app.models import (
     WorkCentre,
 )
 from plant_app.selectors.effective import Target, target_name
-from plant_app.services.mirror_book import Book, Collision, Fields, Pulled, Scope, Unknown, Written, open_book
+from plant_app.services.mirror_book import (
+    Book,
+    Collision,
+    Fields,
+    Pulled,
+    Scope,
+    Unknown,
+    Written,
+    kind_of,
+    open_book,
+)
 from plant_app.services.mirror_gone import mark_deleted
 from plant_app.services.mirror_rows import WRITERS
 
@@ -157,7 +167,7 @@ def here_now(things: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
     """Which of these (what, code), as gaps name them, are here by now. One query for each kind of thing named."""
     found: set[tuple[str, str]] = set()
     for model in _REFERRED:
-        what = str(model._meta.verbose_name).replace(" ", "_")
+        what = kind_of(model)
         codes = {code for kind, code in things if kind == what}
         if codes:
             rows = model._default_manager.filter(code__in=codes).values_list("code", flat=True)

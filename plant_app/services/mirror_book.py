@@ -99,11 +99,11 @@ class Book:
         if key not in self._found:
             row = model._default_manager.filter(**{column: code}).first() if code else None
             if row is None:
-                what = str(model._meta.verbose_name)
+                what = kind_of(model)
                 raise Unknown(
-                    f"no {what} {code!r}",
-                    field=name or what.replace(" ", "_"),
-                    what=what.replace(" ", "_"),
+                    f"no {model._meta.verbose_name} {code!r}",
+                    field=name or what,
+                    what=what,
                     code=str(code or ""),
                 )
             self._found[key] = row
@@ -128,6 +128,11 @@ def open_book(records: Iterable[Pulled], read_at: datetime, scope: Scope) -> Boo
     vague = frozenset(identity for identity, ours in codes.items() if len(ours) > 1)
     named = {identity: next(iter(ours)) for identity, ours in codes.items() if identity and len(ours) == 1}
     return Book(read_at, scope, frozenset().union(*codes.values()), named, vague)
+
+
+def kind_of(model: type[Model]) -> str:
+    """What a gap calls a thing of this model that is not here."""
+    return str(model._meta.verbose_name).replace(" ", "_")
 
 
 def shown(value: Any) -> str:
@@ -212,10 +217,10 @@ def meant(model: type[Model], identity: Mapping[str, Any], record: Pulled, book:
     if same is None and (row is None or not _moves_away(row, record, book)):
         return row, False
     if row is not None:
-        same, what = same or f"{record.external_id!r}", str(model._meta.verbose_name)
+        same = same or f"{record.external_id!r}"
         raise Collision(
-            f"{what} {same} is now called {record.code!r} in ERP, as another row is here already",
-            field="code", what=what.replace(" ", "_"), code=record.code,
+            f"{model._meta.verbose_name} {same} is now called {record.code!r} in ERP, as another row is here already",
+            field="code", what=kind_of(model), code=record.code,
         )  # fmt: skip
     return same, True
 

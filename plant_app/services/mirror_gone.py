@@ -40,7 +40,8 @@ from plant_app.services.mirror_book import (
 #: A listing in which more of our rows are missing than this share, and than this many, is not believed.
 MOST_LOST = 0.2
 FEW = 3
-_ENDED = (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED)
+#: Orders nothing more is done about.
+ENDED = (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Swept:
 
 
 def _ends_order(row: Any) -> dict[str, Any]:
-    return {} if row.status in _ENDED else {"status": WorkOrderStatus.CANCELLED}
+    return {} if row.status in ENDED else {"status": WorkOrderStatus.CANCELLED}
 
 
 def _nothing_more(row: Any) -> dict[str, Any]:
@@ -71,7 +72,7 @@ _ENDS: dict[str, tuple[type[Model], Callable[[Any], dict[str, Any]], Q]] = {
     "supplier": (Supplier, lambda row: {}, Q()),
     "lot": (Lot, lambda row: {}, Q()),
     "work_centre": (WorkCentre, lambda row: {"erp_id": ""}, Q()),
-    "work_order": (WorkOrder, _ends_order, ~Q(status__in=_ENDED)),
+    "work_order": (WorkOrder, _ends_order, ~Q(status__in=ENDED)),
     "sales_line": (SalesOrderLine, _cancelled, Q(cancelled=False, delivered__lt=F("quantity"))),
     "purchase_line": (PurchaseOrderLine, _nothing_more, Q(received__lt=F("quantity"))),
 }

@@ -7,11 +7,11 @@ plan's times are the sequence's. Must not know how records are fetched.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plant_app.models import Operation, OperationStatus, WorkCentre, WorkOrder, WorkOrderStatus
+from plant_app.models import Operation, OperationStatus, WorkCentre, WorkOrder
 from plant_app.selectors.floor import TO_COME
 from plant_app.services.mirror_book import Book, Fields, Unknown, amount, differing, fit
+from plant_app.services.mirror_gone import ENDED
 
-_ENDED = (WorkOrderStatus.FINISHED, WorkOrderStatus.CANCELLED)
 _CENTRE = "operations.work_centre"
 _GONE: Mapping[str, Any] = {"status": OperationStatus.CANCELLED}
 
@@ -31,7 +31,7 @@ def follow_operations(order: WorkOrder, listed: Sequence[Mapping[str, Any]], boo
     that has ended is left alone. Raises Unknown. Locks what it changes; what the floor has in hand at this moment it is
     beginning, so nobody is waited for.
     """
-    if not listed or order.status in _ENDED:
+    if not listed or order.status in ENDED:
         return {}
     wanted, changed = _by_number(listed), Fields()
     here = {row.number: row for row in order.operations.select_related("work_centre")}

@@ -65,17 +65,23 @@ def test_nothing_differs_where_nothing_was_decided(
     assert found.read == {"stock": kolbe_mini.now - timedelta(minutes=1)}
 
 
-def test_stock_moved_here_is_explained_by_its_posting_until_that_is_called_off(
-    kolbe_mini: KolbeMini, put: Put, reader: User
-) -> None:
-    lot = next(iter(kolbe_mini.lots.values()))
+def blocked_here(plant: KolbeMini, put: Put) -> Posting:
+    """The posting that blocks 36 of 40 pieces, which is in force here and not in ERP."""
+    lot = next(iter(plant.lots.values()))
     place = make.StockRowFactory(
-        item=lot.item, lot=lot, location=kolbe_mini.locations["RHF-STO"], quantity=Decimal(40)
+        item=lot.item, lot=lot, location=plant.locations["RHF-STO"], quantity=Decimal(40)
     ).location
     posting = put("movement.block", item=lot.item.code, lot=lot.code, quantity="36", from_location=place.code)
     plant_services.overlay_stock(
         item=lot.item, lot=lot, quantity=Decimal(36), location=place, origin_ref=f"posting:{posting.pk}"
     )
+    return posting
+
+
+def test_stock_moved_here_is_explained_by_its_posting_until_that_is_called_off(
+    kolbe_mini: KolbeMini, put: Put, reader: User
+) -> None:
+    posting = blocked_here(kolbe_mini, put)
 
     blocked, free = rows(kolbe_mini, reader, DriftKind.STOCK)
     assert (free.erp, free.ours, free.postings, free.explained) == ("40", "4", (posting,), True)
@@ -268,14 +274,7 @@ def test_what_is_decided_at_another_site_hides_nothing_of_this_one(
 def test_what_erp_has_confirmed_explains_its_difference_until_that_is_drawn_here(
     kolbe_mini: KolbeMini, put: Put, reader: User
 ) -> None:
-    lot = next(iter(kolbe_mini.lots.values()))
-    place = make.StockRowFactory(
-        item=lot.item, lot=lot, location=kolbe_mini.locations["RHF-STO"], quantity=Decimal(40)
-    ).location
-    posting = put("movement.block", item=lot.item.code, lot=lot.code, quantity="36", from_location=place.code)
-    plant_services.overlay_stock(
-        item=lot.item, lot=lot, quantity=Decimal(36), location=place, origin_ref=f"posting:{posting.pk}"
-    )
+    posting = blocked_here(kolbe_mini, put)
     send_due()
     posting.refresh_from_db()
     assert (posting.status, posting.handled_at) == ("confirmed", None)
